@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/* The configuration file mtasts.conf(5) as a plain struct. */
+#ifndef STS_CONF_H
+#define STS_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "addr.h"
+#include "sts.h"
+
+enum {
+	STS_SERVERS_MAX = 8,
+	STS_DENY_MAX = 64,
+	STS_CONF_BYTES_MAX = 8 * 1024 * 1024
+};
+
+enum sts_flavour { STS_FLAVOUR_AUTO, STS_FLAVOUR_OPENSSL, STS_FLAVOUR_GNUTLS };
+
+enum sts_transport {
+	STS_TRANSPORT_AUTO, /* TCP first unless the server is on loopback */
+	STS_TRANSPORT_UDP,  /* UDP first, TCP when truncated or unanswered */
+	STS_TRANSPORT_TCP   /* TCP alone */
+};
+
+enum sts_dns_failure { STS_DNS_PROCEED, STS_DNS_DEFER };
+
+enum sts_domain_mode {
+	STS_DOMAIN_FOLLOW, /* what the domain publishes */
+	STS_DOMAIN_OFF,
+	STS_DOMAIN_TESTING, /* a published enforce becomes testing */
+	STS_DOMAIN_ENFORCE  /* testing becomes enforce; no policy defers */
+};
+
+struct sts_server {
+	struct sts_addr addr;
+	unsigned short port;   /* 0: 53, or 853 with tls_name */
+	const char *tls_name;  /* DNS over TLS, RFC 7858, to this name */
+};
+
+struct sts_domain_conf {
+	const char *name; /* lower case */
+	enum sts_domain_mode mode;
+	const char *mx; /* pinned patterns, blanks between; NULL: none */
+	unsigned line;
+};
+
+struct sts_conf {
+	bool enabled; /* the kill switch */
+	const char *cache_dir;
+	const char *worker_dir;
+	enum sts_flavour flavour;
+	struct sts_server server[STS_SERVERS_MAX]; /* none: resolv.conf(5) */
+	size_t nserver;
+	enum sts_transport transport;
+	unsigned fetch_timeout; /* ms, for one domain in all */
+	unsigned dns_timeout;   /* ms, for one question in all */
+	enum sts_dns_failure dns_failure;
+	unsigned recheck; /* s between two looks at the TXT record */
+	const char *ca_file, *ca_path; /* NULL: the TLS library's default */
+	struct sts_net deny[STS_DENY_MAX];
+	size_t ndeny;
+	const struct sts_domain_conf *domain; /* sorted by name */
+	size_t ndomain;
+};
+
+/*
+ * Read path.  *out is the caller's on STS_OK.  STS_ABSENT cannot happen: a
+ * missing file is an error, except that a NULL path means the default file
+ * (STS_CONF_PATH), which may be missing.  Any unknown key or bad value is
+ * STS_LOCAL, err names file, line and cause.
+ */
+enum sts_rc sts_conf_load(struct sts_conf **out, const char *path,
+    struct sts_err *err);
+void sts_conf_free(struct sts_conf *); /* NULL is fine */
+
+/* The section of a domain (lower case); NULL: none. */
+const struct sts_domain_conf *sts_conf_domain(const struct sts_conf *,
+    const char *domain);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One GET over HTTPS, RFC 8461 3.3: the edge moves bytes and reports facts;
+ * what they mean is judged in fetch.c.  One file knows the library
+ * (http_curl.c), one per TLS library its settings and codes (tls.h).
+ */
+#ifndef STS_HTTP_H
+#define STS_HTTP_H
+
+#include <stddef.h>
+
+#include "addr.h"
+#include "conf.h"
+#include "reply.h"
+
+struct event_base;
+struct http;
+
+/* The reply and its body are lent for the time of the call. */
+typedef void http_done(void *arg, const struct sts_reply *);
+
+/*
+ * ca_file and ca_path come from conf (lent; must outlive the http).  NULL: no
+ * memory, or a CA store without one usable certificate (err, STS_LOCAL): that
+ * is our fault and must never look like the remote's.
+ */
+struct http *http_new(struct event_base *, const struct sts_conf *,
+    struct sts_err *err);
+void http_free(struct http *); /* NULL is fine; open GETs never call back */
+
+/*
+ * GET https://host/.well-known/mta-sts.txt from one of the addresses, SNI and
+ * certificate name host.  GETs over the cap of the TLS library wait in a
+ * queue; timeout_ms counts from the call, the queue included.  done is called
+ * exactly once, from the event loop, never from within http_get.  All
+ * arguments are copied.
+ */
+void http_get(struct http *, const char *host, const struct sts_addr *addr,
+    size_t naddr, unsigned timeout_ms, http_done *done, void *arg);
+
+#endif
