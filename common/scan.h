@@ -49,6 +49,12 @@ is_wsp(char c)
 	return c == ' ' || c == '\t';
 }
 
+static inline bool
+is_print(char c)
+{
+	return c >= ' ' && c <= '~';
+}
+
 static inline char
 to_lower(char c)
 {
