@@ -97,3 +97,12 @@ sts_escape(char *out, size_t size, struct sts_str in)
 	out[n] = '\0';
 	return out;
 }
+
+struct sts_shown
+sts_show(struct sts_str in)
+{
+	struct sts_shown out;
+
+	sts_escape(out.text, sizeof out.text, in);
+	return out;
+}

@@ -7,8 +7,6 @@
 
 #include "sts.h"
 
-enum { STS_SHOWN = 80 }; /* a buffer for sts_escape() inside a message */
-
 /*
  * Note why a call fails and return rc.  err may be NULL.  The text is cut to
  * its field; any byte that is not printable ASCII becomes '?'.
@@ -22,5 +20,11 @@ __attribute__((format(printf, 4, 5))) enum sts_rc sts_fail(struct sts_err *err,
  * size bytes with the NUL (size 0: nothing) and returns out.
  */
 const char *sts_escape(char *out, size_t size, struct sts_str in);
+
+/* The same for use as an argument: sts_show(name).text */
+struct sts_shown {
+	char text[80];
+};
+struct sts_shown sts_show(struct sts_str);
 
 #endif

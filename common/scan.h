@@ -64,7 +64,9 @@ to_lower(char c)
 static inline struct scan
 scan_str(struct sts_str s)
 {
-	return (struct scan){ s.p, s.p == NULL ? NULL : s.p + s.len };
+	if (s.p == NULL)
+		s = (struct sts_str){ "", 0 };
+	return (struct scan){ s.p, s.p + s.len };
 }
 
 static inline struct scan

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Domain names and patterns, RFC 8461 3.2, 3.4 and 4.1.
+ *
+ *   domain  = label *( "." label )            (RFC 5321 4.1.2)
+ *   label   = let-dig [ *( let-dig / "-" ) let-dig ]
+ *   pattern = [ "*." ] domain
+ */
+#include "name.h"
+
+#include "err.h"
+
+/* The next label and the dot behind it; false where nothing is left. */
+static bool
+next_label(struct scan *s, struct sts_str *label, bool *dot)
+{
+	if (s->p == s->end)
+		return false;
+	if (!scan_until(s, '.', label))
+		*label = scan_rest(s);
+	*dot = scan_char(s, '.');
+	return true;
+}
+
+static bool
+label_valid(struct sts_str l)
+{
+	return l.len <= STS_LABEL_MAX && str_all(l, is_ldh) && l.p[0] != '-' &&
+	    l.p[l.len - 1] != '-';
+}
+
+bool
+sts_name_valid(struct sts_str name)
+{
+	struct scan s = scan_str(name);
+	struct sts_str label;
+	bool dot = true; /* one is owed a label: so is the start */
+
+	if (name.len > STS_NAME_MAX)
+		return false;
+	while (next_label(&s, &label, &dot))
+		if (!label_valid(label))
+			return false;
+	return !dot;
+}
+
+bool
+sts_name_numeric(struct sts_str name)
+{
+	struct scan s = scan_str(name);
+	struct sts_str label;
+	bool dot = true;
+
+	while (next_label(&s, &label, &dot))
+		if (!str_all(label, is_digit))
+			return false;
+	return !dot;
+}
+
+/* "*.example.com" -> "example.com" */
+static struct sts_str
+pattern_base(struct sts_str pattern, bool *wild)
+{
+	struct scan s = scan_str(pattern);
+
+	*wild = scan_lit(&s, "*.");
+	return scan_rest(&s);
+}
+
+bool
+sts_pattern_valid(struct sts_str pattern)
+{
+	bool wild;
+
+	/* "*" is at least one byte in a name, so the limit fits both. */
+	return pattern.len <= STS_NAME_MAX &&
+	    sts_name_valid(pattern_base(pattern, &wild));
+}
+
+static bool
+same(struct sts_str a, struct sts_str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (to_lower(a.p[i]) != to_lower(b.p[i]))
+			return false;
+	return true;
+}
+
+bool
+sts_pattern_match(struct sts_str name, struct sts_str pattern)
+{
+	bool wild, dot;
+	struct sts_str base = pattern_base(pattern, &wild), label;
+	struct scan s;
+
+	if (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	if (!sts_name_valid(name) || sts_name_numeric(name) ||
+	    !sts_pattern_valid(pattern) || sts_name_numeric(base))
+		return false;
+	s = scan_str(name);
+	if (wild) /* 4.1: exactly one label, the left-most */
+		next_label(&s, &label, &dot);
+	return same(scan_rest(&s), base);
+}
+
+bool
+sts_mx_match(const char *host, const char *pattern)
+{
+	return host != NULL && pattern != NULL &&
+	    sts_pattern_match(str_of(host), str_of(pattern));
+}
+
+bool
+sts_mx_valid(const char *pattern, size_t len)
+{
+	return sts_pattern_valid((struct sts_str){ pattern, len });
+}
+
+bool
+sts_mx_usable(const char *pattern)
+{
+	bool wild;
+
+	return pattern != NULL && sts_pattern_valid(str_of(pattern)) &&
+	    !sts_name_numeric(pattern_base(str_of(pattern), &wild));
+}
+
+/* "[name]", "name:25", "[name]:25", "name." -> "name" */
+static bool
+strip(struct sts_str in, struct sts_str *name)
+{
+	struct scan s = scan_str(in);
+
+	if (scan_char(&s, '[')) {
+		if (!scan_until(&s, ']', name))
+			return false;
+		s.p++;
+	} else if (!scan_until(&s, ':', name))
+		*name = scan_rest(&s);
+	if (s.p != s.end && /* a port's number or name */
+	    (!scan_char(&s, ':') || !str_all(scan_rest(&s), is_ldh)))
+		return false;
+	if (name->len > 0 && name->p[name->len - 1] == '.')
+		name->len--;
+	return true;
+}
+
+enum sts_rc
+sts_domain_normal(char out[STS_NAME_SIZE], const char *domain,
+    struct sts_err *err)
+{
+	struct sts_str in, name;
+
+	out[0] = '\0';
+	if (domain == NULL)
+		return sts_fail(err, STS_USAGE, 0, "no domain name given");
+	in = str_of(domain);
+	for (size_t i = 0; i < in.len; i++)
+		if ((unsigned char)in.p[i] > 0x7f)
+			return sts_fail(err, STS_INVALID, 0,
+			    "%s: not ASCII, convert it to A-labels first",
+			    sts_show(in).text);
+	/* 3.4: nothing for address literals */
+	if (!strip(in, &name) || !sts_name_valid(name) ||
+	    sts_name_numeric(name) || name.len > STS_POLICY_DOMAIN_MAX)
+		return sts_fail(err, STS_ABSENT, 0,
+		    "\"%s\": not a host name, so without a policy",
+		    sts_show(in).text);
+	for (size_t i = 0; i < name.len; i++)
+		out[i] = to_lower(name.p[i]);
+	out[name.len] = '\0';
+	return STS_OK;
+}
