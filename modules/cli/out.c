@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+/* Output: escaping, times, JSON lines, complaints. */
+#include "cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SHOWN_SIZE = 300, SHOWN = 4, KEY_WIDTH = 9 };
+
+static bool
+is_print(char c)
+{
+	return c >= ' ' && c <= '~';
+}
+
+static size_t
+show(char to[5], char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char u = (unsigned char)c;
+
+	if (c == '\\') {
+		to[0] = to[1] = '\\';
+		return 2;
+	}
+	if (is_print(c)) {
+		to[0] = c;
+		return 1;
+	}
+	to[0] = '\\';
+	to[1] = 'x';
+	to[2] = hex[u >> 4];
+	to[3] = hex[u & 15];
+	return 4;
+}
+
+void
+cli_escape(FILE *f, const char *p, size_t len)
+{
+	char shown[5];
+
+	for (size_t i = 0; i < len; i++)
+		fwrite(shown, 1, show(shown, p[i]), f);
+}
+
+const char *
+cli_shown(const char *arg)
+{
+	static char ring[SHOWN][SHOWN_SIZE];
+	static unsigned turn;
+	char *out = ring[turn++ % SHOWN], one[5];
+	size_t n = 0, len;
+
+	for (; *arg != '\0'; arg++) {
+		len = show(one, *arg);
+		if (n + len + sizeof "..." > SHOWN_SIZE) {
+			memcpy(out + n, "...", 3);
+			n += 3;
+			break;
+		}
+		memcpy(out + n, one, len);
+		n += len;
+	}
+	out[n] = '\0';
+	return out;
+}
+
+void
+cli_tinted(const struct cli *cli, enum cli_tint tint, const char *text)
+{
+	static const char *const codes[] = {
+		[CLI_PLAIN] = "0",
+		[CLI_BOLD] = "1",
+		[CLI_GREEN] = "32",
+		[CLI_YELLOW] = "33",
+		[CLI_RED] = "31",
+	};
+
+	if (cli->colour && tint != CLI_PLAIN)
+		printf("\033[%sm%s\033[0m", codes[tint], text);
+	else
+		fputs(text, stdout);
+}
+
+void
+cli_field(const struct cli *cli, const char *key, const char *value)
+{
+	if (cli->aligned)
+		printf("  %-*s %s\n", KEY_WIDTH, key, value);
+	else
+		printf("  %s: %s\n", key, value);
+}
+
+const char *
+cli_time(char out[CLI_TIME_SIZE], int64_t t)
+{
+	time_t when = (time_t)t;
+	struct tm tm;
+
+	if (t <= 0 || gmtime_r(&when, &tm) == NULL || tm.tm_year > 9999 - 1900)
+		return NULL;
+	if (strftime(out, CLI_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return NULL;
+	return out;
+}
+
+/* "6 d 23 h": the two highest units. */
+static void
+span(char *out, size_t size, int64_t s)
+{
+	if (s >= 86400)
+		snprintf(out, size, "%lld d %lld h", (long long)(s / 86400),
+		    (long long)(s % 86400 / 3600));
+	else if (s >= 3600)
+		snprintf(out, size, "%lld h %lld min", (long long)(s / 3600),
+		    (long long)(s % 3600 / 60));
+	else if (s >= 60)
+		snprintf(out, size, "%lld min", (long long)(s / 60));
+	else
+		snprintf(out, size, "%lld s", (long long)s);
+}
+
+void
+cli_field_time(const struct cli *cli, const char *key, int64_t t)
+{
+	char stamp[CLI_TIME_SIZE], far[64], line[128];
+	int64_t now = (int64_t)time(NULL);
+
+	if (cli_time(stamp, t) == NULL)
+		return;
+	span(far, sizeof far, t > now ? t - now : now - t);
+	if (t > now)
+		snprintf(line, sizeof line, "%s (in %s)", stamp, far);
+	else
+		snprintf(line, sizeof line, "%s (%s ago)", stamp, far);
+	cli_field(cli, key, line);
+}
+
+json_t *
+cli_json_text(const char *text)
+{
+	if (text == NULL || *text == '\0')
+		return json_null();
+	return json_string(text);
+}
+
+json_t *
+cli_json_time(int64_t t)
+{
+	char stamp[CLI_TIME_SIZE];
+
+	return cli_json_text(cli_time(stamp, t));
+}
+
+static json_t *
+base64(struct sts_str in)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0, left;
+	unsigned long v;
+	char *out;
+	json_t *j;
+
+	if (in.len > SIZE_MAX / 2 || (out = malloc(in.len / 3 * 4 + 5)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < in.len; i += 3) {
+		left = in.len - i;
+		v = (unsigned long)(unsigned char)in.p[i] << 16;
+		if (left > 1)
+			v |= (unsigned long)(unsigned char)in.p[i + 1] << 8;
+		if (left > 2)
+			v |= (unsigned char)in.p[i + 2];
+		out[n++] = set[v >> 18];
+		out[n++] = set[v >> 12 & 63];
+		out[n++] = left > 1 ? set[v >> 6 & 63] : '=';
+		out[n++] = left > 2 ? set[v & 63] : '=';
+	}
+	j = json_pack("{s:s#}", "base64", out, (int)n);
+	free(out);
+	return j;
+}
+
+json_t *
+cli_json_bytes(struct sts_str in)
+{
+	json_t *j = json_stringn(in.p, in.len); /* NULL: not UTF-8 */
+
+	return j != NULL ? j : base64(in);
+}
+
+int
+cli_json_line(json_t *j, int rc)
+{
+	if (j == NULL)
+		return cli_fault("out of memory");
+	/* ASCII only: an unpaired control of a terminal stays an escape. */
+	json_dumpf(j, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(j);
+	return rc;
+}
+
+int
+cli_fault(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("mtasts: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return CLI_FAULT;
+}
+
+int
+cli_usage(const struct cli_cmd *cmd, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("mtasts: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	if (cmd == NULL)
+		fputs("; usage: mtasts [-c FILE] query|cache|lint ..., "
+		      "see mtasts --help\n",
+		    stderr);
+	else
+		fprintf(stderr, "; usage: mtasts [-c FILE] %s%s%s %s\n",
+		    cmd->group, *cmd->name != '\0' ? " " : "", cmd->name,
+		    cmd->args);
+	return CLI_USAGE;
+}

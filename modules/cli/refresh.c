@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* mtasts cache refresh: fetch now, and say what changed. */
+#include "cli.h"
+
+#include <string.h>
+
+enum { CHANGES = 5 };
+
+static bool
+same_mx(const struct sts_policy *a, const struct sts_policy *b)
+{
+	size_t n = a != NULL ? sts_policy_mx_count(a) : 0;
+
+	if (n != (b != NULL ? sts_policy_mx_count(b) : 0))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(sts_policy_mx(a, i), sts_policy_mx(b, i)) != 0)
+			return false;
+	return true;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+static uint32_t
+age(const struct sts_policy *pol)
+{
+	return pol != NULL ? sts_policy_max_age(pol) : 0;
+}
+
+/* The names of what differs; returns how many. */
+static size_t
+compare(const char *what[CHANGES], const struct sts_answer *old,
+    const struct sts_answer *new)
+{
+	size_t n = 0;
+
+	if (old->verdict != new->verdict)
+		what[n++] = "verdict";
+	if (!same_text(old->id, new->id))
+		what[n++] = "id";
+	if (!same_text(cli_answer_mode(old), cli_answer_mode(new)))
+		what[n++] = "mode";
+	if (!same_mx(old->policy, new->policy))
+		what[n++] = "mx";
+	if (age(old->policy) != age(new->policy))
+		what[n++] = "max_age";
+	return n;
+}
+
+static json_t *
+to_json(const char *domain, const struct sts_answer *old,
+    const struct sts_answer *new)
+{
+	const char *what[CHANGES];
+	size_t n = compare(what, old, new);
+	json_t *list = json_array(), *j;
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(what[i]));
+	j = cli_answer_json(domain, new);
+	if (j == NULL || list == NULL ||
+	    json_object_set_new(j, "changed", list) != 0 ||
+	    json_object_set_new(j, "before", cli_answer_json(domain, old)) !=
+		0) {
+		json_decref(j);
+		return NULL;
+	}
+	return j;
+}
+
+static void
+change(const struct cli *cli, const char *key, const char *old, const char *new)
+{
+	char line[128];
+
+	if (same_text(old, new))
+		return;
+	snprintf(line, sizeof line, "%s %s -> %s", key,
+	    old != NULL && *old != '\0' ? old : "none",
+	    new != NULL &&*new != '\0' ? new : "none");
+	cli_field(cli, "changed", line);
+}
+
+static void
+print(const struct cli *cli, const struct cli_name *name,
+    const struct sts_answer *old, const struct sts_answer *new)
+{
+	const char *what[CHANGES], *word = "nothing changed";
+
+	if (new->source != STS_FROM_NETWORK)
+		word = "not refreshed";
+	else if (compare(what, old, new) > 0)
+		word = "changed";
+	cli_name_print(cli, name);
+	printf(": %s\n", word);
+	change(cli, "verdict", cli_verdict_name(old->verdict),
+	    cli_verdict_name(new->verdict));
+	change(cli, "mode", cli_answer_mode(old), cli_answer_mode(new));
+	change(cli, "id", old->id, new->id);
+	if (!same_mx(old->policy, new->policy))
+		cli_field(cli, "changed", "mx");
+	if (age(old->policy) != age(new->policy))
+		cli_field(cli, "changed", "max_age");
+	cli_answer_print(cli, new);
+}
+
+int
+cli_refresh_one(const struct cli *cli, struct sts_ctx *ctx,
+    const struct cli_name *name, struct sts_err *err)
+{
+	struct sts_answer *old = NULL, *new = NULL;
+	struct cli_progress bar;
+	enum sts_rc rc;
+	int status = CLI_FAULT;
+
+	/* What the cache says now; broken or not there is no obstacle. */
+	if (sts_query(ctx, name->ascii, STS_OFFLINE, &old, err) != STS_OK)
+		goto out;
+	cli_progress_start(&bar, cli, name->ascii);
+	rc = sts_query(ctx, name->ascii, STS_FRESH | STS_REFETCH, &new, err);
+	cli_progress_stop(&bar);
+	if (rc != STS_OK)
+		goto out;
+	err->rc = STS_OK;
+	status = cli_verdict_exit(new->verdict);
+	if (new->source == STS_FROM_CACHE)
+		status = CLI_NO; /* the old policy holds, but this is no news */
+	if ((cli->opts & CLI_JSON) == 0)
+		print(cli, name, old, new);
+	else
+		status = cli_json_line(cli_name_json(name,
+					   to_json(cli_shown(name->ascii), old,
+					       new)),
+		    status);
+out:
+	sts_answer_free(old);
+	sts_answer_free(new);
+	return status;
+}
