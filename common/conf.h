@@ -34,6 +34,7 @@ enum sts_domain_mode {
 
 struct sts_server {
 	struct sts_addr addr;
+	char scope[16];        /* interface of a link-local addr, or "" */
 	unsigned short port;   /* 0: 53, or 853 with tls_name */
 	const char *tls_name;  /* DNS over TLS, RFC 7858, to this name */
 };
@@ -73,6 +74,10 @@ struct sts_conf {
 enum sts_rc sts_conf_load(struct sts_conf **out, const char *path,
     struct sts_err *err);
 void sts_conf_free(struct sts_conf *); /* NULL is fine */
+
+/* The same for text in memory; path is only for messages. */
+enum sts_rc sts_conf_parse(struct sts_conf **out, const char *path,
+    struct sts_str text, sts_problem_fn *fn, void *arg, struct sts_err *err);
 
 /* The section of a domain (lower case); NULL: none. */
 const struct sts_domain_conf *sts_conf_domain(const struct sts_conf *,
