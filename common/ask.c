@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/* An adapter's dealings with the worker: which, with what words, how long. */
+#include "ctx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "decide.h"
+#include "err.h"
+#include "flavour.h"
+
+enum { WORKER_PATH = 1200 };
+
+static const char *
+flavour_name(enum sts_flavour f)
+{
+	return f == STS_FLAVOUR_GNUTLS ? "gnutls" : "openssl";
+}
+
+/*
+ * The worker that speaks the host's TLS.  Where it was left to us and that
+ * one is not installed, the other is as good: both obey the same rules.
+ */
+static void
+worker_path(const struct sts_conf *c, char path[WORKER_PATH])
+{
+	enum sts_flavour f = c->flavour;
+
+	if (f == STS_FLAVOUR_AUTO)
+		f = sts_flavour_of_host();
+	snprintf(path, WORKER_PATH, "%s/mtasts-fetch-%s", c->worker_dir,
+	    flavour_name(f));
+	if (c->flavour != STS_FLAVOUR_AUTO || access(path, X_OK) == 0)
+		return;
+	f = f == STS_FLAVOUR_GNUTLS ? STS_FLAVOUR_OPENSSL
+				    : STS_FLAVOUR_GNUTLS;
+	snprintf(path, WORKER_PATH, "%s/mtasts-fetch-%s", c->worker_dir,
+	    flavour_name(f));
+}
+
+/* domain NULL: a background worker. */
+static enum sts_rc
+start(struct sts_ctx *ctx, const char *domain, unsigned flags, int *fd,
+    struct sts_err *err)
+{
+	char path[WORKER_PATH];
+	const char *argv[8] = { path };
+	struct sts_spawn sp = {
+		argv,
+		sts_store_uid(ctx->store),
+		sts_store_gid(ctx->store),
+	};
+	unsigned n = 1;
+
+	worker_path(ctx->conf, path);
+	if (ctx->path != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = ctx->path;
+	}
+	if (domain == NULL)
+		argv[n++] = "--background";
+	else {
+		argv[n++] = "--pipe";
+		if ((flags & STS_REFETCH) != 0)
+			argv[n++] = "--refetch";
+		else if ((flags & STS_FRESH) != 0)
+			argv[n++] = "--fresh";
+		argv[n++] = domain;
+	}
+	return sts_spawn_start(&sp, fd, err);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* The answer of a worker that gave one; false: it gave none. */
+static bool
+take_entry(struct sts_heard *h, const char *domain, struct sts_next *next)
+{
+	static const enum sts_use use[] = {
+		[STS_ENTRY_ABSENT] = STS_USE_LOCAL_FAULT,
+		[STS_ENTRY_POLICY] = STS_USE_ENTRY,
+		[STS_ENTRY_NONE] = STS_USE_NOTHING,
+		[STS_ENTRY_NO_FETCH] = STS_USE_NOTHING,
+		[STS_ENTRY_UNASKED] = STS_USE_UNKNOWN,
+	};
+
+	*next = (struct sts_next){ .act = STS_ACT_ANSWER };
+	if ((h->frame != STS_FRAME_FILE && h->frame != STS_FRAME_LINK) ||
+	    !sts_entry_decode(&next->entry, h->bytes,
+		h->frame == STS_FRAME_LINK, domain))
+		return false;
+	next->use = use[next->entry.kind];
+	return true;
+}
+
+/*
+ * No answer: the last stage tells whose fault it is.  The decision is the
+ * same function's as ever; nothing is stored.
+ */
+static struct sts_next
+judge_silence(const struct sts_heard *h, const struct sts_entry *cached,
+    int64_t now)
+{
+	struct sts_facts f = { .now = now, .cached = cached, .id = "" };
+
+	f.look = STS_LOOK_FOUND;
+	if (h->frame == STS_FRAME_FAULT || h->ended ||
+	    h->stage == STS_STAGE_NONE)
+		f.got = STS_GOT_LOCAL;
+	else if (h->stage == STS_STAGE_STARTED || h->stage == STS_STAGE_DNS) {
+		f.look = STS_LOOK_TEMPFAIL;
+		f.look_why = STS_WHY_DNS_TIMEOUT;
+	} else {
+		f.got = STS_GOT_NOTHING;
+		f.got_why = STS_WHY_FETCH_ERROR;
+	}
+	return sts_decide(&f);
+}
+
+static enum sts_rc
+local_fault(const struct sts_heard *h, const char *path, struct sts_err *err)
+{
+	char shown[160];
+
+	if (h->frame == STS_FRAME_FAULT)
+		return sts_fail(err, STS_LOCAL, 0, "%s",
+		    sts_escape(shown, sizeof shown, h->bytes));
+	return sts_fail(err, STS_LOCAL, 0, "worker %s %s", path,
+	    h->stage == STS_STAGE_NONE ? "did not start"
+				       : "ended without an answer");
+}
+
+enum sts_rc
+sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
+    const struct sts_entry *cached, struct sts_next *next,
+    struct sts_err *err)
+{
+	unsigned timeout = ctx->conf->fetch_timeout + STS_WAIT_GRACE;
+	char path[WORKER_PATH];
+	int64_t began = now_ms();
+	enum sts_rc rc;
+	int fd = -1;
+
+	/* A person who asked for it may wait; mail may not for ever. */
+	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited)
+		timeout = STS_WAIT_MAX - ctx->waited;
+	ctx->heard.frame = 0;
+	ctx->heard.ended = true;
+	ctx->heard.stage = STS_STAGE_NONE;
+	ctx->heard.note[0] = '\0';
+	rc = start(ctx, domain, flags, &fd, err);
+	if (rc == STS_OK)
+		sts_spawn_hear(fd, timeout, &ctx->heard);
+	ctx->waited += (unsigned)(now_ms() - began);
+	if (rc == STS_OK && take_entry(&ctx->heard, domain, next))
+		return STS_OK;
+	*next = judge_silence(&ctx->heard, cached, now);
+	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {
+		worker_path(ctx->conf, path);
+		rc = local_fault(&ctx->heard, path, err);
+	}
+	/* An unexpired policy applies, whatever fails, 3.3. */
+	return next->use == STS_USE_LOCAL_FAULT ? rc : STS_OK;
+}
+
+void
+sts_look_behind(struct sts_ctx *ctx, const char *domain, int64_t now)
+{
+	int64_t down;
+
+	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
+	if (now - down < STS_DOWN_SPAN && down <= now)
+		return;
+	if (!sts_store_claim(ctx->store, STS_MARK_WANT, domain, now,
+		STS_RUNNING_STALE))
+		return; /* somebody else wants the same */
+	if (!sts_store_claim(ctx->store, STS_MARK_RUNNING, NULL, now,
+		STS_RUNNING_STALE))
+		return; /* a worker runs, and will see it */
+	if (start(ctx, NULL, 0, NULL, NULL) != STS_OK) {
+		sts_store_unmark(ctx->store, STS_MARK_RUNNING, NULL);
+		sts_store_unmark(ctx->store, STS_MARK_WANT, domain);
+	}
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mtasts.conf(5): its lines by inih, its sections and its file here.
+ *
+ * inih keeps only 50 bytes of a section's name and cuts long lines in two, so
+ * the reader that feeds it looks at both first.
+ */
+#include "conf_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ini.h>
+
+#include "err.h"
+
+void
+sts_conf_problem(struct sts_load *l, const char *code, const char *fmt, ...)
+{
+	struct sts_err err;
+	struct sts_problem pr = { true, l->line, code, err.text };
+	char text[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	sts_fail(&err, STS_LOCAL, l->line, "%s:%u: %s", l->path, l->line,
+	    text);
+	if (l->rc == STS_OK && l->err != NULL)
+		*l->err = err;
+	l->rc = STS_LOCAL;
+	if (l->fn != NULL)
+		l->fn(l->arg, &pr);
+}
+
+/* --- [domain "example.com"] --------------------------------------------- */
+
+static bool
+take_domain_mode(struct sts_load *l, struct sts_domain_conf *d, struct sts_str v)
+{
+	static const struct sts_choice c[] = {
+		{ "follow", STS_DOMAIN_FOLLOW },
+		{ "off", STS_DOMAIN_OFF },
+		{ "testing", STS_DOMAIN_TESTING },
+		{ "enforce", STS_DOMAIN_ENFORCE },
+	};
+	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
+
+	if (l->domain_mode) {
+		sts_conf_problem(l, "set-twice", "mode is set twice");
+		return true;
+	}
+	l->domain_mode = true;
+	d->mode = (enum sts_domain_mode)n;
+	return n != -1;
+}
+
+/* Several lines of mx, or one with several patterns, make one list. */
+static bool
+take_domain_mx(struct sts_load *l, struct sts_domain_conf *d, struct sts_str v)
+{
+	struct scan s = scan_str(v);
+	struct sts_str w;
+
+	while (sts_conf_word(&s, &w))
+		if (!sts_mx_valid(w.p, w.len))
+			return false;
+	if (d->mx == NULL) {
+		d->mx = sts_conf_keep(l, v);
+		return v.len > 0;
+	}
+	l->text[l->used - 1] = ' '; /* nothing is kept between two of them */
+	sts_conf_keep(l, v);
+	return v.len > 0;
+}
+
+static void
+take_domain_key(struct sts_load *l, const char *name, struct sts_str value)
+{
+	struct sts_domain_conf *d =
+	    &((struct conf_all *)l->conf)->domain[l->conf->ndomain - 1];
+	char shown[64];
+	bool good;
+
+	if (strcmp(name, "mode") == 0)
+		good = take_domain_mode(l, d, value);
+	else if (strcmp(name, "mx") == 0)
+		good = take_domain_mx(l, d, value);
+	else {
+		sts_conf_problem(l, "unknown-key", "unknown key \"%s\" of a domain",
+		    sts_escape(shown, sizeof shown, str_of(name)));
+		return;
+	}
+	if (!good)
+		sts_conf_problem(l, "bad-value", "bad %s \"%s\": must be %s", name,
+		    sts_escape(shown, sizeof shown, value),
+		    name[1] == 'x' ? "MX patterns with blanks between"
+				   : "follow, off, testing or enforce");
+}
+
+static bool
+add_domain(struct sts_load *l, const char *name)
+{
+	struct conf_all *all = (struct conf_all *)l->conf;
+	struct sts_domain_conf *more;
+
+	if (l->conf->ndomain == l->room) {
+		l->room = l->room == 0 ? 16 : l->room * 2;
+		more = reallocarray(all->domain, l->room, sizeof *more);
+		if (more == NULL) {
+			l->rc = sts_fail(l->err, STS_NOMEM, 0,
+			    "%s: out of memory", l->path);
+			return false;
+		}
+		all->domain = more;
+	}
+	all->domain[l->conf->ndomain++] = (struct sts_domain_conf){
+		.name = sts_conf_keep(l, str_of(name)),
+		.line = l->line,
+	};
+	l->domain_mode = false;
+	return true;
+}
+
+/* [domain "example.com"], quotes optional. */
+static void
+take_section(struct sts_load *l, struct scan s)
+{
+	char name[STS_NAME_SIZE], shown[64];
+	struct sts_str w = { s.p, scan_left(&s) };
+	struct sts_str inner;
+
+	l->skip = true;
+	if (!scan_char(&s, '[') || !scan_until(&s, ']', &inner)) {
+		sts_conf_problem(l, "bad-section", "a section needs its ]");
+		return;
+	}
+	s = scan_str(inner);
+	scan_wsp(&s);
+	if (scan_lit(&s, "domain") && s.p < s.end && is_wsp(*s.p)) {
+		scan_wsp(&s);
+		while (s.end > s.p && is_wsp(s.end[-1]))
+			s.end--;
+		if (scan_left(&s) >= 2 && s.p[0] == '"' && s.end[-1] == '"') {
+			s.p++;
+			s.end--;
+		}
+		if (scan_left(&s) > 0 && scan_left(&s) < sizeof name) {
+			memcpy(name, s.p, scan_left(&s));
+			name[scan_left(&s)] = '\0';
+			if (sts_domain_normal(name, name, NULL) == STS_OK) {
+				l->skip = !add_domain(l, name);
+				return;
+			}
+		}
+	}
+	sts_conf_problem(l, "bad-section", "bad section \"%s\": must be "
+	    "[domain \"example.com\"]", sts_escape(shown, sizeof shown, w));
+}
+
+/* --- The file ----------------------------------------------------------- */
+
+static int
+take(void *arg, const char *section, const char *name, const char *value)
+{
+	struct sts_load *l = arg;
+
+	if (l->skip)
+		return 1;
+	if (section[0] == '\0')
+		sts_conf_key(l, name, str_of(value));
+	else
+		take_domain_key(l, name, str_of(value));
+	return 1;
+}
+
+/* fgets(3) for inih, out of memory. */
+static char *
+read_line(char *buf, int size, void *arg)
+{
+	struct sts_load *l = arg;
+	struct sts_str line;
+	struct scan s;
+
+	if (l->in.p == l->in.end)
+		return NULL;
+	l->line++;
+	if (scan_until(&l->in, '\n', &line))
+		l->in.p++;
+	else
+		line = scan_rest(&l->in);
+	if (memchr(line.p, '\0', line.len) != NULL) {
+		sts_conf_problem(l, "bad-line", "a NUL byte");
+		line.len = 0;
+	}
+	if (line.len + 2 > (size_t)size) {
+		sts_conf_problem(l, "long-line", "over %d bytes", size - 2);
+		line.len = 0;
+	}
+	s = scan_str(line);
+	scan_wsp(&s);
+	if (s.p < s.end && *s.p == '[')
+		take_section(l, s);
+	memcpy(buf, line.p, line.len);
+	buf[line.len] = '\n';
+	buf[line.len + 1] = '\0';
+	return buf;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct sts_domain_conf *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static void
+finish(struct sts_load *l, int bad_line)
+{
+	struct conf_all *all = (struct conf_all *)l->conf;
+	struct sts_domain_conf *d = all->domain;
+
+	if (bad_line > 0) {
+		l->line = (unsigned)bad_line;
+		sts_conf_problem(l, "bad-line", "not a key = value");
+	}
+	l->conf->domain = d;
+	if (l->conf->ndomain > 1)
+		qsort(d, l->conf->ndomain, sizeof *d, by_name);
+	for (size_t i = 1; i < l->conf->ndomain; i++)
+		if (strcmp(d[i - 1].name, d[i].name) == 0) {
+			l->line = d[i].line > d[i - 1].line ? d[i].line
+							    : d[i - 1].line;
+			sts_conf_problem(l, "set-twice", "%.100s has two sections",
+			    d[i].name);
+		}
+}
+
+static void
+set_defaults(struct sts_conf *c)
+{
+	static const char *const deny[] = { "0.0.0.0/8", "127.0.0.0/8",
+		"169.254.0.0/16", "::/128", "::1/128", "fe80::/10" };
+
+	c->enabled = true;
+	c->cache_dir = STS_CACHE_DIR;
+	c->worker_dir = STS_WORKER_DIR;
+	c->fetch_timeout = 15000;
+	c->dns_timeout = 5000;
+	c->recheck = 3600;
+	for (size_t i = 0; i < ARRAY_LEN(deny); i++)
+		if (sts_net_parse(&c->deny[c->ndeny], str_of(deny[i])))
+			c->ndeny++;
+}
+
+/* *buf is the caller's; NULL and STS_OK for a default file that is missing. */
+static enum sts_rc
+read_file(const char *path, bool must, char **buf, size_t *len,
+    struct sts_err *err)
+{
+	struct stat st;
+	ssize_t n = -1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	*buf = NULL;
+	*len = 0;
+	if (fd == -1) {
+		if (errno == ENOENT && !must)
+			return STS_OK;
+		return sts_fail(err, STS_LOCAL, 0, "%s: %s", path,
+		    strerror(errno));
+	}
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_size > STS_CONF_BYTES_MAX) {
+		close(fd);
+		return sts_fail(err, STS_LOCAL, 0,
+		    "%s: not a regular file of at most %d bytes", path,
+		    STS_CONF_BYTES_MAX);
+	}
+	if ((*buf = malloc((size_t)st.st_size + 1)) != NULL)
+		n = read(fd, *buf, (size_t)st.st_size);
+	close(fd);
+	if (n == -1) {
+		free(*buf);
+		*buf = NULL;
+		return sts_fail(err, STS_LOCAL, 0, "%s: cannot read it", path);
+	}
+	*len = (size_t)n;
+	return STS_OK;
+}
+
+enum sts_rc
+sts_conf_parse(struct sts_conf **out, const char *path, struct sts_str text,
+    sts_problem_fn *fn, void *arg, struct sts_err *err)
+{
+	struct sts_load l = { .path = path, .fn = fn, .arg = arg, .err = err };
+	struct conf_all *all = calloc(1, sizeof *all);
+
+	*out = NULL;
+	if (all == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	/* Every byte can be kept once, a NUL and a tls name beside it. */
+	l.size = 2 * text.len + 2;
+	if ((all->text = malloc(l.size)) == NULL) {
+		free(all);
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	}
+	l.conf = &all->conf;
+	l.text = all->text;
+	l.in = scan_str(text);
+	set_defaults(l.conf);
+	finish(&l, ini_parse_stream(read_line, &l, take, &l));
+	if (l.rc != STS_OK) {
+		sts_conf_free(&all->conf);
+		return l.rc;
+	}
+	*out = &all->conf;
+	return STS_OK;
+}
+
+enum sts_rc
+sts_conf_load(struct sts_conf **out, const char *path, struct sts_err *err)
+{
+	struct sts_str text;
+	enum sts_rc rc;
+	char *buf;
+
+	*out = NULL;
+	rc = read_file(path == NULL ? STS_CONF_PATH : path, path != NULL, &buf,
+	    &text.len, err);
+	if (rc != STS_OK)
+		return rc;
+	text.p = buf;
+	rc = sts_conf_parse(out, path == NULL ? STS_CONF_PATH : path, text,
+	    NULL, NULL, err);
+	free(buf);
+	return rc;
+}
+
+enum sts_rc
+sts_conf_check(const char *path, sts_problem_fn *fn, void *arg,
+    struct sts_err *err)
+{
+	struct sts_conf *conf;
+	struct sts_str text;
+	enum sts_rc rc;
+	char *buf;
+
+	rc = read_file(path == NULL ? STS_CONF_PATH : path, true, &buf,
+	    &text.len, err);
+	if (rc != STS_OK)
+		return rc;
+	text.p = buf;
+	rc = sts_conf_parse(&conf, path == NULL ? STS_CONF_PATH : path, text,
+	    fn, arg, err);
+	sts_conf_free(conf);
+	free(buf);
+	return rc;
+}
+
+void
+sts_conf_free(struct sts_conf *conf)
+{
+	struct conf_all *all = (struct conf_all *)conf;
+
+	if (all == NULL)
+		return;
+	free(all->domain);
+	free(all->text);
+	free(all);
+}
+
+const struct sts_domain_conf *
+sts_conf_domain(const struct sts_conf *conf, const char *domain)
+{
+	struct sts_domain_conf want = { .name = domain };
+
+	if (conf->ndomain == 0)
+		return NULL;
+	return bsearch(&want, conf->domain, conf->ndomain, sizeof want,
+	    by_name);
+}

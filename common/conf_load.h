@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* A configuration while it is read: shared by its lines and its values. */
+#ifndef STS_CONF_LOAD_H
+#define STS_CONF_LOAD_H
+
+#include "conf.h"
+#include "scan.h"
+
+struct sts_load {
+	struct sts_conf *conf;
+	const char *path;
+	struct scan in;    /* what inih has not read yet */
+	unsigned line;     /* that inih reads now */
+	bool skip;         /* the rest of a section that was refused */
+	unsigned set;      /* keys that were set, by their place in keys[] */
+	bool domain_mode;  /* the same inside a domain's section */
+	char *text;        /* strings of the conf, filled from the left */
+	size_t used, size;
+	size_t room;       /* of conf->domain */
+	sts_problem_fn *fn;
+	void *arg;
+	struct sts_err *err;
+	enum sts_rc rc;
+};
+
+struct conf_all {
+	struct sts_conf conf; /* first: what the caller sees */
+	struct sts_domain_conf *domain;
+	char *text;
+};
+
+/* Note a problem of the line in hand. */
+__attribute__((format(printf, 3, 4))) void sts_conf_problem(struct sts_load *,
+    const char *code, const char *fmt, ...);
+
+/* A string that lives as long as the conf. */
+const char *sts_conf_keep(struct sts_load *, struct sts_str);
+
+/* Blank-separated words, one at a time. */
+bool sts_conf_word(struct scan *, struct sts_str *word);
+
+struct sts_choice {
+	const char *word;
+	int value;
+};
+
+/* The value of the word; -1: it is none of them. */
+int sts_conf_choose(struct sts_str, const struct sts_choice *, size_t n);
+
+/* A key before the first section. */
+void sts_conf_key(struct sts_load *, const char *name, struct sts_str value);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+/* The keys of mtasts.conf(5) and what may stand behind them. */
+#include "conf_load.h"
+
+#include "err.h"
+
+const char *
+sts_conf_keep(struct sts_load *l, struct sts_str s)
+{
+	char *p = l->text + l->used;
+
+	/* Room for every byte of the file and a NUL for each line. */
+	memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
+	l->used += s.len + 1;
+	return p;
+}
+
+bool
+sts_conf_word(struct scan *s, struct sts_str *w)
+{
+	scan_wsp(s);
+	w->p = s->p;
+	while (s->p < s->end && !is_wsp(*s->p))
+		s->p++;
+	w->len = (size_t)(s->p - w->p);
+	return w->len > 0;
+}
+
+int
+sts_conf_choose(struct sts_str v, const struct sts_choice *choices, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_is(v, choices[i].word))
+			return choices[i].value;
+	return -1;
+}
+
+static bool
+take_enabled(struct sts_load *l, struct sts_str v)
+{
+	static const struct sts_choice c[] = { { "yes", 1 }, { "no", 0 } };
+	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
+
+	l->conf->enabled = n == 1;
+	return n != -1;
+}
+
+static bool
+take_path(struct sts_load *l, struct sts_str v, const char **out)
+{
+	if (v.len == 0 || v.p[0] != '/' || v.len >= 1024)
+		return false;
+	*out = sts_conf_keep(l, v);
+	return true;
+}
+
+static bool
+take_cache_dir(struct sts_load *l, struct sts_str v)
+{
+	return take_path(l, v, &l->conf->cache_dir);
+}
+
+static bool
+take_worker_dir(struct sts_load *l, struct sts_str v)
+{
+	return take_path(l, v, &l->conf->worker_dir);
+}
+
+static bool
+take_ca_file(struct sts_load *l, struct sts_str v)
+{
+	return take_path(l, v, &l->conf->ca_file);
+}
+
+static bool
+take_ca_path(struct sts_load *l, struct sts_str v)
+{
+	return take_path(l, v, &l->conf->ca_path);
+}
+
+static bool
+take_flavour(struct sts_load *l, struct sts_str v)
+{
+	static const struct sts_choice c[] = {
+		{ "auto", STS_FLAVOUR_AUTO },
+		{ "openssl", STS_FLAVOUR_OPENSSL },
+		{ "gnutls", STS_FLAVOUR_GNUTLS },
+	};
+	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
+
+	l->conf->flavour = (enum sts_flavour)n;
+	return n != -1;
+}
+
+static bool
+take_transport(struct sts_load *l, struct sts_str v)
+{
+	static const struct sts_choice c[] = {
+		{ "auto", STS_TRANSPORT_AUTO },
+		{ "udp", STS_TRANSPORT_UDP },
+		{ "tcp", STS_TRANSPORT_TCP },
+	};
+	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
+
+	l->conf->transport = (enum sts_transport)n;
+	return n != -1;
+}
+
+static bool
+take_dns_failure(struct sts_load *l, struct sts_str v)
+{
+	static const struct sts_choice c[] = {
+		{ "proceed", STS_DNS_PROCEED },
+		{ "defer", STS_DNS_DEFER },
+	};
+	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
+
+	l->conf->dns_failure = (enum sts_dns_failure)n;
+	return n != -1;
+}
+
+/* "15s", "1h": a number needs its unit, so that nobody has to guess it. */
+static bool
+seconds(struct sts_str v, uint64_t min, uint64_t max, uint64_t *out)
+{
+	static const struct {
+		char unit;
+		unsigned s;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	uint64_t n;
+
+	if (v.len < 2 ||
+	    !str_u64((struct sts_str){ v.p, v.len - 1 }, 1000000, &n))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++)
+		if (units[i].unit == v.p[v.len - 1]) {
+			*out = n * units[i].s;
+			return *out >= min && *out <= max;
+		}
+	return false;
+}
+
+static bool
+take_fetch_timeout(struct sts_load *l, struct sts_str v)
+{
+	uint64_t n;
+
+	if (!seconds(v, 1, 60, &n))
+		return false;
+	l->conf->fetch_timeout = (unsigned)n * 1000;
+	return true;
+}
+
+static bool
+take_dns_timeout(struct sts_load *l, struct sts_str v)
+{
+	uint64_t n;
+
+	if (!seconds(v, 1, 30, &n))
+		return false;
+	l->conf->dns_timeout = (unsigned)n * 1000;
+	return true;
+}
+
+static bool
+take_recheck(struct sts_load *l, struct sts_str v)
+{
+	uint64_t n;
+
+	if (!seconds(v, 1, 86400, &n))
+		return false;
+	l->conf->recheck = (unsigned)n;
+	return true;
+}
+
+/* ADDRESS[@PORT][#NAME]; with a name it is DNS over TLS. */
+static bool
+take_server(struct sts_load *l, struct sts_str w)
+{
+	struct sts_server *sv = &l->conf->server[l->conf->nserver];
+	struct scan s = scan_str(w);
+	struct sts_str addr, port;
+	uint64_t n = 0;
+
+	*sv = (struct sts_server){ .port = 0 };
+	if (l->conf->nserver == STS_SERVERS_MAX)
+		return false;
+	if (scan_until(&s, '#', &addr)) {
+		s.p++;
+		if (!str_all((struct sts_str){ s.p, scan_left(&s) },
+			is_ext_name))
+			return false;
+		sv->tls_name = sts_conf_keep(l, scan_rest(&s));
+	} else
+		addr = w;
+	s = scan_str(addr);
+	if (scan_until(&s, '@', &addr)) {
+		s.p++;
+		port = scan_rest(&s);
+		if (!str_u64(port, 65535, &n) || n == 0)
+			return false;
+	}
+	sv->port = (unsigned short)n;
+	l->conf->nserver++;
+	return sts_addr_parse(&sv->addr, addr);
+}
+
+static bool
+take_resolver(struct sts_load *l, struct sts_str v)
+{
+	struct scan s = scan_str(v);
+	struct sts_str w;
+
+	while (sts_conf_word(&s, &w))
+		if (!take_server(l, w))
+			return false;
+	return l->conf->nserver > 0;
+}
+
+static bool
+take_deny(struct sts_load *l, struct sts_str v)
+{
+	struct scan s = scan_str(v);
+	struct sts_str w;
+
+	l->conf->ndeny = 0; /* the default list goes */
+	while (sts_conf_word(&s, &w)) {
+		if (str_is(w, "none") && v.len == w.len)
+			return true;
+		if (l->conf->ndeny == STS_DENY_MAX ||
+		    !sts_net_parse(&l->conf->deny[l->conf->ndeny++], w))
+			return false;
+	}
+	return l->conf->ndeny > 0;
+}
+
+static const struct key {
+	const char *name;
+	bool (*take)(struct sts_load *, struct sts_str);
+	const char *wants;
+} keys[] = {
+	{ "enabled", take_enabled, "yes or no" },
+	{ "cache_dir", take_cache_dir, "an absolute path" },
+	{ "worker_dir", take_worker_dir, "an absolute path" },
+	{ "worker_flavour", take_flavour, "auto, openssl or gnutls" },
+	{ "resolver", take_resolver, "up to 8 of ADDRESS[@PORT][#TLSNAME]" },
+	{ "dns_transport", take_transport, "auto, udp or tcp" },
+	{ "fetch_timeout", take_fetch_timeout, "1s to 60s" },
+	{ "dns_timeout", take_dns_timeout, "1s to 30s" },
+	{ "dns_failure", take_dns_failure, "proceed or defer" },
+	{ "recheck", take_recheck, "1s to 1d" },
+	{ "ca_file", take_ca_file, "an absolute path" },
+	{ "ca_path", take_ca_path, "an absolute path" },
+	{ "deny_networks", take_deny, "up to 64 of ADDRESS[/BITS], or none" },
+};
+
+void
+sts_conf_key(struct sts_load *l, const char *name, struct sts_str value)
+{
+	char shown[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(name, keys[i].name) != 0)
+			continue;
+		if ((l->set & 1u << i) != 0)
+			sts_conf_problem(l, "set-twice", "%s is set twice", name);
+		else if (!keys[i].take(l, value))
+			sts_conf_problem(l, "bad-value", "bad %s \"%s\": must be %s",
+			    name, sts_escape(shown, sizeof shown, value),
+			    keys[i].wants);
+		l->set |= 1u << i;
+		return;
+	}
+	sts_conf_problem(l, "unknown-key", "unknown key \"%s\"",
+	    sts_escape(shown, sizeof shown, str_of(name)));
+}
+

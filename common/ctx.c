@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The order of the steps: configuration, cache, decision, worker, answer.
+ * What each outcome means is settled in decide.c.
+ */
+#include "ctx.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "decide.h"
+#include "err.h"
+#include "store_dir.h"
+
+/* --- Opening ------------------------------------------------------------ */
+
+static const char *
+conf_path(const struct sts_ctx *ctx)
+{
+	return ctx->path == NULL ? STS_CONF_PATH : ctx->path;
+}
+
+enum sts_rc
+sts_open(struct sts_ctx **out, const char *conf, struct sts_err *err)
+{
+	struct sts_ctx *ctx;
+	enum sts_rc rc;
+	char *copy = NULL;
+
+	*out = NULL;
+	if (conf != NULL && conf[0] != '/')
+		return sts_fail(err, STS_USAGE, 0,
+		    "the configuration file needs an absolute path");
+	if ((ctx = calloc(1, sizeof *ctx)) == NULL ||
+	    (conf != NULL && (copy = strdup(conf)) == NULL)) {
+		free(ctx);
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	}
+	ctx->path = copy;
+	/* Before reading: a change in between is noticed, never missed. */
+	if (stat(conf_path(ctx), &ctx->seen) == -1)
+		ctx->seen.st_ino = 0;
+	if ((rc = sts_conf_load(&ctx->conf, conf, err)) != STS_OK) {
+		sts_close(ctx);
+		return rc;
+	}
+	*out = ctx;
+	return STS_OK;
+}
+
+void
+sts_close(struct sts_ctx *ctx)
+{
+	union { /* ours since sts_open() */
+		const char *in;
+		char *out;
+	} path;
+
+	if (ctx == NULL)
+		return;
+	path.in = ctx->path;
+	sts_store_close(ctx->store);
+	sts_conf_free(ctx->conf);
+	free(path.out);
+	free(ctx);
+}
+
+bool
+sts_stale(const struct sts_ctx *ctx)
+{
+	struct stat st;
+
+	if (stat(conf_path(ctx), &st) == -1)
+		return ctx->seen.st_ino != 0;
+	return st.st_ino != ctx->seen.st_ino ||
+	    st.st_size != ctx->seen.st_size ||
+	    st.st_mtim.tv_sec != ctx->seen.st_mtim.tv_sec ||
+	    st.st_mtim.tv_nsec != ctx->seen.st_mtim.tv_nsec;
+}
+
+enum sts_rc
+sts_ctx_store(struct sts_ctx *ctx, struct sts_err *err)
+{
+	if (ctx->store != NULL)
+		return STS_OK;
+	return sts_store_open(&ctx->store, ctx->conf->cache_dir, err);
+}
+
+/* --- Answers ------------------------------------------------------------ */
+
+struct full_answer {
+	struct sts_answer answer; /* first: what the caller sees */
+	struct sts_policy *policy;
+};
+
+static struct sts_answer *
+new_answer(struct sts_err *err)
+{
+	struct full_answer *full = calloc(1, sizeof *full);
+
+	if (full == NULL) {
+		sts_fail(err, STS_NOMEM, 0, "out of memory");
+		return NULL;
+	}
+	return &full->answer;
+}
+
+void
+sts_answer_free(struct sts_answer *answer)
+{
+	struct full_answer *full = (struct full_answer *)answer;
+
+	if (full == NULL)
+		return;
+	sts_policy_free(full->policy);
+	free(full);
+}
+
+static enum sts_rc
+answer_config(struct sts_answer **out, enum sts_verdict verdict,
+    const char *why, struct sts_err *err)
+{
+	if ((*out = new_answer(err)) == NULL)
+		return STS_NOMEM;
+	(*out)->verdict = verdict;
+	(*out)->source = STS_FROM_CONFIG;
+	snprintf((*out)->why, sizeof(*out)->why, "%s", why);
+	return STS_OK;
+}
+
+/* A pinned policy is a policy body like any other, written by us. */
+static enum sts_rc
+answer_pinned(struct sts_answer **out, const struct sts_domain_conf *d,
+    struct sts_err *err)
+{
+	struct scan s = scan_str(str_of(d->mx));
+	size_t size = 128 + 6 * (strlen(d->mx) + 1), n;
+	char *body = malloc(size);
+	struct full_answer *full;
+	struct sts_str w;
+	enum sts_rc rc;
+
+	if (body == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	n = (size_t)snprintf(body, size,
+	    "version: STSv1\nmode: %s\nmax_age: 86400\n",
+	    d->mode == STS_DOMAIN_TESTING ? "testing" : "enforce");
+	for (scan_wsp(&s); s.p < s.end; scan_wsp(&s)) {
+		w.p = s.p;
+		while (s.p < s.end && !is_wsp(*s.p))
+			s.p++;
+		w.len = (size_t)(s.p - w.p);
+		n += (size_t)snprintf(body + n, size - n, "mx: %.*s\n",
+		    (int)w.len, w.p);
+	}
+	rc = answer_config(out, STS_POLICY, "pinned by the configuration",
+	    err);
+	if (rc == STS_OK) {
+		full = (struct full_answer *)*out;
+		rc = sts_policy_parse(&full->policy, body, n, NULL, NULL, err);
+	}
+	free(body);
+	if (rc != STS_OK) {
+		sts_answer_free(*out);
+		*out = NULL;
+		return rc;
+	}
+	(*out)->policy = full->policy;
+	(*out)->mode = sts_policy_mode(full->policy);
+	return STS_OK;
+}
+
+/* Why there is no policy, or what is noteworthy about the one there is. */
+static void
+explain(struct sts_answer *a, const struct sts_next *next, const char *note,
+    const struct sts_domain_conf *d)
+{
+	const char *why = note[0] != '\0' ? note
+					  : sts_reason_name(next->entry.why);
+	const char *fact = "no policy";
+
+	if (a->policy != NULL)
+		fact = a->source == STS_FROM_NETWORK ? "policy fetched"
+						     : "policy in the cache";
+	else if (next->use == STS_USE_UNKNOWN)
+		fact = a->verdict == STS_CANNOT_TELL
+		    ? "could not ask for a policy, dns_failure = defer"
+		    : "could not ask for a policy, dns_failure = proceed";
+	else if (next->entry.kind == STS_ENTRY_NO_FETCH)
+		fact = "TXT record, but no policy to be had";
+	if (d != NULL && d->mode == STS_DOMAIN_ENFORCE &&
+	    a->verdict == STS_CANNOT_TELL)
+		fact = "enforce is configured, but there is no policy";
+	if (strcmp(why, "-") == 0)
+		snprintf(a->why, sizeof a->why, "%s", fact);
+	else
+		snprintf(a->why, sizeof a->why, "%s: %.150s", fact, why);
+}
+
+static enum sts_rc
+answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
+    const struct sts_next *next, struct sts_policy **policy, bool network,
+    const struct sts_domain_conf *d, struct sts_err *err)
+{
+	static const enum sts_verdict verdicts[] = {
+		[STS_USE_NOTHING] = STS_NO_POLICY,
+		[STS_USE_ENTRY] = STS_POLICY,
+		[STS_USE_UNKNOWN] = STS_NO_POLICY,
+		[STS_USE_LOCAL_FAULT] = STS_CANNOT_TELL,
+	};
+	struct sts_answer *a = new_answer(err);
+
+	*out = a;
+	if (a == NULL)
+		return STS_NOMEM;
+	a->verdict = verdicts[next->use];
+	if (next->use == STS_USE_UNKNOWN &&
+	    ctx->conf->dns_failure == STS_DNS_DEFER)
+		a->verdict = STS_CANNOT_TELL;
+	a->source = network ? STS_FROM_NETWORK : STS_FROM_CACHE;
+	a->checked = next->entry.checked;
+	if (next->use == STS_USE_ENTRY) {
+		((struct full_answer *)a)->policy = *policy;
+		a->policy = *policy;
+		*policy = NULL;
+		a->mode = sts_policy_mode(a->policy);
+		memcpy(a->id, next->entry.id, sizeof a->id);
+		a->fetched = next->entry.fetched;
+		a->expires = next->entry.until;
+		/* 8.3: mode none opts out, in so many words. */
+		if (a->mode == STS_MODE_NONE)
+			a->verdict = STS_NO_POLICY;
+	}
+	a->verdict = sts_override(d, a->verdict, &a->mode);
+	explain(a, next, network ? ctx->heard.note : "", d);
+	return STS_OK;
+}
+
+/* --- The query ---------------------------------------------------------- */
+
+/* The entry and, where it is one, its policy; both must be good. */
+static enum sts_rc
+read_cache(struct sts_ctx *ctx, const char *domain, int64_t now,
+    struct sts_policy **policy, int64_t *marked, struct sts_err *err)
+{
+	struct sts_entry *e = &ctx->slot.entry;
+	enum sts_rc rc;
+
+	*policy = NULL;
+	*marked = 0;
+	if ((rc = sts_store_get(ctx->store, domain, &ctx->slot, err)) !=
+	    STS_OK)
+		return rc;
+	if (e->kind != STS_ENTRY_POLICY || now >= e->until)
+		return STS_OK;
+	rc = sts_policy_parse(policy, e->body.p, e->body.len, NULL, NULL, err);
+	if (rc == STS_NOMEM)
+		return rc;
+	if (rc != STS_OK)
+		e->kind = STS_ENTRY_ABSENT;
+	else
+		*marked = sts_store_marked(ctx->store, STS_MARK_FAILED,
+		    domain);
+	return STS_OK;
+}
+
+/* One change of identity for all cache work of a query. */
+static enum sts_rc
+read_as_owner(struct sts_ctx *ctx, const char *domain, int64_t now,
+    struct sts_policy **policy, int64_t *marked, struct sts_err *err)
+{
+	struct sts_ids ids;
+	enum sts_rc rc;
+
+	if (!sts_store_enter(ctx->store, &ids))
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cannot become the owner of %s: %s", ctx->conf->cache_dir,
+		    strerror(errno));
+	rc = read_cache(ctx, domain, now, policy, marked, err);
+	sts_store_leave(&ids);
+	return rc;
+}
+
+static bool
+cannot_wait(struct sts_ctx *ctx, unsigned flags, int64_t now)
+{
+	int64_t down;
+
+	if ((flags & STS_OFFLINE) != 0 ||
+	    ctx->waited + STS_WAIT_GRACE * 2 > STS_WAIT_MAX)
+		return true;
+	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
+	return down <= now && now - down < STS_DOWN_SPAN;
+}
+
+/* The network's answer may bring a policy of its own. */
+static enum sts_rc
+ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
+    struct sts_next *next, struct sts_policy **policy, struct sts_err *err)
+{
+	struct sts_policy *fresh;
+	enum sts_rc rc;
+
+	rc = sts_ask(ctx, domain, flags, now, &ctx->slot.entry, next, err);
+	if (rc != STS_OK || next->use != STS_USE_ENTRY)
+		return rc;
+	rc = sts_policy_parse(&fresh, next->entry.body.p, next->entry.body.len,
+	    NULL, NULL, err);
+	if (rc != STS_OK)
+		return rc == STS_NOMEM ? rc : sts_fail(err, STS_LOCAL, 0,
+		    "the worker handed out a broken policy");
+	sts_policy_free(*policy);
+	*policy = fresh;
+	return STS_OK;
+}
+
+static enum sts_rc
+query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
+    const struct sts_domain_conf *d, struct sts_answer **out,
+    struct sts_err *err)
+{
+	struct sts_facts f = {
+		.now = time(NULL),
+		.cached = &ctx->slot.entry,
+		.recheck = ctx->conf->recheck,
+		.must_look = (flags & (STS_FRESH | STS_REFETCH)) != 0,
+		.must_fetch = (flags & STS_REFETCH) != 0,
+	};
+	struct sts_policy *policy = NULL;
+	struct sts_next next;
+	bool network = false;
+	enum sts_rc rc;
+
+	if ((rc = sts_ctx_store(ctx, err)) != STS_OK ||
+	    (rc = read_as_owner(ctx, domain, f.now, &policy, &f.marked, err)) !=
+		STS_OK)
+		goto out;
+	next = sts_decide(&f);
+	if (next.act == STS_ACT_LOOK && !f.must_look) {
+		f.cannot_wait = cannot_wait(ctx, flags, f.now);
+		next = sts_decide(&f);
+	}
+	if (next.act == STS_ACT_LOOK) {
+		network = true;
+		rc = ask(ctx, domain, flags, f.now, &next, &policy, err);
+		if (rc != STS_OK)
+			goto out;
+	} else if (next.act == STS_ACT_ANSWER_THEN_LOOK &&
+	    (flags & STS_OFFLINE) == 0)
+		sts_look_behind(ctx, domain, f.now);
+	rc = answer_next(out, ctx, &next, &policy, network, d, err);
+out:
+	sts_policy_free(policy);
+	return rc;
+}
+
+enum sts_rc
+sts_query(struct sts_ctx *ctx, const char *domain, unsigned flags,
+    struct sts_answer **out, struct sts_err *err)
+{
+	const struct sts_domain_conf *d;
+	char name[STS_NAME_SIZE];
+	enum sts_rc rc;
+
+	*out = NULL;
+	if (!ctx->conf->enabled)
+		return answer_config(out, STS_NO_POLICY,
+		    "switched off by enabled = no", err);
+	rc = sts_domain_normal(name, domain, err);
+	if (rc == STS_ABSENT) /* 3.4: nothing is looked up for literals */
+		return answer_config(out, STS_NO_POLICY,
+		    "not a domain name that can have a policy", err);
+	if (rc != STS_OK)
+		return STS_LOCAL;
+	d = sts_conf_domain(ctx->conf, name);
+	if (d != NULL && d->mode == STS_DOMAIN_OFF)
+		return answer_config(out, STS_NO_POLICY,
+		    "switched off for the domain", err);
+	if (d != NULL && d->mx != NULL)
+		return answer_pinned(out, d, err);
+	return query_store(ctx, name, flags, d, out, err);
+}
+
+enum sts_rc
+sts_failed(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
+{
+	char name[STS_NAME_SIZE];
+	enum sts_rc rc;
+
+	if ((rc = sts_domain_normal(name, domain, err)) != STS_OK ||
+	    (rc = sts_ctx_store(ctx, err)) != STS_OK)
+		return rc;
+	return sts_store_mark(ctx->store, STS_MARK_FAILED, name, err);
+}

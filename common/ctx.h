@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/* What a context holds; for the files that make up sts_query() and friends. */
+#ifndef STS_CTX_H
+#define STS_CTX_H
+
+#include <sys/stat.h>
+
+#include "conf.h"
+#include "spawn.h"
+#include "store.h"
+#include "sts.h"
+
+enum {
+	STS_WAIT_MAX = 30000,   /* ms a process waits in sum */
+	STS_WAIT_GRACE = 500,   /* ms a worker may be late */
+	STS_DOWN_SPAN = 30,     /* s that "resolver down" is believed */
+	STS_RUNNING_STALE = 60, /* s after which a worker counts as dead */
+	STS_RUNNING_TOUCH = 15  /* s between its signs of life */
+};
+
+struct sts_ctx {
+	struct sts_conf *conf;
+	const char *path;     /* of the configuration; NULL: the default */
+	struct stat seen;     /* the file as it was read; st_ino 0: missing */
+	struct sts_store *store; /* NULL until first needed */
+	unsigned waited;      /* ms, in sum */
+	struct sts_slot slot; /* the entry in hand */
+	struct sts_heard heard;
+};
+
+/* The store, opened when first needed. */
+enum sts_rc sts_ctx_store(struct sts_ctx *, struct sts_err *err);
+
+/*
+ * Ask a worker about a domain and wait for it: *next as sts_decide() would
+ * say it, with the entry in ctx->heard.  cached: what is known (kind ABSENT:
+ * nothing).  note, of 200 bytes, gets details for people.
+ */
+struct sts_next;
+enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
+    int64_t now, const struct sts_entry *cached, struct sts_next *next,
+    struct sts_err *err);
+
+/* Have the domain looked at while nobody waits. */
+void sts_look_behind(struct sts_ctx *, const char *domain, int64_t now);
+
+#endif

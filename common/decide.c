@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The decision as one function; tests/decide.c is its truth table.
+ *
+ * The rule above all others (RFC 8461 3.3): an unexpired policy applies
+ * whatever fails.  Only a newer valid policy or its own expiry ends it.
+ */
+#include "decide.h"
+
+static int64_t
+min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Is there a policy that has not expired?  3.2: max_age counts from fetch. */
+static bool
+live(const struct sts_facts *f)
+{
+	return f->cached->kind == STS_ENTRY_POLICY && f->now < f->cached->until;
+}
+
+/* Has t been within the last span?  A time ahead of the clock is not. */
+static bool
+within(const struct sts_facts *f, int64_t t, int64_t span)
+{
+	return t != 0 && t <= f->now + STS_CLOCK_SLACK && f->now - t < span;
+}
+
+static struct sts_next
+answer(enum sts_use use)
+{
+	return (struct sts_next){ .act = STS_ACT_ANSWER, .use = use };
+}
+
+static struct sts_next
+answer_cached(const struct sts_facts *f)
+{
+	struct sts_next next = answer(STS_USE_ENTRY);
+
+	next.entry = *f->cached;
+	return next;
+}
+
+/* The next attempt after a failed one: twice the last pause of this row. */
+static void
+back_off(const struct sts_facts *f, struct sts_entry *e)
+{
+	int64_t pause = STS_BACKOFF_MIN;
+
+	if (within(f, f->cached->tried, STS_BACKOFF_FORGET) &&
+	    f->cached->retry > f->cached->tried)
+		pause = 2 * (f->cached->retry - f->cached->tried);
+	e->tried = f->now;
+	e->retry = f->now + min64(pause, STS_BACKOFF_MAX);
+}
+
+static bool
+backing_off(const struct sts_facts *f)
+{
+	return within(f, f->cached->tried, STS_BACKOFF_MAX + 1) &&
+	    f->now < f->cached->retry;
+}
+
+/*
+ * RFC 8461 5: nothing may fail for good before a new policy was looked for.
+ * One look answers all failures before it.
+ */
+static bool
+failed_since_look(const struct sts_facts *f)
+{
+	return f->marked != 0 && f->marked >= f->cached->checked &&
+	    !within(f, f->cached->checked, STS_MARK_GAP) &&
+	    !within(f, f->cached->tried, STS_MARK_GAP);
+}
+
+/* 3.3, 10.2: the body may change, and must be seen to be had, daily. */
+static bool
+fetch_due(const struct sts_facts *f)
+{
+	int64_t half = (f->cached->until - f->cached->fetched) / 2;
+
+	return f->must_fetch ||
+	    !within(f, f->cached->fetched, min64(half, STS_REFETCH_MAX) + 1);
+}
+
+/* 3.3: no second GET for an id that failed less than five minutes ago. */
+static bool
+silent(const struct sts_facts *f)
+{
+	return !f->must_fetch &&
+	    within(f, f->cached->failed, STS_SILENCE) &&
+	    f->cached->failed_id == sts_id_hash(f->id);
+}
+
+/* --- With the cache alone ----------------------------------------------- */
+
+static struct sts_next
+before_look(const struct sts_facts *f)
+{
+	const struct sts_entry *c = f->cached;
+	struct sts_next next;
+
+	if (live(f)) {
+		next = answer_cached(f);
+		if (f->cannot_wait && !f->must_look)
+			return next;
+		if (f->must_look || failed_since_look(f))
+			next.act = STS_ACT_LOOK;
+		else if (!within(f, c->checked, f->recheck) && !backing_off(f))
+			next.act = STS_ACT_ANSWER_THEN_LOOK;
+		return next;
+	}
+	if (!f->must_look) {
+		if (c->kind == STS_ENTRY_NONE &&
+		    within(f, c->checked, STS_NONE_MAX + 1) && f->now < c->until)
+			return answer(STS_USE_NOTHING);
+		if (f->cannot_wait || backing_off(f))
+			return answer(STS_USE_UNKNOWN);
+	}
+	return (struct sts_next){ .act = STS_ACT_LOOK };
+}
+
+/* --- With the answer to the TXT question -------------------------------- */
+
+static struct sts_next
+could_not_look(const struct sts_facts *f)
+{
+	struct sts_next next;
+
+	if (live(f)) { /* 3.3: the policy outlives DNS trouble */
+		next = answer_cached(f);
+		next.entry.why = f->look_why;
+	} else {
+		/* Never stored as "none": 10.2, a downgrade by silence. */
+		next = answer(STS_USE_UNKNOWN);
+		next.entry.kind = STS_ENTRY_UNASKED;
+		next.entry.why = f->look_why;
+	}
+	back_off(f, &next.entry);
+	next.keep = STS_KEEP_ENTRY;
+	return next;
+}
+
+/* The policy stays, and the record was seen or seen to be missing now. */
+static struct sts_next
+keep_policy(const struct sts_facts *f, enum sts_reason why)
+{
+	struct sts_next next = answer_cached(f);
+
+	next.entry.checked = f->now;
+	next.entry.tried = next.entry.retry = 0;
+	next.entry.why = why;
+	next.keep = STS_KEEP_ENTRY;
+	return next;
+}
+
+static struct sts_next
+no_record(const struct sts_facts *f)
+{
+	int64_t ttl = f->ttl;
+	struct sts_next next;
+
+	if (live(f)) /* 3.3: a missing record does not remove a policy */
+		return keep_policy(f, f->look_why);
+	if (ttl < STS_NONE_MIN)
+		ttl = STS_NONE_MIN;
+	next = answer(STS_USE_NOTHING);
+	next.entry.kind = STS_ENTRY_NONE;
+	next.entry.why = f->look_why;
+	next.entry.checked = f->now;
+	next.entry.until = f->now + min64(ttl, STS_NONE_MAX);
+	next.keep = STS_KEEP_ENTRY;
+	return next;
+}
+
+/* No policy to be had for a record that is there: 3.3, as without STS. */
+static struct sts_next
+no_policy(const struct sts_facts *f, int64_t failed, uint32_t id,
+    enum sts_reason why)
+{
+	struct sts_next next = answer(STS_USE_NOTHING);
+
+	next.entry.kind = STS_ENTRY_NO_FETCH;
+	next.entry.why = why;
+	next.entry.checked = f->now;
+	next.entry.failed = failed;
+	next.entry.failed_id = id;
+	next.keep = STS_KEEP_ENTRY;
+	return next;
+}
+
+static struct sts_next
+found(const struct sts_facts *f)
+{
+	const struct sts_entry *c = f->cached;
+
+	if (live(f)) {
+		if (silent(f))
+			return keep_policy(f, c->why);
+		if (strcmp(f->id, c->id) == 0 && !fetch_due(f))
+			return keep_policy(f, STS_WHY_NOTHING);
+	} else if (silent(f))
+		return no_policy(f, c->failed, c->failed_id, c->why);
+	return (struct sts_next){ .act = STS_ACT_FETCH };
+}
+
+/* --- With the outcome of the GET ---------------------------------------- */
+
+static struct sts_next
+got_policy(const struct sts_facts *f)
+{
+	struct sts_next next = answer(STS_USE_ENTRY);
+
+	next.entry.kind = STS_ENTRY_POLICY;
+	memcpy(next.entry.id, f->id, strlen(f->id) + 1);
+	next.entry.fetched = next.entry.checked = f->now;
+	next.entry.until = f->now + min64(f->max_age, STS_MAX_AGE_MAX);
+	next.entry.body = f->body;
+	/* 3.2: max_age 0 is good for this delivery and no longer. */
+	next.keep = f->max_age == 0 ? STS_KEEP_DROP : STS_KEEP_ENTRY;
+	return next;
+}
+
+static struct sts_next
+got_nothing(const struct sts_facts *f)
+{
+	struct sts_next next;
+
+	if (!live(f))
+		return no_policy(f, f->now, sts_id_hash(f->id), f->got_why);
+	next = keep_policy(f, f->got_why); /* 3.3: the old one stays */
+	next.entry.failed = f->now;
+	next.entry.failed_id = sts_id_hash(f->id);
+	/* A clock set back must not stretch what it cannot renew. */
+	if (next.entry.fetched > f->now + STS_CLOCK_SLACK) {
+		next.entry.until -= next.entry.fetched - f->now;
+		next.entry.fetched = f->now;
+	}
+	return next;
+}
+
+static struct sts_next
+got_local(const struct sts_facts *f)
+{
+	return live(f) ? answer_cached(f) : answer(STS_USE_LOCAL_FAULT);
+}
+
+struct sts_next
+sts_decide(const struct sts_facts *f)
+{
+	switch (f->look) {
+	case STS_LOOK_NOT:
+		return before_look(f);
+	case STS_LOOK_TEMPFAIL:
+		return could_not_look(f);
+	case STS_LOOK_NONE:
+	case STS_LOOK_INVALID:
+		return no_record(f);
+	case STS_LOOK_FOUND:
+		break;
+	}
+	switch (f->got) {
+	case STS_GOT_NOT:
+		return found(f);
+	case STS_GOT_POLICY:
+		return got_policy(f);
+	case STS_GOT_NOTHING:
+		return got_nothing(f);
+	case STS_GOT_LOCAL:
+		break;
+	}
+	return got_local(f);
+}
+
+enum sts_verdict
+sts_override(const struct sts_domain_conf *d, enum sts_verdict published,
+    enum sts_mode *mode)
+{
+	if (published != STS_POLICY)
+		*mode = STS_MODE_NONE;
+	if (d == NULL)
+		return published;
+	switch (d->mode) {
+	case STS_DOMAIN_FOLLOW:
+		break;
+	case STS_DOMAIN_OFF:
+		*mode = STS_MODE_NONE;
+		return STS_NO_POLICY;
+	case STS_DOMAIN_TESTING:
+		if (*mode == STS_MODE_ENFORCE)
+			*mode = STS_MODE_TESTING;
+		break;
+	case STS_DOMAIN_ENFORCE:
+		if (published != STS_POLICY || *mode == STS_MODE_NONE) {
+			*mode = STS_MODE_NONE;
+			return STS_CANNOT_TELL;
+		}
+		*mode = STS_MODE_ENFORCE;
+		break;
+	}
+	return published;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The decision, RFC 8461 3.3 and 5: from what is known, what to do next.
+ *
+ * One pure function, called again with each thing learnt: by an adapter with
+ * the cached entry alone, by the worker with the answer to the TXT question,
+ * then with the outcome of the GET.
+ */
+#ifndef STS_DECIDE_H
+#define STS_DECIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache.h"
+#include "conf.h"
+#include "sts.h"
+
+/* What the question for the TXT record brought. */
+enum sts_look {
+	STS_LOOK_NOT,      /* not asked */
+	STS_LOOK_TEMPFAIL, /* could not ask */
+	STS_LOOK_NONE,     /* asked: there is none */
+	STS_LOOK_INVALID,  /* asked: several, or broken syntax: as none, 3.1 */
+	STS_LOOK_FOUND
+};
+
+/* What the GET brought. */
+enum sts_got {
+	STS_GOT_NOT, /* not tried */
+	STS_GOT_POLICY,
+	STS_GOT_NOTHING, /* failed, for whatever reason of the remote's */
+	STS_GOT_LOCAL    /* our own fault: proves nothing about the remote */
+};
+
+enum {
+	STS_BACKOFF_MIN = 30,    /* s; doubled at each failure */
+	STS_BACKOFF_MAX = 600,
+	STS_BACKOFF_FORGET = 3600, /* a failure older than this starts anew */
+	STS_SILENCE = 300,       /* 3.3: five minutes per failed id */
+	STS_MARK_GAP = 300,      /* between two looks for a failure mark */
+	STS_REFETCH_MAX = 86400, /* a real GET at least daily, 3.3 and 10.2 */
+	STS_NONE_MIN = 60,       /* bounds of a negative TTL */
+	STS_NONE_MAX = 3600,
+	STS_CLOCK_SLACK = 300    /* a time this far ahead is a clock's fault */
+};
+
+struct sts_facts {
+	int64_t now;
+	const struct sts_entry *cached; /* kind ABSENT where there is none */
+	unsigned recheck;               /* s, of the configuration */
+	int64_t marked;   /* when a delivery failed under the policy; or 0 */
+	bool must_look;   /* STS_FRESH */
+	bool must_fetch;  /* STS_REFETCH */
+	bool cannot_wait; /* waited enough, or the resolver is down */
+	enum sts_look look;
+	enum sts_reason look_why; /* where look is not FOUND */
+	uint32_t ttl;             /* of that answer, s */
+	const char *id;           /* where look is FOUND */
+	enum sts_got got;
+	enum sts_reason got_why; /* where got is NOTHING */
+	uint32_t max_age;        /* where got is POLICY */
+	struct sts_str body;     /* where got is POLICY */
+};
+
+enum sts_act {
+	STS_ACT_ANSWER,
+	STS_ACT_ANSWER_THEN_LOOK, /* answer; look in the background */
+	STS_ACT_LOOK,             /* ask for the TXT record first */
+	STS_ACT_FETCH             /* GET the policy first */
+};
+
+enum sts_use {
+	STS_USE_NOTHING,    /* there is no policy */
+	STS_USE_ENTRY,      /* the policy of sts_next.entry */
+	STS_USE_UNKNOWN,    /* dns_failure of the configuration decides */
+	STS_USE_LOCAL_FAULT /* nothing may be decided: defer */
+};
+
+enum sts_keep {
+	STS_KEEP_NOTHING, /* leave the cache as it is */
+	STS_KEEP_ENTRY,   /* store sts_next.entry */
+	STS_KEEP_DROP     /* remove what is stored */
+};
+
+struct sts_next {
+	enum sts_act act;
+	enum sts_use use;       /* where act is ANSWER or ANSWER_THEN_LOOK */
+	enum sts_keep keep;
+	struct sts_entry entry; /* body borrowed from the facts */
+};
+
+struct sts_next sts_decide(const struct sts_facts *);
+
+/*
+ * What the configuration of the domain (NULL: none) makes of a published
+ * mode.  "testing" never lowers what the administrator set, and enforce
+ * without a policy to enforce defers.
+ */
+enum sts_verdict sts_override(const struct sts_domain_conf *,
+    enum sts_verdict published, enum sts_mode *mode);
+
+#endif

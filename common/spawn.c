@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The worker's birth.  The host is somebody else's process, perhaps root,
+ * perhaps with odd descriptors, signals and umask; nothing of it may reach
+ * the worker, and nothing of the worker may stay behind in the host:
+ *
+ *   host --fork--> middle --fork--> worker
+ *
+ * The middle one ends at once and is reaped by its pid, so that no wait() of
+ * the host ever sees a stranger, and the worker holds none of its pipes.
+ */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "err.h"
+
+/* Tell the adapter why there is no worker; only write(2) is safe here. */
+_Noreturn static void
+give_up(const char *what, const char *path)
+{
+	char text[STS_FRAME_HEAD + 200];
+	int n = snprintf(text + STS_FRAME_HEAD, sizeof text - STS_FRAME_HEAD,
+	    "cannot start %s: %s: %s", path, what, strerror(errno));
+	char head[STS_FRAME_HEAD + 1];
+
+	if (n > (int)(sizeof text - STS_FRAME_HEAD) - 1)
+		n = (int)(sizeof text - STS_FRAME_HEAD) - 1;
+	snprintf(head, sizeof head, "%c%08x", STS_FRAME_FAULT, (unsigned)n);
+	memcpy(text, head, STS_FRAME_HEAD);
+	if (write(STS_PIPE_FD, text, (size_t)n + STS_FRAME_HEAD) == -1)
+		_exit(126);
+	_exit(127);
+}
+
+/* The pipe to 3, nothing on 0 to 2, all else closed. */
+static int
+tidy_descriptors(int out)
+{
+	int fd = fcntl(out, F_DUPFD, 10), null;
+
+	if (fd == -1 || dup2(fd, STS_PIPE_FD) == -1 ||
+	    (null = open("/dev/null", O_RDWR)) == -1)
+		return -1;
+	for (int i = 0; i < STS_PIPE_FD; i++)
+		if (dup2(null, i) == -1)
+			return -1;
+	closefrom(STS_PIPE_FD + 1);
+	return 0;
+}
+
+static void
+tidy_signals(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)sigaction(i, &sa, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* For good: not even the loader may run as root. */
+static int
+drop_privilege(const struct sts_spawn *sp)
+{
+	uid_t r, e, s;
+	gid_t gr, ge, gs, gid = sp->gid;
+
+	if (geteuid() != 0)
+		return 0;
+	if (sp->uid == 0 || setgroups(1, &gid) == -1 ||
+	    setresgid(sp->gid, sp->gid, sp->gid) == -1 ||
+	    setresuid(sp->uid, sp->uid, sp->uid) == -1)
+		return -1;
+	if (getresuid(&r, &e, &s) == -1 || getresgid(&gr, &ge, &gs) == -1 ||
+	    r != sp->uid || e != sp->uid || s != sp->uid || gr != sp->gid ||
+	    ge != sp->gid || gs != sp->gid || setuid(0) == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+_Noreturn static void
+become_worker(const struct sts_spawn *sp, int out)
+{
+	char *const empty[] = { NULL };
+	union { /* execve(2) wants the argv of before const */
+		const char *const *in;
+		char *const *out;
+	} argv = { .in = sp->argv };
+
+	tidy_signals();
+	if (tidy_descriptors(out) == -1)
+		_exit(126);
+	umask(077);
+	if (chdir("/") == -1)
+		give_up("chdir to /", sp->argv[0]);
+	if (drop_privilege(sp) == -1)
+		give_up("dropping privilege", sp->argv[0]);
+	execve(sp->argv[0], argv.out, empty);
+	give_up("exec", sp->argv[0]);
+}
+
+static pid_t
+reap(pid_t pid)
+{
+	pid_t got;
+
+	do
+		got = waitpid(pid, NULL, 0);
+	while (got == -1 && errno == EINTR);
+	return got;
+}
+
+enum sts_rc
+sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
+{
+	sigset_t all, old;
+	int p[2], error;
+	pid_t pid;
+
+	if (pipe(p) == -1)
+		return sts_fail(err, STS_LOCAL, 0, "pipe: %s",
+		    strerror(errno));
+	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
+	/* A handler of the host must not run in our child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0) {
+		(void)setsid();
+		pid = fork();
+		if (pid == 0)
+			become_worker(sp, p[1]);
+		_exit(pid == -1);
+	}
+	error = errno;
+	if (pid != -1)
+		reap(pid);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(p[1]);
+	if (pid == -1 || fd == NULL)
+		close(p[0]);
+	else
+		*fd = p[0];
+	if (pid == -1)
+		return sts_fail(err, STS_LOCAL, 0, "fork: %s",
+		    strerror(error));
+	return STS_OK;
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+sts_spawn_hear(int fd, unsigned timeout_ms, struct sts_heard *h)
+{
+	int64_t end = now_ms() + timeout_ms, left;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	ssize_t n;
+
+	h->stage = STS_STAGE_NONE;
+	h->frame = 0;
+	h->ended = false;
+	h->used = 0;
+	h->note[0] = '\0';
+	/* Signals of the host may interrupt; the deadline holds all the same.*/
+	while (!h->ended && (left = end - now_ms()) > 0) {
+		if (poll(&pfd, 1, (int)left) <= 0)
+			continue;
+		n = read(fd, h->buf + h->used, sizeof h->buf - h->used);
+		if (n == -1 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			h->ended = true;
+		else if (sts_heard_add(h, (size_t)n))
+			break;
+	}
+	close(fd);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Starting a worker from inside somebody else's process, and hearing its
+ * answer without ever waiting longer than allowed.
+ */
+#ifndef STS_SPAWN_H
+#define STS_SPAWN_H
+
+#include <sys/types.h>
+
+#include "pipe.h"
+#include "sts.h"
+
+struct sts_spawn {
+	const char *const *argv; /* argv[0]: absolute path of the worker */
+	uid_t uid; /* the owner of the cache: what a root process becomes */
+	gid_t gid;
+};
+
+struct sts_heard {
+	enum sts_stage stage;
+	enum sts_frame frame;  /* 0: no whole frame */
+	struct sts_str bytes;  /* of the frame; points into buf */
+	bool ended;            /* the worker closed the pipe, or sent garbage */
+	char note[200];        /* printable ASCII */
+	size_t used;
+	char buf[STS_FRAME_MAX];
+};
+
+/*
+ * Start a worker that outlives this call and is nobody's child.  *fd, unless
+ * fd is NULL, is the caller's end of the pipe.  STS_LOCAL: not possible.
+ */
+enum sts_rc sts_spawn_start(const struct sts_spawn *, int *fd,
+    struct sts_err *err);
+
+/* Read until a whole frame, the end, or timeout_ms; then close fd. */
+void sts_spawn_hear(int fd, unsigned timeout_ms, struct sts_heard *);
+
+/* Take bytes as they came; true once there is a whole frame (pure). */
+bool sts_heard_add(struct sts_heard *, size_t n);
+
+#endif

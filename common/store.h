@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where cache entries and marks are kept between processes: a directory,
+ * owned by the user of the MTA, that any number of processes read and write
+ * at once.
+ *
+ *   DIR/ab/example.com          an entry (ab: hash of the name)
+ *   DIR/ab/example.com~failed   a mark about a domain
+ *   DIR/ab/~tmp.PID.N           an entry while it is written
+ *   DIR/~want/example.com       a domain that waits for a background worker
+ *   DIR/~...                    marks about the machine, the lock file
+ *
+ * "~" cannot stand in a domain name.  A process with effective uid 0 does all
+ * of this under the effective ids of the directory's owner: root must not
+ * follow what the MTA's user planted.
+ */
+#ifndef STS_STORE_H
+#define STS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cache.h"
+#include "sts.h"
+
+struct sts_store;
+
+/* One entry and the bytes it points into. */
+struct sts_slot {
+	struct sts_entry entry; /* kind ABSENT: nothing usable there */
+	bool broken;            /* something is there, but odd */
+	int64_t used;           /* modification time */
+	char buf[STS_ENTRY_MAX];
+};
+
+/*
+ * STS_LOCAL: missing, unreadable, owned by root, or writable by others than
+ * its owner.
+ */
+enum sts_rc sts_store_open(struct sts_store **out, const char *dir,
+    struct sts_err *err);
+void sts_store_close(struct sts_store *); /* NULL is fine */
+
+uid_t sts_store_uid(const struct sts_store *);
+gid_t sts_store_gid(const struct sts_store *);
+
+/*
+ * STS_OK with entry.kind ABSENT where nothing usable is there; STS_LOCAL only
+ * where reading itself failed: "cannot read" is not "there is none".
+ */
+enum sts_rc sts_store_get(struct sts_store *, const char *domain,
+    struct sts_slot *, struct sts_err *err);
+
+/* Replace in one step.  STS_LOCAL: full disk, not writable ... */
+enum sts_rc sts_store_put(struct sts_store *, const char *domain,
+    const struct sts_entry *, struct sts_err *err);
+
+enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
+    struct sts_err *err);
+
+/* Empty files whose time of modification is the message. */
+enum sts_mark {
+	STS_MARK_FAILED, /* a delivery to the domain failed */
+	STS_MARK_WANT,   /* somebody wants the domain looked at */
+	STS_MARK_RUNNING, /* a background worker serves the wants */
+	STS_MARK_RESOLVER_DOWN
+};
+
+/* domain is NULL for the two marks about the machine. */
+enum sts_rc sts_store_mark(struct sts_store *, enum sts_mark,
+    const char *domain, struct sts_err *err);
+int64_t sts_store_marked(struct sts_store *, enum sts_mark,
+    const char *domain); /* 0: not there */
+void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
+
+/*
+ * Set a mark for which only one of many can be first: true for that one.  A
+ * mark older than stale seconds is taken over.
+ */
+bool sts_store_claim(struct sts_store *, enum sts_mark, const char *domain,
+    int64_t now, int64_t stale);
+
+/* Domains that wait; fn returns false to stop. */
+void sts_store_wanted(struct sts_store *,
+    bool (*fn)(void *arg, const char *domain), void *arg);
+
+/* The lock file, 0600, for record locks; -1 and errno. The caller's. */
+int sts_store_lock_file(struct sts_store *);
+
+/* Every entry; slot is lent for the call; fn returns false to stop. */
+typedef bool sts_slot_fn(void *arg, const char *domain,
+    const struct sts_slot *);
+enum sts_rc sts_store_walk(struct sts_store *, sts_slot_fn *fn, void *arg,
+    struct sts_err *err);
+
+/*
+ * Remove what is past its use.  Over the limit of entries, what protects
+ * least goes first and live enforce policies last.
+ */
+enum sts_rc sts_store_prune(struct sts_store *, int64_t now, size_t *removed,
+    struct sts_err *err);
+
+/* The same for the part of the store that holds domain, once a day. */
+void sts_store_tidy(struct sts_store *, const char *domain, int64_t now);
+
+#endif

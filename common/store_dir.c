@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The store as a directory: opening it, entries and marks.
+ *
+ * Every name is opened without following links, without waiting, and must
+ * then be a regular file with one link and the right owner.
+ */
+#include "store_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "hash.h"
+
+/* --- The owner's ids ---------------------------------------------------- */
+
+bool
+sts_store_enter(const struct sts_store *s, struct sts_ids *ids)
+{
+	gid_t gid = s->gid;
+
+	ids->changed = false;
+	if (geteuid() != 0)
+		return true;
+	ids->egid = getegid();
+	ids->ngroups = getgroups((int)ARRAY_LEN(ids->groups), ids->groups);
+	if (ids->ngroups == -1 || setgroups(1, &gid) == -1)
+		return false;
+	ids->changed = true;
+	if (setegid(gid) == 0 && seteuid(s->uid) == 0)
+		return true;
+	sts_store_leave(ids);
+	ids->changed = false;
+	return false;
+}
+
+void
+sts_store_leave(const struct sts_ids *ids)
+{
+	int saved = errno;
+
+	/* The real uid is 0 all the while, so none of these can be refused. */
+	if (ids->changed && (seteuid(0) == -1 || setegid(ids->egid) == -1 ||
+	    setgroups((size_t)ids->ngroups, ids->groups) == -1))
+		saved = EPERM;
+	errno = saved;
+}
+
+/* --- Opening ------------------------------------------------------------ */
+
+static enum sts_rc
+check_owner(const char *dir, const struct stat *st, struct sts_err *err)
+{
+	if (!S_ISDIR(st->st_mode))
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cache directory %s is not a directory", dir);
+	if (st->st_uid == 0) /* root must not work on network data */
+		return sts_fail(err, STS_LOCAL, 0, "cache directory %s belongs"
+		    " to root; it must belong to the MTA's user", dir);
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return sts_fail(err, STS_LOCAL, 0, "cache directory %s is "
+		    "writable by others than its owner", dir);
+	return STS_OK;
+}
+
+enum sts_rc
+sts_store_open(struct sts_store **out, const char *dir, struct sts_err *err)
+{
+	struct sts_store *s;
+	struct stat st;
+	enum sts_rc rc;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+
+	*out = NULL;
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		rc = sts_fail(err, STS_LOCAL, 0, "cache directory %s: %s", dir,
+		    strerror(errno));
+		goto out;
+	}
+	if ((rc = check_owner(dir, &st, err)) != STS_OK)
+		goto out;
+	if ((s = calloc(1, sizeof *s)) == NULL) {
+		rc = sts_fail(err, STS_NOMEM, 0, "out of memory");
+		goto out;
+	}
+	*s = (struct sts_store){ fd, st.st_uid, st.st_gid, 0 };
+	*out = s;
+	return STS_OK;
+out:
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+void
+sts_store_close(struct sts_store *s)
+{
+	if (s == NULL)
+		return;
+	close(s->fd);
+	free(s);
+}
+
+uid_t
+sts_store_uid(const struct sts_store *s)
+{
+	return s->uid;
+}
+
+gid_t
+sts_store_gid(const struct sts_store *s)
+{
+	return s->gid;
+}
+
+/* --- Names -------------------------------------------------------------- */
+
+unsigned
+sts_store_dir_of(const char *domain)
+{
+	return (unsigned)(sts_hash(str_of(domain)) % STS_STORE_DIRS);
+}
+
+static void
+entry_path(char out[STS_STORE_NAME], const char *domain)
+{
+	snprintf(out, STS_STORE_NAME, "%02x/%s", sts_store_dir_of(domain),
+	    domain);
+}
+
+static void
+mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *domain)
+{
+	switch (mark) {
+	case STS_MARK_FAILED:
+		snprintf(out, STS_STORE_NAME, "%02x/%s~failed",
+		    sts_store_dir_of(domain), domain);
+		break;
+	case STS_MARK_WANT:
+		snprintf(out, STS_STORE_NAME, "~want/%s", domain);
+		break;
+	case STS_MARK_RUNNING:
+		snprintf(out, STS_STORE_NAME, "~running");
+		break;
+	case STS_MARK_RESOLVER_DOWN:
+		snprintf(out, STS_STORE_NAME, "~resolver-down");
+		break;
+	}
+}
+
+/* The directory part of a path of ours: all of them are two levels at most. */
+static int
+make_dir(const struct sts_store *s, const char *path)
+{
+	const char *slash = strchr(path, '/');
+	char dir[8];
+
+	if (slash == NULL || (size_t)(slash - path) >= sizeof dir)
+		return -1;
+	memcpy(dir, path, (size_t)(slash - path));
+	dir[slash - path] = '\0';
+	if (mkdirat(s->fd, dir, 0750) == -1 && errno != EEXIST)
+		return -1;
+	return 0;
+}
+
+/* openat(2) with O_CREAT, making the directory where it is missing. */
+static int
+create(const struct sts_store *s, const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	flags |= O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	fd = openat(s->fd, path, flags, mode);
+	if (fd == -1 && errno == ENOENT && make_dir(s, path) == 0)
+		fd = openat(s->fd, path, flags, mode);
+	return fd;
+}
+
+/* --- Reading ------------------------------------------------------------ */
+
+bool
+sts_store_odd(int error)
+{
+	return error == ENOENT || error == ELOOP || error == ENOTDIR ||
+	    error == ENXIO || error == EMLINK || error == EISDIR;
+}
+
+static ssize_t
+read_all(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < size) {
+		n = read(fd, buf + len, size - len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+static int
+read_file(const struct sts_store *s, const char *path, const char *domain,
+    struct sts_slot *slot)
+{
+	struct stat st;
+	ssize_t n;
+	int error = 0;
+	int fd = openat(s->fd, path,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd == -1)
+		return sts_store_odd(errno) ? 0 : errno;
+	if (fstat(fd, &st) == -1) {
+		error = errno;
+		goto out;
+	}
+	slot->used = st.st_mtime;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != s->uid ||
+	    st.st_size > STS_ENTRY_MAX)
+		goto out;
+	if ((n = read_all(fd, slot->buf, (size_t)st.st_size)) == -1) {
+		error = errno;
+		goto out;
+	}
+	slot->broken = !sts_entry_decode(&slot->entry,
+	    (struct sts_str){ slot->buf, (size_t)n }, false, domain);
+out:
+	close(fd);
+	return error;
+}
+
+static int
+read_link(const struct sts_store *s, const char *path, const char *domain,
+    struct sts_slot *slot, size_t len)
+{
+	struct stat st;
+
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return sts_store_odd(errno) ? 0 : errno;
+	slot->used = st.st_mtime;
+	if (st.st_uid == s->uid)
+		slot->broken = !sts_entry_decode(&slot->entry,
+		    (struct sts_str){ slot->buf, len }, true, domain);
+	return 0;
+}
+
+int
+sts_store_read(const struct sts_store *s, const char *path,
+    const char *domain, struct sts_slot *slot)
+{
+	ssize_t n;
+
+	slot->entry = (struct sts_entry){ .kind = STS_ENTRY_ABSENT };
+	slot->broken = false;
+	slot->used = 0;
+	n = readlinkat(s->fd, path, slot->buf, STS_LINK_MAX + 1);
+	if (n == -1 && errno == ENOENT)
+		return 0;
+	slot->broken = true; /* until it proves good */
+	if (n != -1)
+		return read_link(s, path, domain, slot, (size_t)n);
+	if (errno == EINVAL) /* not a link */
+		return read_file(s, path, domain, slot);
+	return sts_store_odd(errno) ? 0 : errno;
+}
+
+enum sts_rc
+sts_store_get(struct sts_store *s, const char *domain, struct sts_slot *slot,
+    struct sts_err *err)
+{
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+	int error = EPERM;
+
+	entry_path(path, domain);
+	slot->entry = (struct sts_entry){ .kind = STS_ENTRY_ABSENT };
+	if (sts_store_enter(s, &ids)) {
+		error = sts_store_read(s, path, domain, slot);
+		sts_store_leave(&ids);
+	}
+	if (error == 0)
+		return STS_OK;
+	return sts_fail(err, STS_LOCAL, 0, "cannot read the cache entry %s: %s",
+	    path, strerror(error));
+}
+
+/* --- Writing ------------------------------------------------------------ */
+
+static int
+write_file(const struct sts_store *s, const char *tmp, const char *buf,
+    size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+	int error = 0;
+	int fd = create(s, tmp, O_EXCL, 0640);
+
+	if (fd == -1)
+		return errno;
+	while (done < len && error == 0) {
+		n = write(fd, buf + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			error = n == 0 ? EIO : errno;
+	}
+	/* The umask of the host may be anything, Exim's is 0. */
+	if (error == 0 && fchmod(fd, 0640) == -1)
+		error = errno;
+	if (error == 0 && fdatasync(fd) == -1)
+		error = errno;
+	if (close(fd) == -1 && error == 0)
+		error = errno;
+	return error;
+}
+
+static int
+write_link(const struct sts_store *s, const char *tmp, const char *text)
+{
+	if (symlinkat(text, s->fd, tmp) == 0)
+		return 0;
+	if (errno == ENOENT && make_dir(s, tmp) == 0 &&
+	    symlinkat(text, s->fd, tmp) == 0)
+		return 0;
+	return errno;
+}
+
+static int
+put(struct sts_store *s, const char *path, const char *domain, char *buf,
+    size_t len, bool is_link)
+{
+	char tmp[STS_STORE_NAME];
+	int error;
+
+	snprintf(tmp, sizeof tmp, "%02x/~tmp.%ld.%u", sts_store_dir_of(domain),
+	    (long)getpid(), s->serial++);
+	if (is_link) {
+		buf[len] = '\0';
+		error = write_link(s, tmp, buf);
+	} else
+		error = write_file(s, tmp, buf, len);
+	if (error == 0 && renameat(s->fd, tmp, s->fd, path) == -1)
+		error = errno;
+	if (error != 0)
+		(void)unlinkat(s->fd, tmp, 0);
+	return error;
+}
+
+enum sts_rc
+sts_store_put(struct sts_store *s, const char *domain,
+    const struct sts_entry *e, struct sts_err *err)
+{
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+	bool is_link;
+	size_t len;
+	int error = EPERM;
+	char *buf = malloc(STS_ENTRY_MAX + 1);
+
+	if (buf == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	entry_path(path, domain);
+	len = sts_entry_encode(buf, e, domain, &is_link);
+	if (len == 0)
+		error = EINVAL;
+	else if (sts_store_enter(s, &ids)) {
+		error = put(s, path, domain, buf, len, is_link);
+		sts_store_leave(&ids);
+	}
+	free(buf);
+	if (error == 0)
+		return STS_OK;
+	return sts_fail(err, STS_LOCAL, 0, "cannot store cache entry %s: %s",
+	    path, strerror(error));
+}
+
+static int
+remove_path(struct sts_store *s, const char *path)
+{
+	struct sts_ids ids;
+	int error = EPERM;
+
+	if (sts_store_enter(s, &ids)) {
+		error = unlinkat(s->fd, path, 0) == -1 ? errno : 0;
+		sts_store_leave(&ids);
+	}
+	return error == ENOENT ? 0 : error;
+}
+
+enum sts_rc
+sts_store_remove(struct sts_store *s, const char *domain, struct sts_err *err)
+{
+	char path[STS_STORE_NAME];
+	int error;
+
+	entry_path(path, domain);
+	if ((error = remove_path(s, path)) == 0)
+		return STS_OK;
+	return sts_fail(err, STS_LOCAL, 0, "cannot remove cache entry %s: %s",
+	    path, strerror(error));
+}
+
+/* --- Marks -------------------------------------------------------------- */
+
+enum sts_rc
+sts_store_mark(struct sts_store *s, enum sts_mark mark, const char *domain,
+    struct sts_err *err)
+{
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+	int fd, error = EPERM;
+
+	mark_path(path, mark, domain);
+	if (sts_store_enter(s, &ids)) {
+		fd = create(s, path, 0, 0600);
+		error = fd == -1 || futimens(fd, NULL) == -1 ? errno : 0;
+		if (fd != -1)
+			close(fd);
+		sts_store_leave(&ids);
+	}
+	if (error == 0)
+		return STS_OK;
+	return sts_fail(err, STS_LOCAL, 0, "cannot set the mark %s: %s", path,
+	    strerror(error));
+}
+
+int64_t
+sts_store_marked(struct sts_store *s, enum sts_mark mark, const char *domain)
+{
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+	struct stat st;
+	int64_t t = 0;
+
+	mark_path(path, mark, domain);
+	if (!sts_store_enter(s, &ids))
+		return 0;
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_uid == s->uid)
+		t = st.st_mtime;
+	sts_store_leave(&ids);
+	return t;
+}
+
+void
+sts_store_unmark(struct sts_store *s, enum sts_mark mark, const char *domain)
+{
+	char path[STS_STORE_NAME];
+
+	mark_path(path, mark, domain);
+	(void)remove_path(s, path);
+}
+
+bool
+sts_store_claim(struct sts_store *s, enum sts_mark mark, const char *domain,
+    int64_t now, int64_t stale)
+{
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+	struct stat st;
+	int fd;
+
+	mark_path(path, mark, domain);
+	if (!sts_store_enter(s, &ids))
+		return false;
+	fd = create(s, path, O_EXCL, 0600);
+	if (fd == -1 && errno == EEXIST &&
+	    fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (now - st.st_mtime > stale || st.st_mtime - now > stale) &&
+	    unlinkat(s->fd, path, 0) == 0)
+		fd = create(s, path, O_EXCL, 0600);
+	if (fd != -1)
+		close(fd);
+	sts_store_leave(&ids);
+	return fd != -1;
+}
+
+void
+sts_store_wanted(struct sts_store *s, bool (*fn)(void *, const char *),
+    void *arg)
+{
+	struct sts_ids ids;
+	struct dirent *d;
+	char name[STS_NAME_SIZE];
+	DIR *dir = NULL;
+	int fd;
+
+	if (!sts_store_enter(s, &ids))
+		return;
+	fd = openat(s->fd, "~want",
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd != -1 && (dir = fdopendir(fd)) == NULL)
+		close(fd);
+	/* Names from the disk are as hostile as any: judge them again. */
+	while (dir != NULL && (d = readdir(dir)) != NULL)
+		if (sts_domain_normal(name, d->d_name, NULL) == STS_OK &&
+		    strcmp(name, d->d_name) == 0 && !fn(arg, name))
+			break;
+	if (dir != NULL)
+		closedir(dir);
+	sts_store_leave(&ids);
+}
+
+int
+sts_store_lock_file(struct sts_store *s)
+{
+	struct sts_ids ids;
+	struct stat st;
+	int fd = -1;
+
+	if (!sts_store_enter(s, &ids))
+		return -1;
+	fd = openat(s->fd, "~lock",
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_uid != s->uid || st.st_nlink != 1)) {
+		close(fd);
+		fd = -1;
+		errno = EINVAL;
+	}
+	sts_store_leave(&ids);
+	return fd;
+}

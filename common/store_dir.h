@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* What the two files of the store share: the open directory and its owner. */
+#ifndef STS_STORE_DIR_H
+#define STS_STORE_DIR_H
+
+#include "store.h"
+
+struct sts_store {
+	int fd;
+	uid_t uid; /* of the directory's owner */
+	gid_t gid;
+	unsigned serial; /* tells this process's temporary files apart */
+};
+
+/* The ids of a process while it works as the owner. */
+struct sts_ids {
+	bool changed;
+	gid_t egid;
+	int ngroups;
+	gid_t groups[64];
+};
+
+/* With effective uid 0, become the owner; false: not possible. */
+bool sts_store_enter(const struct sts_store *, struct sts_ids *);
+void sts_store_leave(const struct sts_ids *);
+
+enum { STS_STORE_NAME = STS_NAME_SIZE + 16, STS_STORE_DIRS = 256 };
+
+/* "ab" of a domain. */
+unsigned sts_store_dir_of(const char *domain);
+
+/*
+ * Read the entry at path below the store.  0, or an errno where reading
+ * itself failed; ENOENT is 0 with an absent entry.
+ */
+int sts_store_read(const struct sts_store *, const char *path,
+    const char *domain, struct sts_slot *);
+
+/* The errno values that say "there is nothing usable", not "cannot read". */
+bool sts_store_odd(int error);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+/* An answer in the words of exim.conf. */
+#ifndef MTASTS_EXIM_ANSWER_H
+#define MTASTS_EXIM_ANSWER_H
+
+#include "sts.h"
+
+/*
+ * "sts=enforce id=2024 ignore=\"...\"", for ${extract{sts}{...}}.  ignore is a
+ * host list for ignore_target_hosts: under enforce everything but the MX
+ * hosts of the policy, else empty.  malloc'd; NULL: out of memory.
+ */
+char *exim_answer(const struct sts_answer *);
+
+#endif
