@@ -71,11 +71,6 @@ looks_like(struct sts_str txt)
 static void
 take_id(struct judge *j, struct sts_str v)
 {
-	if (j->seen_id) { /* 3.2, last paragraph: the first one counts */
-		sts_remark(&j->said, false, j->n, "duplicate-id",
-		    "a second id is ignored");
-		return;
-	}
 	j->seen_id = true;
 	if (v.len > ID_MAX || !str_all(v, is_alnum)) {
 		sts_remark(&j->said, true, j->n, "id-syntax",
@@ -102,13 +97,16 @@ take_field(struct judge *j, struct sts_str field)
 		return;
 	}
 	v = scan_rest(&s);
-	if (!str_all(v, is_value))
+	if (str_is(name, "id") && !j->seen_id)
+		take_id(j, v);
+	else if (!str_all(v, is_value))
 		sts_remark(&j->said, true, j->n, "value-syntax",
 		    "the value in \"%s\" is empty or has a byte that may not "
 		    "be there",
 		    sts_show(field).text);
-	else if (str_is(name, "id"))
-		take_id(j, v);
+	else if (str_is(name, "id")) /* 3.2, last paragraph */
+		sts_remark(&j->said, false, j->n, "duplicate-id",
+		    "a second id is ignored, the first one counts");
 	else
 		sts_remark(&j->said, false, j->n, "unknown-field",
 		    "field \"%s\" is ignored", sts_show(name).text);

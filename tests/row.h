@@ -52,4 +52,22 @@ rows_done(void)
 	assert_int_equal(bad, 0);
 }
 
+/* Problems heard, as "code:line", with "!" before those that are fatal. */
+struct heard {
+	char all[400];
+	bool odd; /* a text or code that breaks the contract of sts.h */
+};
+
+static inline void
+hear(void *arg, const struct sts_problem *p)
+{
+	struct heard *h = arg;
+	size_t n = strlen(h->all);
+
+	snprintf(h->all + n, sizeof h->all - n, "%s%s%s:%u", n > 0 ? " " : "",
+	    p->fatal ? "!" : "", p->code, p->line);
+	h->odd |= p->text[0] == '\0' || !str_all(str_of(p->text), is_print) ||
+	    strlen(p->code) > 30;
+}
+
 #endif
