@@ -105,19 +105,19 @@ print_body(const struct cli *cli, struct sts_str body)
 static bool
 list_row(void *arg, const struct sts_row *row)
 {
-	const struct cli *cli = arg;
+	struct cli *cli = arg;
 	const char *mode = row_mode(row);
 	char stamp[CLI_TIME_SIZE];
 
 	if ((cli->opts & CLI_JSON) != 0)
 		return cli_json_line(row_json(row, false), CLI_OK) == CLI_OK &&
-		    !ferror(stdout);
+		    (!ferror(stdout) || cli_flush(cli));
 	if (cli_time(stamp, row->until) == NULL)
 		snprintf(stamp, sizeof stamp, "-");
 	printf(cli->aligned ? "%-8s  %-8s  %-20s  %s\n" : "%s %s %s %s\n",
 	    kind_name(row->kind), mode != NULL ? mode : "-", stamp,
 	    row->domain != NULL ? cli_shown(row->domain) : "-");
-	return !ferror(stdout);
+	return !ferror(stdout) || cli_flush(cli);
 }
 
 int
@@ -193,7 +193,7 @@ each(struct cli *cli, int argc, char **argv, each_fn *fn)
 		cli_name_free(&name);
 		if (rc > worst)
 			worst = rc;
-		if (fflush(stdout) != 0)
+		if (!cli_flush(cli))
 			break;
 	}
 	return worst;
@@ -224,7 +224,8 @@ show_row(void *arg, const struct sts_row *row)
 	else if (row->answer.why[0] != '\0')
 		cli_field(cli, "why", row->answer.why);
 	cli_field_time(cli, "used", row->used);
-	cli_field_time(cli, "until", row->until);
+	if (row->kind != STS_ROW_POLICY) /* there it is "expires" */
+		cli_field_time(cli, "until", row->until);
 	print_body(cli, row->body);
 	show->rc = CLI_OK;
 	return true;
@@ -251,14 +252,27 @@ cli_cache_show(struct cli *cli, int argc, char **argv)
 
 /* --- Purge ---------------------------------------------------------------- */
 
+static bool
+seen_row(void *arg, const struct sts_row *row)
+{
+	(void)row;
+	*(bool *)arg = true;
+	return true;
+}
+
 static int
 purge_one(const struct cli *cli, struct sts_ctx *ctx,
     const struct cli_name *name)
 {
 	struct sts_err err = { 0 };
-	enum sts_rc rc = sts_cache_remove(ctx, name->ascii, &err);
+	bool seen = false;
+	enum sts_rc rc;
 
-	if (rc == STS_ABSENT)
+	/* Removal says nothing of what was there, and takes marks as well. */
+	rc = sts_cache_get(ctx, name->ascii, seen_row, &seen, &err);
+	if (rc == STS_OK || rc == STS_ABSENT)
+		rc = sts_cache_remove(ctx, name->ascii, &err);
+	if (rc == STS_ABSENT || (rc == STS_OK && !seen))
 		return absent(cli, name->ascii);
 	if (rc != STS_OK)
 		return complain(cli, name->ascii, &err);
@@ -312,33 +326,32 @@ batch_row(void *arg, const struct sts_row *row)
 	return b->n < BATCH;
 }
 
+/* One entry that cannot go does not keep the others. */
 static int
 purge_all(const struct cli *cli, struct sts_ctx *ctx)
 {
 	struct batch *b = malloc(sizeof *b);
-	struct sts_err err = { 0 };
+	struct sts_err err = { 0 }, first = { 0 };
 	size_t total = 0, gone;
-	enum sts_rc rc = STS_OK;
+	enum sts_rc rc;
 
 	if (b == NULL)
 		return cli_fault("out of memory");
 	do {
 		b->n = gone = 0;
-		if ((rc = sts_cache_walk(ctx, batch_row, b, &err)) != STS_OK)
-			break;
-		for (size_t i = 0; i < b->n; i++) {
-			rc = sts_cache_remove(ctx, b->name[i], &err);
-			if (rc == STS_OK)
+		rc = sts_cache_walk(ctx, batch_row, b, &err);
+		for (size_t i = 0; rc == STS_OK && i < b->n; i++)
+			if (sts_cache_remove(ctx, b->name[i], &err) == STS_OK)
 				gone++;
-			else if (rc != STS_ABSENT) /* somebody was faster */
-				goto out;
-		}
-		rc = STS_OK;
+			else if (first.rc == STS_OK)
+				first = err;
 		total += gone;
 	} while (gone > 0 && b->n == BATCH);
-out:
 	free(b);
-	return rc == STS_OK ? purged(cli, total) : cli_fault("%s", err.text);
+	if (rc == STS_OK && first.rc == STS_OK)
+		return purged(cli, total);
+	purged(cli, total);
+	return cli_fault("%s", rc != STS_OK ? err.text : first.text);
 }
 
 int

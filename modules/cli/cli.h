@@ -41,6 +41,7 @@ struct cli {
 	const struct cli_cmd *cmd;
 	const char *conf; /* NULL: the default file */
 	unsigned opts;
+	int lost;      /* errno of the first write that failed */
 	bool colour;   /* stdout is a terminal that has it */
 	bool aligned;  /* stdout is a terminal */
 	bool progress; /* stderr is a terminal */
@@ -77,6 +78,9 @@ json_t *cli_json_time(int64_t t);
 json_t *cli_json_bytes(struct sts_str);
 /* Print as one line and release; NULL: out of memory. */
 int cli_json_line(json_t *, int rc);
+
+/* Is stdout still good?  Keeps why it is not. */
+bool cli_flush(struct cli *);
 
 /* "mtasts: ..." on stderr; they return the exit status. */
 __attribute__((format(printf, 1, 2))) int cli_fault(const char *fmt, ...);

@@ -188,6 +188,25 @@ unknown(int argc, char **argv)
 	return cli_usage(NULL, "unknown command '%s'", cli_shown(argv[0]));
 }
 
+/*
+ * The worker reads the same file from another directory, so the path must not
+ * depend on ours.  Lives as long as the process; NULL: no memory or no cwd.
+ */
+static const char *
+absolute(const char *path)
+{
+	char *dir, *out = NULL;
+	size_t size;
+
+	if (path[0] == '/' || (dir = getcwd(NULL, 0)) == NULL)
+		return path[0] == '/' ? path : NULL;
+	size = strlen(dir) + strlen(path) + 2;
+	if ((out = malloc(size)) != NULL)
+		snprintf(out, size, "%s/%s", dir, path);
+	free(dir);
+	return out;
+}
+
 static int
 dispatch(struct cli *cli, int argc, char **argv)
 {
@@ -212,6 +231,8 @@ dispatch(struct cli *cli, int argc, char **argv)
 	argv += words - 1;
 	if ((rc = take_options(cli, ":c:hV", argc, argv)) != -1)
 		return rc;
+	if (cli->conf != NULL && (cli->conf = absolute(cli->conf)) == NULL)
+		return cli_fault("current directory: %s", strerror(errno));
 	return cli->cmd->run(cli, argc - optind, argv + optind);
 }
 
@@ -251,9 +272,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error with a reason */
 	look_at_terminal(&cli);
 	rc = dispatch(&cli, argc, argv);
-	errno = 0;
-	if (fflush(stdout) != 0 || ferror(stdout))
-		rc = cli_fault("standard output: %s",
-		    errno != 0 ? strerror(errno) : "write error");
+	if (!cli_flush(&cli))
+		rc = cli_fault("standard output: %s", strerror(cli.lost));
 	return rc;
 }

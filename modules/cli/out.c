@@ -2,6 +2,7 @@
 /* Output: escaping, times, JSON lines, complaints. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,16 @@ cli_json_line(json_t *j, int rc)
 	putchar('\n');
 	json_decref(j);
 	return rc;
+}
+
+bool
+cli_flush(struct cli *cli)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	if (cli->lost == 0)
+		cli->lost = errno;
+	return false;
 }
 
 int

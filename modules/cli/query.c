@@ -102,7 +102,8 @@ cli_query(struct cli *cli, int argc, char **argv)
 		rc = one(cli, argv[i]);
 		if (rc > worst)
 			worst = rc;
-		fflush(stdout); /* the next one may take its time */
+		if (!cli_flush(cli)) /* the next one may take its time */
+			break;
 	}
 	return worst;
 }

@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { CHANGES = 5 };
 
@@ -51,9 +52,18 @@ compare(const char *what[CHANGES], const struct sts_answer *old,
 	return n;
 }
 
+/* Did the network bring a policy since then? */
+static bool
+refreshed(const struct sts_answer *old, const struct sts_answer *new,
+    int64_t began)
+{
+	return new->policy != NULL &&
+	    (new->fetched >= began || new->fetched != old->fetched);
+}
+
 static json_t *
 to_json(const char *domain, const struct sts_answer *old,
-    const struct sts_answer *new)
+    const struct sts_answer *new, bool news)
 {
 	const char *what[CHANGES];
 	size_t n = compare(what, old, new);
@@ -63,6 +73,7 @@ to_json(const char *domain, const struct sts_answer *old,
 		json_array_append_new(list, json_string(what[i]));
 	j = cli_answer_json(domain, new);
 	if (j == NULL || list == NULL ||
+	    json_object_set_new(j, "refreshed", json_boolean(news)) != 0 ||
 	    json_object_set_new(j, "changed", list) != 0 ||
 	    json_object_set_new(j, "before", cli_answer_json(domain, old)) !=
 		0) {
@@ -87,16 +98,13 @@ change(const struct cli *cli, const char *key, const char *old, const char *new)
 
 static void
 print(const struct cli *cli, const struct cli_name *name,
-    const struct sts_answer *old, const struct sts_answer *new)
+    const struct sts_answer *old, const struct sts_answer *new, bool news)
 {
-	const char *what[CHANGES], *word = "nothing changed";
+	const char *what[CHANGES];
 
-	if (new->source != STS_FROM_NETWORK)
-		word = "not refreshed";
-	else if (compare(what, old, new) > 0)
-		word = "changed";
 	cli_name_print(cli, name);
-	printf(": %s\n", word);
+	printf(": %s, %s\n", news ? "refreshed" : "not refreshed",
+	    compare(what, old, new) > 0 ? "changed" : "nothing changed");
 	change(cli, "verdict", cli_verdict_name(old->verdict),
 	    cli_verdict_name(new->verdict));
 	change(cli, "mode", cli_answer_mode(old), cli_answer_mode(new));
@@ -115,7 +123,9 @@ cli_refresh_one(const struct cli *cli, struct sts_ctx *ctx,
 	struct sts_answer *old = NULL, *new = NULL;
 	struct cli_progress bar;
 	enum sts_rc rc;
+	int64_t began = (int64_t)time(NULL);
 	int status = CLI_FAULT;
+	bool news;
 
 	/* What the cache says now; broken or not there is no obstacle. */
 	if (sts_query(ctx, name->ascii, STS_OFFLINE, &old, err) != STS_OK)
@@ -126,15 +136,15 @@ cli_refresh_one(const struct cli *cli, struct sts_ctx *ctx,
 	if (rc != STS_OK)
 		goto out;
 	err->rc = STS_OK;
-	status = cli_verdict_exit(new->verdict);
-	if (new->source == STS_FROM_CACHE)
-		status = CLI_NO; /* the old policy holds, but this is no news */
+	/* An old policy that still holds is good, but no news. */
+	news = refreshed(old, new, began);
+	status = news ? cli_verdict_exit(new->verdict) : CLI_NO;
 	if ((cli->opts & CLI_JSON) == 0)
-		print(cli, name, old, new);
+		print(cli, name, old, new, news);
 	else
 		status = cli_json_line(cli_name_json(name,
 					   to_json(cli_shown(name->ascii), old,
-					       new)),
+					       new, news)),
 		    status);
 out:
 	sts_answer_free(old);
