@@ -127,14 +127,14 @@ take_mx(struct judge *j, struct sts_str v)
 }
 
 static const struct field {
-	const char *name;
+	const char *name, *missing;
 	void (*take)(struct judge *, struct sts_str);
 	bool repeats;
 } fields[] = {
-	{ "version", take_version, false },
-	{ "mode", take_mode, false },
-	{ "max_age", take_max_age, false },
-	{ "mx", take_mx, true },
+	{ "version", "version-missing", take_version, false },
+	{ "mode", "mode-missing", take_mode, false },
+	{ "max_age", "max-age-missing", take_max_age, false },
+	{ "mx", "mx-missing", take_mx, true },
 };
 
 static const struct field *
@@ -266,8 +266,8 @@ take_body(struct judge *j, struct sts_str body)
 			continue;
 		if (fields[i].repeats && j->pol->mode == STS_MODE_NONE)
 			continue; /* 3.2: mx may be missing with mode none */
-		sts_remark(&j->said, true, 0, "field-missing", "there is no %s",
-		    fields[i].name);
+		sts_remark(&j->said, true, 0, fields[i].missing,
+		    "there is no %s", fields[i].name);
 	}
 }
 

@@ -155,7 +155,8 @@ take_record(struct judge *j, struct sts_str txt)
 			take_field(j, field);
 	}
 	if (!j->seen_id)
-		sts_remark(&j->said, true, j->n, "no-id", "there is no id");
+		sts_remark(&j->said, true, j->n, "id-missing",
+		    "there is no id");
 }
 
 enum sts_rc
@@ -179,7 +180,7 @@ sts_record_select(struct sts_record *out, const struct sts_str *txt, size_t n,
 			    sts_show(txt[i]).text);
 	}
 	if (found == 0) {
-		sts_remark(&j.said, true, 0, "no-record",
+		sts_remark(&j.said, true, 0, "record-missing",
 		    "no TXT record begins with v=STSv1;");
 		if (err != NULL)
 			err->rc = STS_ABSENT;
