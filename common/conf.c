@@ -132,7 +132,7 @@ add_domain(struct sts_load *l, const char *name)
 static void
 take_section(struct sts_load *l, struct scan s)
 {
-	char name[STS_NAME_SIZE], shown[64];
+	char name[STS_NAME_SIZE], normal[STS_NAME_SIZE], shown[64];
 	struct sts_str w = { s.p, scan_left(&s) };
 	struct sts_str inner;
 
@@ -154,8 +154,8 @@ take_section(struct sts_load *l, struct scan s)
 		if (scan_left(&s) > 0 && scan_left(&s) < sizeof name) {
 			memcpy(name, s.p, scan_left(&s));
 			name[scan_left(&s)] = '\0';
-			if (sts_domain_normal(name, name, NULL) == STS_OK) {
-				l->skip = !add_domain(l, name);
+			if (sts_domain_normal(normal, name, NULL) == STS_OK) {
+				l->skip = !add_domain(l, normal);
 				return;
 			}
 		}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/* One domain over the pipe, or a list of them to standard output. */
+#include "worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "err.h"
+#include "say.h"
+
+/* --- The pipe ----------------------------------------------------------- */
+
+static void
+pipe_stage(void *arg, enum sts_stage stage)
+{
+	(void)arg;
+	say_stage(stage);
+}
+
+static void
+pipe_done(void *arg, const char *domain, const struct engine_result *r)
+{
+	struct worker *w = arg;
+
+	say_entry(domain, r);
+	event_base_loopbreak(w->base);
+}
+
+void
+run_pipe(struct worker *w, const char *domain)
+{
+	struct engine_waiter waiter = { pipe_stage, pipe_done, w };
+
+	engine_add(w->engine, domain, w->flags, &waiter);
+	event_base_dispatch(w->base);
+}
+
+/* --- A list ------------------------------------------------------------- */
+
+static void
+list_done(void *arg, const char *domain, const struct engine_result *r)
+{
+	struct worker *w = arg;
+
+	if (!say_line(domain, r) || r->use == STS_USE_LOCAL_FAULT)
+		w->failed = true;
+}
+
+/* A name that cannot have a policy gets its line too. */
+static void
+refuse(struct worker *w, const char *name, const struct sts_err *err)
+{
+	char shown[80];
+
+	printf("%s fault - - 0 %s\n",
+	    sts_escape(shown, sizeof shown, str_of(name)),
+	    err->text[0] == '\0' ? "not a domain name" : err->text);
+	if (fflush(stdout) != 0)
+		w->failed = true;
+}
+
+static void
+list_add(struct worker *w, const char *name, unsigned flags)
+{
+	struct engine_waiter waiter = { NULL, list_done, w };
+	char domain[STS_NAME_SIZE];
+	struct sts_err err = { 0 };
+
+	if (sts_domain_normal(domain, name, &err) != STS_OK)
+		refuse(w, name, &err);
+	else
+		engine_add(w->engine, domain, flags, &waiter);
+}
+
+void
+run_list(struct worker *w, char *const domains[])
+{
+	for (size_t i = 0; domains[i] != NULL; i++)
+		list_add(w, domains[i], w->flags);
+	event_base_dispatch(w->base);
+}
+
+/* --- A stream ----------------------------------------------------------- */
+
+enum { LINE_MAX_LEN = 1024, JOBS_MAX = 256 };
+
+struct stream {
+	struct worker *w;
+	struct event *readable;
+	char buf[LINE_MAX_LEN];
+	size_t used;
+	bool paused;
+};
+
+/* "example.com", "example.com fresh" or "example.com refetch" */
+static void
+stream_line(struct stream *st, char *line)
+{
+	unsigned flags = st->w->flags;
+	char *word = strchr(line, ' ');
+
+	if (line[0] == '\0')
+		return;
+	if (word != NULL) {
+		*word++ = '\0';
+		if (strcmp(word, "fresh") == 0)
+			flags |= STS_FRESH;
+		else if (strcmp(word, "refetch") == 0)
+			flags |= STS_REFETCH;
+	}
+	list_add(st->w, line, flags);
+}
+
+static void
+stream_lines(struct stream *st)
+{
+	char *line = st->buf, *nl;
+	size_t left = st->used;
+
+	while ((nl = memchr(line, '\n', left)) != NULL) {
+		*nl = '\0';
+		stream_line(st, line);
+		left -= (size_t)(nl + 1 - line);
+		line = nl + 1;
+	}
+	if (left == sizeof st->buf) /* no name is that long */
+		left = 0;
+	memmove(st->buf, line, left);
+	st->used = left;
+}
+
+static void
+stream_read(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval soon = { 0, 2000 };
+	struct stream *st = arg;
+	ssize_t n;
+
+	(void)what;
+	/* More than the engine can hold stays with who sends it. */
+	if (engine_jobs(st->w->engine) >= JOBS_MAX) {
+		event_base_once(st->w->base, -1, EV_TIMEOUT, stream_read, st,
+		    &soon);
+		event_del(st->readable);
+		st->paused = true;
+		return;
+	}
+	if (st->paused) {
+		st->paused = false;
+		event_add(st->readable, NULL);
+		return;
+	}
+	n = read(0, st->buf + st->used, sizeof st->buf - st->used);
+	if (n > 0) {
+		st->used += (size_t)n;
+		stream_lines(st);
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		event_del(st->readable); /* the loop ends with the last job */
+	(void)fd;
+}
+
+void
+run_serve(struct worker *w)
+{
+	struct stream st = { .w = w };
+
+	st.readable = event_new(w->base, 0, EV_READ | EV_PERSIST, stream_read,
+	    &st);
+	if (st.readable == NULL || event_add(st.readable, NULL) == -1) {
+		w->failed = true;
+		return;
+	}
+	event_base_dispatch(w->base);
+	event_free(st.readable);
+}

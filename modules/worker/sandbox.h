@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/* What a worker gives up before it speaks to the network. */
+#ifndef MTASTS_WORKER_SANDBOX_H
+#define MTASTS_WORKER_SANDBOX_H
+
+/*
+ * Limits, no new privileges, writing only below cache_dir, no exec, no
+ * tracing.  What the system does not offer is done without; never fails.
+ * cpu: seconds of processor time the worker may use; 0: any.
+ */
+void sandbox(const char *cache_dir, unsigned cpu);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* The ways a worker is run: each is a source of domains for one engine. */
+#ifndef MTASTS_WORKER_WORKER_H
+#define MTASTS_WORKER_WORKER_H
+
+#include "engine.h"
+
+struct worker {
+	struct event_base *base;
+	struct sts_store *store;
+	struct engine *engine;
+	unsigned flags; /* STS_FRESH, STS_REFETCH */
+	bool failed;    /* the exit status */
+};
+
+/* One domain for the adapter that holds the other end of the pipe. */
+void run_pipe(struct worker *, const char *domain);
+
+/* Domains that adapters want looked at, until there are none. */
+void run_background(struct worker *);
+
+/* Domains on the command line, or line by line on standard input. */
+void run_list(struct worker *, char *const domains[]);
+void run_serve(struct worker *);
+
+#endif
