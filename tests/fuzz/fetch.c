@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+#include "fetch.h"
+
+#include <strings.h>
+
+#include "must.h"
+
+/* How it ended, the certificate, status, delimited; type, newline, body. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct sts_reply r = { .status = 200 };
+	struct sts_policy *pol;
+	struct sts_err err = { 0 };
+	struct sts_str type;
+	struct scan s;
+	enum sts_fetch f;
+	const char *p;
+
+	if (len < 4)
+		return 0;
+	r.end = (enum sts_reply_end)(data[0] % 16);
+	r.cert = (enum sts_cert)(data[1] % 16);
+	r.status = data[2] * 4;
+	r.delimited = data[3] & 1;
+	s = scan_bytes(data + 4, len - 4);
+	if (!scan_until(&s, '\n', &type))
+		type = scan_rest(&s);
+	scan_char(&s, '\n');
+	memcpy(r.content_type, type.p,
+	    type.len < sizeof r.content_type ? type.len
+					     : sizeof r.content_type);
+	r.body = s.p;
+	r.len = scan_left(&s);
+
+	f = sts_fetch_judge(&r, &pol, &err);
+	MUST((f == STS_FETCH_OK) == (pol != NULL));
+	MUST((f == STS_FETCH_OK) == (err.rc == STS_OK));
+	MUST(f == STS_FETCH_OK || str_all(str_of(err.text), is_print));
+	MUST(strcmp(sts_fetch_name(f), "?") != 0);
+	if (f == STS_FETCH_OK || f == STS_FETCH_INVALID) {
+		MUST(r.end == STS_REPLY_COMPLETE && r.cert == STS_CERT_OK);
+		MUST(r.status == 200 && r.delimited);
+		p = r.content_type + strspn(r.content_type, " \t");
+		MUST(strncasecmp(p, "text/plain", 10) == 0);
+		MUST(strchr("; \t", p[10]) != NULL);
+	}
+	sts_policy_free(pol);
+	return 0;
+}
