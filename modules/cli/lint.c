@@ -9,6 +9,21 @@
 /* The parser itself refuses more; it must see that there is more. */
 enum { POLICY_BYTES = 65536 + 16 };
 
+/* The text without "FILE:LINE: ", which is said apart. */
+static const char *
+bare(const struct remarks *r, const struct sts_problem *p)
+{
+	size_t len = strlen(r->file);
+	char line[24];
+
+	if (strncmp(p->text, r->file, len) != 0)
+		return p->text;
+	snprintf(line, sizeof line, ":%u: ", p->line);
+	if (strncmp(p->text + len, line, strlen(line)) != 0)
+		return p->text;
+	return p->text + len + strlen(line);
+}
+
 void
 remarks_take(void *arg, const struct sts_problem *p)
 {
@@ -20,7 +35,7 @@ remarks_take(void *arg, const struct sts_problem *p)
 		line = p->line != 0 ? json_integer(p->line) : json_null();
 		if (json_array_append_new(r->list,
 			json_pack("{s:o,s:s,s:s}", "line", line, "code",
-			    p->code, "text", p->text)) != 0)
+			    p->code, "text", bare(r, p))) != 0)
 			r->lost = true;
 		return;
 	}
@@ -30,7 +45,7 @@ remarks_take(void *arg, const struct sts_problem *p)
 	fputs(": ", stdout);
 	cli_tinted(r->cli, p->fatal ? CLI_RED : CLI_YELLOW,
 	    p->fatal ? "error" : "warning");
-	printf(": %s [%s]\n", p->text, p->code);
+	printf(": %s [%s]\n", bare(r, p), p->code);
 }
 
 void
