@@ -26,9 +26,9 @@ draw(int fd, const char *domain)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char line[128];
-	int rc, n = 0;
+	int n = 0;
 
-	while ((rc = poll(&p, 1, n == 0 ? QUIET_MS : STEP_MS)) == 0) {
+	while (poll(&p, 1, n == 0 ? QUIET_MS : STEP_MS) == 0) {
 		put(line,
 		    snprintf(line, sizeof line, "\r\033[K%.60s: asking, %d s",
 			cli_shown(domain), n));
