@@ -27,6 +27,7 @@ static void
 worker_path(const struct sts_conf *c, char path[WORKER_PATH])
 {
 	enum sts_flavour f = c->flavour;
+	char other[WORKER_PATH];
 
 	if (f == STS_FLAVOUR_AUTO)
 		f = sts_flavour_of_host();
@@ -36,8 +37,10 @@ worker_path(const struct sts_conf *c, char path[WORKER_PATH])
 		return;
 	f = f == STS_FLAVOUR_GNUTLS ? STS_FLAVOUR_OPENSSL
 				    : STS_FLAVOUR_GNUTLS;
-	snprintf(path, WORKER_PATH, "%s/mtasts-fetch-%s", c->worker_dir,
+	snprintf(other, sizeof other, "%s/mtasts-fetch-%s", c->worker_dir,
 	    flavour_name(f));
+	if (access(other, X_OK) == 0)
+		memcpy(path, other, sizeof other);
 }
 
 /* domain NULL: a background worker. */

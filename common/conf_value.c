@@ -183,9 +183,9 @@ take_server(struct sts_load *l, struct sts_str w)
 	struct sts_str addr, port;
 	uint64_t n = 0;
 
-	*sv = (struct sts_server){ .port = 0 };
 	if (l->conf->nserver == STS_SERVERS_MAX)
 		return false;
+	*sv = (struct sts_server){ .port = 0 };
 	if (scan_until(&s, '#', &addr)) {
 		s.p++;
 		if (!str_all((struct sts_str){ s.p, scan_left(&s) },

@@ -229,7 +229,8 @@ read_file(const struct sts_store *s, const char *path, const char *domain,
 		goto out;
 	}
 	slot->used = st.st_mtime;
-	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != s->uid ||
+	/* No link is left where a writer replaced it since it was opened. */
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_uid != s->uid ||
 	    st.st_size > STS_ENTRY_MAX)
 		goto out;
 	if ((n = read_all(fd, slot->buf, (size_t)st.st_size)) == -1) {

@@ -30,7 +30,7 @@ say_frame(enum sts_frame type, const char *p, size_t len)
 {
 	char head[STS_FRAME_HEAD + 1];
 
-	snprintf(head, sizeof head, "%c%08zx", (char)type, len);
+	snprintf(head, sizeof head, "%c%08x", (char)type, (unsigned)len);
 	write_all(head, STS_FRAME_HEAD);
 	write_all(p, len);
 }
