@@ -11,7 +11,7 @@ print(const struct cli *cli, const struct cli_name *name,
 	if (a->verdict == STS_CANNOT_TELL)
 		cli_tinted(cli, CLI_RED, "cannot tell, mail waits");
 	else if (a->verdict == STS_NO_POLICY)
-		cli_tinted(cli, CLI_YELLOW, "no policy");
+		cli_tinted(cli, CLI_YELLOW, "no policy in force");
 	else if (a->mode == STS_MODE_ENFORCE)
 		cli_tinted(cli, CLI_GREEN, "policy in force");
 	else

@@ -315,7 +315,7 @@ def query() -> None:
           set(j) == {"domain", "error"} and "mtasts-fetch-" in j["error"],
           r)
     r = Ran([*c, "query", "a.example", "[192.0.2.1]"])
-    check("the worst of two counts", r.rc == 3 and b"no policy" in r.out and
+    check("the worst of two counts", r.rc == 3 and b"no policy in force" in r.out and
           r.err.startswith(b"mtasts: a.example: "), r)
     for arg in ("", "u@a.example", b"\xff.example", "a\u202eb.example"):
         r = Ran([*c, "query", "--json", arg])
@@ -331,7 +331,7 @@ def query() -> None:
           and j.get("unicode") == "b\u00fccher.example" and r.out.isascii(), r)
     r = Ran([*c, "query", "B\u00fccher.example"])
     check("U-label as text", r.out.startswith(
-        "xn--bcher-kva.example (b\u00fccher.example): no policy".encode()), r)
+        "xn--bcher-kva.example (b\u00fccher.example): no policy in force".encode()), r)
     r = Ran(["query", "-c", "conf", "A.example."], cwd=HERE)
     check("relative -c, behind the command", r.rc == 1 and
           b"enabled = no" in r.out and b"\x1b" not in r.out, r)
