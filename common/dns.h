@@ -10,6 +10,7 @@
 #ifndef STS_DNS_H
 #define STS_DNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,13 +27,13 @@ enum dns_outcome { DNS_FOUND, DNS_NONE, DNS_TEMPFAIL };
 
 enum dns_why {
 	DNS_WHY_OK,
-	DNS_WHY_NXDOMAIN,  /* DNS_NONE */
-	DNS_WHY_NODATA,    /* DNS_NONE */
-	DNS_WHY_TIMEOUT,   /* from here on DNS_TEMPFAIL */
+	DNS_WHY_NXDOMAIN, /* DNS_NONE */
+	DNS_WHY_NODATA,   /* DNS_NONE */
+	DNS_WHY_TIMEOUT,  /* from here on DNS_TEMPFAIL */
 	DNS_WHY_SERVFAIL,
 	DNS_WHY_REFUSED,
-	DNS_WHY_RCODE,     /* any other rcode */
-	DNS_WHY_NETWORK,   /* refused, reset, unreachable */
+	DNS_WHY_RCODE,   /* any other rcode */
+	DNS_WHY_NETWORK, /* refused, reset, unreachable */
 	DNS_WHY_BOGUS,
 	DNS_WHY_TRUNCATED, /* and the whole was not to be had */
 	DNS_WHY_MALFORMED, /* an answer to another question included */
@@ -63,8 +64,9 @@ struct dns_answer {
 typedef void dns_done(void *arg, const struct dns_answer *);
 
 /*
- * Nameservers, transport and dns_timeout come from conf (lent; must outlive
- * the dns).  NULL: no memory, or no nameserver known; err says which.
+ * Nameservers and transport come from conf (lent; must outlive the dns).
+ * Ignores SIGPIPE for the process.  NULL: no memory, or no nameserver known;
+ * err says which.
  */
 struct dns *dns_new(struct event_base *, const struct sts_conf *,
     struct sts_err *err);
@@ -72,18 +74,19 @@ void dns_free(struct dns *); /* NULL is fine; open questions never call back */
 
 /*
  * Ask; done is called exactly once, from the event loop, never from within
- * dns_ask, at the latest after timeout_ms.  name: A-label, LDH and '_', no
- * trailing dot; copied.
+ * dns_ask, at the latest after timeout_ms.  It may ask again, but not free
+ * the dns.  name: A-label, LDH and '_', no trailing dot; copied.  False: no
+ * memory, done will not be called.
  */
-void dns_ask(struct dns *, enum dns_type, const char *name,
-    unsigned timeout_ms, dns_done *done, void *arg);
+bool dns_ask(struct dns *, enum dns_type, const char *name, unsigned timeout_ms,
+    dns_done *done, void *arg);
 
 /*
  * Does any nameserver answer at all?  Asks for the root's SOA.  A domain may
  * have slow nameservers of its own; only when this fails too is the resolver
  * down.
  */
-void dns_probe(struct dns *, unsigned timeout_ms, dns_done *done, void *arg);
+bool dns_probe(struct dns *, unsigned timeout_ms, dns_done *done, void *arg);
 
 const char *dns_why_name(enum dns_why);
 

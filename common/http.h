@@ -7,6 +7,7 @@
 #ifndef STS_HTTP_H
 #define STS_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "addr.h"
@@ -20,9 +21,10 @@ struct http;
 typedef void http_done(void *arg, const struct sts_reply *);
 
 /*
- * ca_file and ca_path come from conf (lent; must outlive the http).  NULL: no
- * memory, or a CA store without one usable certificate (err, STS_LOCAL): that
- * is our fault and must never look like the remote's.
+ * ca_file and ca_path come from conf (lent; must outlive the http).  Ignores
+ * SIGPIPE for the process and initialises the library, once a process.  NULL:
+ * no memory, or a CA store without one usable certificate (err, STS_LOCAL):
+ * that is our fault and must never look like the remote's.
  */
 struct http *http_new(struct event_base *, const struct sts_conf *,
     struct sts_err *err);
@@ -32,10 +34,12 @@ void http_free(struct http *); /* NULL is fine; open GETs never call back */
  * GET https://host/.well-known/mta-sts.txt from one of the addresses, SNI and
  * certificate name host.  GETs over the cap of the TLS library wait in a
  * queue; timeout_ms counts from the call, the queue included.  done is called
- * exactly once, from the event loop, never from within http_get.  All
- * arguments are copied.
+ * exactly once, from the event loop, never from within http_get; it may get
+ * again, but not free the http.  The body of a reply other than 200 is not
+ * waited for.  All arguments are copied.  False: no memory, done will not be
+ * called.
  */
-void http_get(struct http *, const char *host, const struct sts_addr *addr,
+bool http_get(struct http *, const char *host, const struct sts_addr *addr,
     size_t naddr, unsigned timeout_ms, http_done *done, void *arg);
 
 #endif

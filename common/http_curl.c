@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * GETs of policies by libcurl's multi_socket interface on libevent: which run,
+ * which wait, and the deadline of each.
+ */
+#include "http.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "err.h"
+#include "http_easy.h"
+#include "tls.h"
+
+enum { SPARE_MAX = 8 }; /* handles kept for the next GETs */
+
+struct get {
+	TAILQ_ENTRY(get) next;
+	struct http *http;
+	http_done *done;
+	void *arg;
+	int64_t deadline; /* ms */
+	struct event timer;
+	bool running, ended;
+	CURLcode code; /* once ended */
+	struct http_easy easy;
+	size_t naddr;
+	struct sts_addr addr[];
+};
+TAILQ_HEAD(gets, get);
+
+/* A descriptor that curl wants watched. */
+struct watch {
+	TAILQ_ENTRY(watch) next;
+	struct event event;
+};
+TAILQ_HEAD(watches, watch);
+
+struct http {
+	struct event_base *base;
+	struct tls_ca ca;
+	CURLM *multi;
+	struct event timer;
+	size_t running;
+	struct gets waiting, open; /* open: running or ended */
+	struct watches watches;
+	CURL *spare[SPARE_MAX];
+	size_t nspare;
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void
+arm(struct event *timer, int64_t ms)
+{
+	struct timeval tv = { 0, 0 };
+
+	if (ms > 0) {
+		tv.tv_sec = (time_t)(ms / 1000);
+		tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	}
+	(void)evtimer_add(timer, &tv);
+}
+
+/* --- One GET ----------------------------------------------------------- */
+
+static CURL *
+get_handle(struct http *http)
+{
+	if (http->nspare > 0)
+		return http->spare[--http->nspare];
+	return http_easy_new(&http->ca);
+}
+
+static void
+put_handle(struct http *http, CURL *curl)
+{
+	if (http->nspare < SPARE_MAX)
+		http->spare[http->nspare++] = curl;
+	else
+		curl_easy_cleanup(curl);
+}
+
+/* The GET has an outcome; done is called from the loop, by its timer. */
+static void
+end(struct get *get, CURLcode code)
+{
+	get->ended = true;
+	get->code = code;
+	arm(&get->timer, 0);
+}
+
+static void
+start(struct get *get)
+{
+	struct http *http = get->http;
+	int64_t left = get->deadline - now_ms();
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	TAILQ_REMOVE(&http->waiting, get, next);
+	TAILQ_INSERT_TAIL(&http->open, get, next);
+	get->running = true;
+	http->running++;
+	if (get->ended)
+		return;
+	if ((get->easy.curl = get_handle(http)) != NULL)
+		code = http_easy_aim(&get->easy, get->addr, get->naddr,
+		    left > 0 ? (long)left : 1);
+	if (code == CURLE_OK &&
+	    curl_easy_setopt(get->easy.curl, CURLOPT_PRIVATE, get) ==
+		CURLE_OK &&
+	    curl_multi_add_handle(http->multi, get->easy.curl) == CURLM_OK)
+		return;
+	get->easy.local = "out of memory";
+	end(get, code);
+}
+
+static void
+start_waiting(struct http *http)
+{
+	struct get *get;
+
+	while (http->running < tls_cap() &&
+	    (get = TAILQ_FIRST(&http->waiting)) != NULL)
+		start(get);
+}
+
+static void
+free_get(struct get *get)
+{
+	struct http *http = get->http;
+
+	evtimer_del(&get->timer);
+	if (get->running) {
+		TAILQ_REMOVE(&http->open, get, next);
+		http->running--;
+	} else
+		TAILQ_REMOVE(&http->waiting, get, next);
+	if (get->easy.curl != NULL) {
+		(void)curl_multi_remove_handle(http->multi, get->easy.curl);
+		put_handle(http, get->easy.curl);
+	}
+	http_easy_clear(&get->easy);
+	free(get);
+}
+
+/* The GET has ended, or its time has. */
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct get *get = arg;
+	struct http *http = get->http;
+	struct sts_reply reply;
+
+	(void)fd;
+	(void)what;
+	if (!get->ended)
+		get->code = CURLE_OPERATION_TIMEDOUT;
+	http_easy_reply(&get->easy, get->code, &reply);
+	get->done(get->arg, &reply);
+	free_get(get);
+	start_waiting(http);
+}
+
+/* --- libcurl on libevent ----------------------------------------------- */
+
+static void
+collect(struct http *http)
+{
+	struct get *get;
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(http->multi, &left)) != NULL) {
+		char *private = NULL;
+
+		if (msg->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
+			&private) != CURLE_OK)
+			continue;
+		get = (struct get *)(void *)private;
+		end(get, msg->data.result);
+	}
+}
+
+static void
+ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	int action = 0, running;
+
+	if ((what & EV_READ) != 0)
+		action |= CURL_CSELECT_IN;
+	if ((what & EV_WRITE) != 0)
+		action |= CURL_CSELECT_OUT;
+	(void)curl_multi_socket_action(http->multi, fd, action, &running);
+	collect(http);
+}
+
+static void
+timed(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	int running;
+
+	(void)fd;
+	(void)what;
+	(void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0,
+	    &running);
+	collect(http);
+}
+
+static int
+set_timer(CURLM *multi, long ms, void *arg)
+{
+	struct http *http = arg;
+
+	(void)multi;
+	if (ms < 0)
+		(void)evtimer_del(&http->timer);
+	else
+		arm(&http->timer, ms);
+	return 0;
+}
+
+static void
+drop_watch(struct http *http, struct watch *watch)
+{
+	(void)event_del(&watch->event);
+	TAILQ_REMOVE(&http->watches, watch, next);
+	free(watch);
+}
+
+static int
+watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct http *http = arg;
+	struct watch *watch = known;
+	short events = EV_PERSIST;
+
+	(void)curl;
+	if (what == CURL_POLL_REMOVE) {
+		if (watch != NULL)
+			drop_watch(http, watch);
+		return 0;
+	}
+	if (watch != NULL)
+		(void)event_del(&watch->event);
+	else if ((watch = calloc(1, sizeof *watch)) == NULL)
+		return -1;
+	else {
+		TAILQ_INSERT_TAIL(&http->watches, watch, next);
+		(void)curl_multi_assign(http->multi, fd, watch);
+	}
+	if (what != CURL_POLL_OUT)
+		events |= EV_READ;
+	if (what != CURL_POLL_IN)
+		events |= EV_WRITE;
+	event_assign(&watch->event, http->base, fd, events, ready, http);
+	return event_add(&watch->event, NULL);
+}
+
+/* --- All of it --------------------------------------------------------- */
+
+static enum sts_rc
+set_up(struct http *http, struct sts_err *err)
+{
+	if ((http->multi = curl_multi_init()) == NULL ||
+	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
+		watch_socket) != CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) !=
+		CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer) !=
+		CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) !=
+		CURLM_OK)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	/* A library without one of the settings shows itself here. */
+	if ((http->spare[0] = http_easy_new(&http->ca)) == NULL)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "libcurl %s lacks a needed feature", curl_version());
+	http->nspare = 1;
+	return STS_OK;
+}
+
+struct http *
+http_new(struct event_base *base, const struct sts_conf *conf,
+    struct sts_err *err)
+{
+	struct http *http = calloc(1, sizeof *http);
+
+	if (http == NULL) {
+		(void)sts_fail(err, STS_NOMEM, 0, "out of memory");
+		return NULL;
+	}
+	if (tls_find_ca(&http->ca, conf, err) != STS_OK) {
+		free(http);
+		return NULL;
+	}
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		(void)sts_fail(err, STS_NOMEM, 0, "libcurl cannot start");
+		free(http);
+		return NULL;
+	}
+	http->base = base;
+	TAILQ_INIT(&http->waiting);
+	TAILQ_INIT(&http->open);
+	TAILQ_INIT(&http->watches);
+	evtimer_assign(&http->timer, base, timed, http);
+	if (set_up(http, err) != STS_OK) {
+		http_free(http);
+		return NULL;
+	}
+	/* CURLOPT_NOSIGNAL leaves this to the program. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	return http;
+}
+
+void
+http_free(struct http *http)
+{
+	struct get *get;
+
+	if (http == NULL)
+		return;
+	while ((get = TAILQ_FIRST(&http->open)) != NULL ||
+	    (get = TAILQ_FIRST(&http->waiting)) != NULL)
+		free_get(get);
+	while (http->nspare > 0)
+		curl_easy_cleanup(http->spare[--http->nspare]);
+	(void)curl_multi_cleanup(http->multi);
+	while (!TAILQ_EMPTY(&http->watches))
+		drop_watch(http, TAILQ_FIRST(&http->watches));
+	(void)evtimer_del(&http->timer);
+	curl_global_cleanup();
+	free(http);
+}
+
+bool
+http_get(struct http *http, const char *host, const struct sts_addr *addr,
+    size_t naddr, unsigned timeout_ms, http_done *done, void *arg)
+{
+	size_t len = strlen(host);
+	struct get *get;
+
+	get = calloc(1, sizeof *get + naddr * sizeof *addr);
+	if (get == NULL)
+		return false;
+	get->http = http;
+	get->done = done;
+	get->arg = arg;
+	get->deadline = now_ms() + timeout_ms;
+	evtimer_assign(&get->timer, http->base, tick, get);
+	TAILQ_INSERT_TAIL(&http->waiting, get, next);
+	if (naddr > 0)
+		memcpy(get->addr, addr, naddr * sizeof *addr);
+	get->naddr = naddr;
+	arm(&get->timer, timeout_ms);
+	if (naddr == 0 || len == 0 || len >= sizeof get->easy.host)
+		end(get, CURLE_COULDNT_CONNECT); /* nowhere to go */
+	else
+		memcpy(get->easy.host, host, len + 1);
+	start_waiting(http);
+	return true;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* One GET as libcurl's easy handle sees it: settings, callbacks, outcome. */
+#ifndef STS_HTTP_EASY_H
+#define STS_HTTP_EASY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <curl/curl.h>
+
+#include "http_head.h"
+#include "reply.h"
+#include "sts.h"
+#include "tls.h"
+
+struct http_easy {
+	CURL *curl; /* NULL: not set up */
+	struct curl_slist *resolve;
+	char host[STS_NAME_SIZE];
+	char error[CURL_ERROR_SIZE];
+	struct http_head head;
+	char *body;
+	size_t len, room;
+	bool too_big, no_dns_id;
+	bool useless;      /* not 200: its body is not waited for */
+	const char *local; /* trouble of our own; NULL: none */
+};
+
+/* A handle with every setting that is the same for all GETs.  NULL: cannot. */
+CURL *http_easy_new(const struct tls_ca *);
+
+/*
+ * Set easy->curl up for one GET.  easy is zeroed but for curl and host, and
+ * stays where it is; http_easy_clear() it, but the handle is the caller's.
+ */
+CURLcode http_easy_aim(struct http_easy *, const struct sts_addr *addr,
+    size_t naddr, long timeout_ms);
+void http_easy_clear(struct http_easy *);
+
+/* What came of it; lends the body. */
+void http_easy_reply(const struct http_easy *, CURLcode, struct sts_reply *out);
+
+#endif
