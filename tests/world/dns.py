@@ -129,7 +129,7 @@ def thaw_resolver() -> None:
 
 def _child_zone(name: str) -> list[str]:
     """A domain with a policy, for the zones that stand on their own."""
-    return [f"_mta-sts TXT \"v=STSv1; id=1;\"", "mta-sts A 198.18.1.1",
+    return [f"_mta-sts TXT \"v=STSv1; id=1;\"", "mta-sts A 198.18.1.20",
             f"@ MX 10 mx.{name}.", "mx A 198.18.128.1"]
 
 

@@ -42,15 +42,16 @@ dc_localdelivery='mail_spool'
 # Macros only: the rest is Debian's and ours.
 LOCAL = """
 MAIN_HARDCODE_PRIMARY_HOSTNAME = sender.test
-MAIN_LOG_SELECTOR = +all -retry_defer -queue_run -arguments
+MAIN_LOG_SELECTOR = +all -queue_run -arguments
 CHECK_RCPT_VERIFY_SENDER = true
 """
 
 SINGLE = """
+keep_environment =
 primary_hostname = sender.test
 domainlist local_domains = sender.test
 acl_smtp_rcpt = accept
-log_selector = +all -retry_defer -queue_run -arguments
+log_selector = +all -queue_run -arguments
 smtputf8_advertise_hosts = *
 {main}
 begin routers
@@ -87,9 +88,9 @@ def build() -> None:
             macros="MTASTS_SMARTHOST = smart.test\n")
     _debian("relay", relay="relay.test")
     _debian("fussy", macros="ROUTER_DNSLOOKUP_IGNORE_TARGET_HOSTS = "
-            "<; 127.0.0.0/8 ; 198.18.128.0/17\n")
+            "<; 127.0.0.0/8 ; 198.18.200.0/24\n")
     _debian("colon", macros="ROUTER_DNSLOOKUP_IGNORE_TARGET_HOSTS = "
-            "127.0.0.0/8 : 198.18.128.0/17\n")
+            "127.0.0.0/8 : 198.18.200.0/24\n")
     _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
     _single("single")
     use("split")
@@ -136,10 +137,13 @@ def wipe() -> None:
 
 def wipe_cache() -> None:
     """A fresh, empty cache directory."""
-    if CACHE.is_mount():
-        net.sh("umount", "-l", str(CACHE))
+    while subprocess.run(["umount", "-l", str(CACHE)], check=False,
+                         capture_output=True).returncode == 0:
+        continue
+    if CACHE.is_file():
+        CACHE.unlink()
     shutil.rmtree(CACHE, ignore_errors=True)
-    CACHE.mkdir()
+    CACHE.mkdir(exist_ok=True)
     shutil.chown(CACHE, USER, USER)
     CACHE.chmod(0o750)
 

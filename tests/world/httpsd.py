@@ -182,6 +182,21 @@ def refresh(s, body):
                    "Location: https://elsewhere.test/") + body)
 
 
+def moved(s, body):
+    s.sendall(head(len(body), "Location: https://mta-sts.elsewhere.test/",
+                   status="302 Found") + body)
+
+
+def moved_for_good(s, body):
+    s.sendall(head(len(body), "Location: /other",
+                   status="301 Moved Permanently") + body)
+
+
+def http2_only(s, _body):
+    s.sendall(bytes.fromhex("000000040000000000"))
+    time.sleep(5)
+
+
 def two_types(s, body):
     s.sendall(head(len(body), "Content-Type: text/html") + body)
 
@@ -191,7 +206,8 @@ BEHAVIOURS = {f.__name__.replace("_", "-"): f for f in (
     big_head, cut, cut_chunk, junk, nothing, silent_after_request,
     until_close, until_reset, http10, keep_alive, http09, early_hints,
     continue_100, endless_100, folded, lf_only, gzip_unasked, gzip_bomb,
-    not_modified, aged, cookies, two_lengths, refresh, two_types)}
+    not_modified, aged, cookies, two_lengths, refresh, two_types, moved,
+    moved_for_good, http2_only)}
 
 
 def read_head(s) -> dict[str, str]:

@@ -81,6 +81,10 @@ def host(name: str, does: str = "good", **more) -> Host:
                      f"2001:db8:25::{n:x}")
             _hosts[name] = h
             _by_addr[h.v4] = _by_addr[h.v6] = name
+    at = more.pop("at", None)
+    if at:
+        h.v4 = at
+        _by_addr[at] = name
     h.rule = _rule(h, {**BEHAVIOURS[does], **more})
     with _lock:
         _store()

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: ISC
+"""Ways to break the local side: the cache, the worker, the configuration.
+
+Each takes the cache directory of the scenario and a word.
+"""
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import exim
+import net
+
+LIBEXEC = Path("/usr/libexec/mtasts")
+WITNESS = net.ROOT / "witness"  # must never change
+
+
+def entries(cache: Path) -> list[Path]:
+    """Entries and marks, files and symlinks; not the lock."""
+    return [p for p in cache.glob("??/*")]
+
+
+def of_domain(cache: Path, domain: str) -> Path:
+    found = [p for p in entries(cache) if p.name == domain]
+    if not found:
+        raise net.WorldError(f"no cache entry for {domain} in {cache}")
+    return found[0]
+
+
+def corrupt(cache: Path, how: str) -> None:
+    """Spoil every policy entry: flip a byte, cut it, empty it, grow it."""
+    for p in entries(cache):
+        if p.is_symlink() or not p.is_file() or "~" in p.name:
+            continue
+        data = bytearray(p.read_bytes())
+        if how == "flip":
+            data[len(data) // 2] ^= 0x20
+        elif how == "cut":
+            data = data[:len(data) // 2]
+        elif how == "empty":
+            data = bytearray()
+        elif how == "huge":
+            data = data + b"\0" * (4 << 20)
+        elif how == "version":
+            data = bytearray(b"mtasts 999\n") + data
+        elif how == "binary":
+            data = bytearray(os.urandom(len(data)))
+        p.write_bytes(data)
+
+
+def planted(cache: Path, what: str) -> None:
+    """Every entry becomes something that must not be followed."""
+    shutil.rmtree(WITNESS, ignore_errors=True)
+    WITNESS.mkdir()
+    for n, p in enumerate([x for x in entries(cache)
+                           if x.is_file() and "~" not in x.name]):
+        data = p.read_bytes()
+        witness = WITNESS / str(n)
+        witness.write_bytes(data)
+        witness.chmod(0o600)
+        p.unlink()
+        if what == "symlink":
+            p.symlink_to(witness)
+        elif what == "dangling":
+            p.symlink_to(WITNESS / "born")
+        elif what == "fifo":
+            os.mkfifo(p, 0o666)
+            shutil.chown(p, exim.USER, exim.USER)
+        elif what == "directory":
+            p.mkdir()
+            shutil.chown(p, exim.USER, exim.USER)
+        elif what == "hardlink":
+            # On the file system of the cache, as an attacker would need it.
+            target = cache.parent / f"witness-{n}"
+            target.write_bytes(data)
+            target.chmod(0o600)
+            os.link(target, p)
+        elif what == "foreign":
+            p.write_bytes(data)
+            p.chmod(0o600)
+
+
+def witness_unchanged() -> str:
+    bad = []
+    for w in WITNESS.glob("*"):
+        if w.name == "born" or not w.read_bytes():
+            bad.append(str(w))
+    return " ".join(bad) or "untouched"
+
+
+def cache_owner(cache: Path, user: str) -> None:
+    shutil.chown(cache, user)
+
+
+def cache_mode(cache: Path, mode: str) -> None:
+    cache.chmod(int(mode, 8))
+
+
+def cache_gone(cache: Path, _: str) -> None:
+    shutil.rmtree(cache)
+
+
+def cache_is_file(cache: Path, _: str) -> None:
+    shutil.rmtree(cache)
+    cache.write_text("")
+
+
+def cache_small(cache: Path, size: str) -> None:
+    """A file system of its own for the cache, so small that it fills up."""
+    net.tmpfs(cache, size, exim.USER, 0o750)
+
+
+def cache_full(cache: Path, _: str) -> None:
+    net.fill(cache)
+
+
+def cache_read_only(cache: Path, _: str) -> None:
+    if not cache.is_mount():
+        net.sh("mount", "--bind", str(cache), str(cache))
+    net.sh("mount", "-o", "remount,bind,ro", str(cache))
+
+
+def worker_missing(_cache: Path, _: str) -> None:
+    for f in LIBEXEC.glob("mtasts-fetch-*"):
+        f.rename(f.with_name("." + f.name))
+
+
+def worker_back(_cache: Path, _: str) -> None:
+    for f in LIBEXEC.glob(".mtasts-fetch-*"):
+        for old in LIBEXEC.glob(f.name[1:]):
+            old.unlink()
+        f.rename(f.with_name(f.name[1:]))
+
+
+def worker_is(_cache: Path, script: str) -> None:
+    """A shell script in the worker's place."""
+    worker_missing(_cache, "")
+    for name in ("mtasts-fetch-openssl", "mtasts-fetch-gnutls"):
+        path = LIBEXEC / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+
+def conf_gone(_cache: Path, _: str) -> None:
+    exim.CONF.unlink()
+
+
+def conf_mode(_cache: Path, mode: str) -> None:
+    exim.CONF.chmod(int(mode, 8))
+
+
+def kill_workers(_cache: Path, _: str) -> None:
+    for pid in net.running("mtasts-fetch-openssl", "mtasts-fetch-gnutls"):
+        subprocess.run(["kill", "-9", str(pid)], check=False)
+
+
+KINDS = {
+    "corrupt": corrupt, "planted": planted, "cache-owner": cache_owner,
+    "cache-mode": cache_mode, "cache-gone": cache_gone,
+    "cache-is-file": cache_is_file, "cache-small": cache_small,
+    "cache-full": cache_full, "cache-read-only": cache_read_only,
+    "worker-missing": worker_missing, "worker-back": worker_back,
+    "worker-is": worker_is, "conf-gone": conf_gone, "conf-mode": conf_mode,
+    "kill-workers": kill_workers,
+}

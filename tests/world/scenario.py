@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: ISC
+"""The words of scenarios.toml: what may stand there, and what is implied.
+
+A scenario is one table; its name is the id.  A {D} in any text stands for its
+own domain, by default the id in lower case under test.; {x*70} is seventy x.
+"""
+import copy
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dns
+import dnsd
+import https
+import net
+import smtp
+
+# What a domain has unless the scenario says otherwise.
+DOMAIN = {
+    "txt": None,         # None: one record with the id; a list: these; a word
+                         # of dnsd.KINDS: asked in vain, in that way
+    "id": "1",
+    "policy": "enforce",  # mode, or a whole body; false: no such file
+    "patterns": ["mx.{D}"],
+    "max_age": 86400,
+    "https": {},         # a spec for nginx, {script = ..}, or a place
+    "addr": None,        # records of mta-sts.D instead of what https implies
+    "mx": ["mx.{D}"],    # "[PREFERENCE] HOST [BEHAVIOUR]"
+    "zone": {},          # owner: [records], instead of what is implied
+    "family": "4",       # of the MX hosts' addresses: "4", "6" or "46"
+}
+SCENARIO = {"does", "rfc", "domain", "other", "steps", "exim", "conf", "faults",
+            "alone", "workers", "cold", "warm"}
+ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
+           "damage", "resolver", "exim", "many", "run", "race", "mtasts"}
+MODIFIERS = {"of", "from", "clock", "fresh", "queue", "shots", "option",
+             "names"}
+EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
+                "gets", "gets_max", "txts", "txts_max", "asked", "verdict",
+                "mode", "id", "source", "why", "under", "exit", "out", "no_out",
+                "mx", "touched", "request", "requests", "panic", "spool",
+                "queried"}
+
+
+@dataclass
+class Scenario:
+    ident: str
+    does: str
+    rfc: str
+    domains: dict[str, dict]  # the first is the scenario's own
+    steps: list[dict]
+    exim: str = "split"
+    conf: dict = field(default_factory=dict)
+    alone: bool = False
+    flavours: list[str] = field(default_factory=list)  # [] : through Exim
+
+    @property
+    def domain(self) -> str:
+        return next(iter(self.domains))
+
+
+def load(path: Path) -> list[Scenario]:
+    with path.open("rb") as f:
+        tables = tomllib.load(f)
+    out = [_scenario(ident, t) for ident, t in tables.items()]
+    seen: dict[str, str] = {}
+    for s in out:
+        for d in s.domains:
+            if seen.setdefault(d, s.ident) != s.ident:
+                raise net.WorldError(f"{d}: in {seen[d]} and in {s.ident}")
+    return out
+
+
+def _scenario(ident: str, t: dict) -> Scenario:
+    unknown = set(t) - SCENARIO - set(DOMAIN)
+    if unknown:
+        raise net.WorldError(f"{ident}: unknown {', '.join(sorted(unknown))}")
+    name = t.get("domain", f"{ident.lower()}.test")
+    own = {k: v for k, v in t.items() if k in DOMAIN}
+    domains = {name: _domain(name, own)}
+    for other, more in t.get("other", {}).items():
+        other = _fill(other, name)
+        domains[other] = _domain(other, _fill(more, name))
+    steps = _fill(t.get("steps", []), name)
+    for n, fault in enumerate(t.get("faults", [])):
+        steps += _fault(domains, f"{n}.{name}", own, fault, t)
+    for step in steps:
+        _check(ident, step)
+    needs_mta = {"send", "smtp", "route", "runq", "exim", "many"}
+    mta = any(needs_mta & set(s) for s in steps)
+    return Scenario(ident, t["does"], t["rfc"], domains, steps,
+                    t.get("exim", "split"), _fill(t.get("conf", {}), name),
+                    t.get("alone", False),
+                    [] if mta else t.get("workers", ["openssl", "gnutls"]))
+
+
+def _fault(domains: dict, name: str, own: dict, fault: dict,
+           t: dict) -> list[dict]:
+    """One way to fail, twice: with an empty cache and with a live policy."""
+    fault = dict(fault)
+    cold = {"verdict": "none", **t.get("cold", {}), **fault.pop("cold", {})}
+    warm = {"verdict": "policy", "id": "1", "source": "cache",
+            **t.get("warm", {}), **fault.pop("warm", {})}
+    both = fault.pop("both", None)
+    if both is not None:
+        cold, warm = cold | both, warm | both
+    bad, had = name, f"had.{name}"
+    domains[bad] = _domain(bad, own | fault)
+    domains[had] = _domain(had, own)
+    change = {"id": "2", **fault}
+    return [{"query": bad, **_fill(cold, bad)},
+            {"query": had, "verdict": "policy", "id": "1"},
+            {"change": _fill(change, had), "of": had, "was": _fill(own, had)},
+            {"query": had, "fresh": True, **_fill(warm, had)}]
+
+
+def _domain(name: str, more: dict) -> dict:
+    unknown = set(more) - set(DOMAIN)
+    if unknown:
+        raise net.WorldError(f"{name}: unknown {', '.join(sorted(unknown))}")
+    return _fill(copy.deepcopy(DOMAIN) | more, name)
+
+
+def _check(ident: str, step: dict) -> None:
+    known = ACTIONS | MODIFIERS | EXPECTATIONS | {"was"}
+    if set(step) - known:
+        raise net.WorldError(f"{ident}: unknown {set(step) - known}")
+    if len(set(step) & ACTIONS) != 1:
+        raise net.WorldError(f"{ident}: a step does one thing: {step}")
+
+
+def _fill(v, domain: str):
+    if isinstance(v, str):
+        v = v.replace("{D}", domain)
+        return re.sub(r"\{(.)\*(\d+)\}", lambda m: m[1] * int(m[2]), v)
+    if isinstance(v, list):
+        return [_fill(x, domain) for x in v]
+    if isinstance(v, dict):
+        return {_fill(k, domain): _fill(x, domain) for k, x in v.items()}
+    return v
+
+
+# --- a domain made real ------------------------------------------------------
+
+def specs(s: Scenario) -> list[tuple[dict, str]]:
+    """All that policy hosts of the scenario will have to do."""
+    out = [(d["https"], name) for name, d in s.domains.items()]
+    out += [(step["change"]["https"], step.get("of", s.domain))
+            for step in s.steps if "https" in step.get("change", {})]
+    return [(spec, name) for spec, name in out if isinstance(spec, dict)]
+
+
+def records(name: str, d: dict) -> dict[str, list[str]]:
+    """The DNS of a domain; makes its policy and its MX hosts on the way."""
+    out: dict[str, list[str]] = {}
+    out[f"_mta-sts.{name}"] = _txt(d)
+    out[f"mta-sts.{name}"] = _policy_host(name, d)
+    out[name] = []
+    for n, text in enumerate(d["mx"]):
+        words = text.split()
+        pref = words.pop(0) if words[0].isdigit() else str(10 * (n + 1))
+        out[name].append(f"MX {pref} {words[0].rstrip('.')}.")
+        if len(words) > 1 and words[1] == "-":
+            continue
+        h = mx_host(words)
+        out.setdefault(h.name, [])
+        out[h.name] += [a for a in (f"A {h.v4}", f"AAAA {h.v6}")
+                        if ("6" if "AAAA" in a else "4") in d["family"]]
+    for owner, lines in d["zone"].items():
+        out[owner] = [_with_hosts(x) for x in lines]
+    return out
+
+
+def mx_host(words: list[str]) -> smtp.Host:
+    """HOST [BEHAVIOUR] [cert=NAME] [at=ADDRESS]"""
+    more: dict = {}
+    plain = []
+    for w in words:
+        key, eq, value = w.partition("=")
+        if not eq:
+            plain.append(w)
+        elif key == "cert":
+            more["names"] = [value]
+        else:
+            more[key] = value
+    return smtp.host(*plain, **more)
+
+
+def _with_hosts(record: str) -> str:
+    """"HOST ..." is the address of an MX host, made on the way."""
+    words = record.split()
+    if words[0] == "HOST":
+        return f"A {mx_host(words[1:]).v4}"
+    if words[0] == "TXTS":
+        return dns.txt(record[5:])
+    return record
+
+
+def _txt(d: dict) -> list[str]:
+    if isinstance(d["txt"], str):
+        if d["txt"] not in dnsd.KINDS:
+            raise net.WorldError(f"txt: no nameserver {d['txt']!r}")
+        return [f"NS {d['txt']}.badns.test."]
+    texts = d["txt"]
+    if texts is None:
+        texts = [f"v=STSv1; id={d['id']};"]
+    return [dns.txt(t) for t in texts]
+
+
+def _policy_host(name: str, d: dict) -> list[str]:
+    spec = d["https"]
+    does = spec.get("script", "plain") if isinstance(spec, dict) else "plain"
+    https.put(name, body(d), does)
+    if d["addr"] is not None:
+        return [_address(x, spec) for x in d["addr"]]
+    if spec == "nxdomain":
+        return []
+    return [f"A {https.address(spec)}"]
+
+
+def _address(word: str, spec) -> str:
+    """"4", "6": where spec lives; "PLACE/4": a place; else a record."""
+    if word in ("4", "6"):
+        v6 = word == "6"
+        return ("AAAA " if v6 else "A ") + https.address(spec, v6)
+    place, _, family = word.partition("/")
+    if place in https.PLACES:
+        v6 = family == "6"
+        return ("AAAA " if v6 else "A ") + https.address(place, v6)
+    return word
+
+
+def body(d: dict) -> str | None:
+    """The policy file."""
+    p = d["policy"]
+    if p is False:
+        return None
+    if p not in ("enforce", "testing", "none"):
+        return p
+    lines = ["version: STSv1", f"mode: {p}"]
+    for x in d["patterns"]:
+        many = re.fullmatch(r"\[(\d+)\]", x)
+        lines += _short_patterns(int(many[1])) if many else [f"mx: {x}"]
+    lines.append(f"max_age: {d['max_age']}")
+    return "\n".join(lines) + "\n"
+
+
+def _short_patterns(n: int) -> list[str]:
+    """As many distinct patterns as go into 64 KiB."""
+    a = "abcdefghijklmnopqrstuvwxyz0123456789"
+    return [f"mx:{x}.{y}{z}" for x in a for y in a[:26] for z in a[:26]][:n]

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: ISC
+"""Tests that no word of the scenario file can say.
+
+Each gets the place of its scenario and returns text for an "out".
+"""
+import os
+import subprocess
+import threading
+import time
+
+import damage
+import exim
+import net
+import steps
+
+
+def _sample_workers(stop: threading.Event, seen: set[int]) -> None:
+    while not stop.wait(0.01):
+        seen.update(net.running(*steps.WORKERS))
+
+
+def stale_hits(p: steps.Place) -> str:
+    """1000 questions, each in a process of its own; how many workers?"""
+    stop, seen = threading.Event(), set()
+    t = threading.Thread(target=_sample_workers, args=(stop, seen))
+    t.start()
+    start = time.monotonic()
+    expr = ("${dlfunc{/usr/lib/mtasts/exim.so}{mtasts_policy}"
+            f"{{{p.scenario.domain}}}}}")
+    # exim -be as root: a fresh process that loads the module, like a delivery
+    r = subprocess.run(
+        ["xargs", "-P", "4", "-I{}", "exim4", "-be", expr],
+        input="\n".join(map(str, range(1000))), text=True, check=False,
+        capture_output=True)
+    took = time.monotonic() - start
+    stop.set()
+    t.join()
+    hits = r.stdout.count("sts=enforce")
+    few = "few" if len(seen) <= 2 else "many"
+    return (f"hits={hits} workers={few} ({len(seen)}) in {took:.1f} s\n"
+            + r.stderr[-500:])
+
+
+def pipe_ends(p: steps.Place) -> str:
+    """How long does a pipe on Exim's output stay open?"""
+    start = time.monotonic()
+    r = subprocess.Popen(
+        ["exim4", "-i", "-odf", "-f", "s@sender.test",
+         f"u@{p.scenario.domain}"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out, _ = r.communicate(b"Subject: x\n\nx\n", timeout=60)
+    took = time.monotonic() - start
+    alive = len(net.running(*steps.WORKERS))
+    verdict = "early" if took < 1.5 and alive else "late"
+    return f"{verdict}: {took:.2f} s, workers running: {alive} {out!r}"
+
+
+def client_ends(p: steps.Place) -> str:
+    """The same for an SMTP client whose message is delivered at once."""
+    start = time.monotonic()
+    r = subprocess.Popen(["exim4", "-bs", "-odf"], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = ["EHLO me", "MAIL FROM:<s@sender.test>",
+             f"RCPT TO:<u@{p.scenario.domain}>", "DATA",
+             "Subject: x\r\n\r\nx\r\n.", "QUIT"]
+    out, _ = r.communicate("".join(f"{x}\r\n" for x in lines).encode(),
+                           timeout=60)
+    took = time.monotonic() - start
+    alive = len(net.running(*steps.WORKERS))
+    verdict = "early" if took < 1.5 and alive else "late"
+    return f"{verdict}: {took:.2f} s, workers running: {alive} {out!r}"
+
+
+def torn_writes(p: steps.Place) -> str:
+    """Many writers and readers of one entry; every answer must be whole."""
+    bad: list[str] = []
+    for n in range(2, 7):
+        steps.do_change(p, {"change": {"id": str(n)}})
+        seen = steps.do_race(p, {"race": p.scenario.domain, "fresh": True,
+                                 "shots": 20})
+        for a in seen.answers:
+            if a.get("verdict") != "policy" or \
+                    not 1 <= int(a.get("id") or 0) <= n:
+                bad.append(str(a))
+        last = steps.do_query(p, {"query": p.scenario.domain})
+        if last.answers[0].get("id") != str(n):
+            bad.append(f"after all: {last.answers}")
+    return "torn: " + " ".join(bad) if bad else "whole"
+
+
+def outside_names(p: steps.Place) -> str:
+    """Names that are paths, too long or odd; nothing may appear outside."""
+    odd = ["../../../etc/passwd", "a/b.test", "..", ".", "/", "-", "-x.test",
+           "a..b.test", "a" * 64 + ".test", ".".join(["a" * 60] * 5),
+           "x" * 255, "x\ny.test", "x y.test", "x\x01.test", "\u202e.test",
+           "*.test", "%2e%2e%2f.test", "_mta-sts.d19.test", "", "xn--.test",
+           "a." * 127 + "t", "~lock.test", "d19.test~failed"]
+    out = []
+    for name in odd:
+        seen = steps._query(p, [name], {})
+        if seen.exit not in (0, 1, 2):
+            out.append(f"{name[:40]!r}: exit {seen.exit}")
+        if any(a.get("verdict") == "policy" for a in seen.answers):
+            out.append(f"{name[:40]!r}: a policy")
+    strays = [x for x in p.dir.rglob("*")
+              if x.parent != p.cache and x.parent.parent != p.cache
+              and x not in (p.cache, p.conf_file)]
+    return f"strays={strays} wrong={out}"
+
+
+def witness(p: steps.Place) -> str:
+    return damage.witness_unchanged()
+
+
+def cache_listing(p: steps.Place) -> str:
+    """Modes and owners of everything in the cache."""
+    bad = []
+    for x in [p.cache, *p.cache.rglob("*")]:
+        st = x.lstat()
+        if st.st_uid != p.cache.stat().st_uid or \
+                (not x.is_symlink() and st.st_mode & 0o027):
+            bad.append(f"{x.name}: {st.st_mode:o} uid {st.st_uid}")
+    return f"bad={bad}"
+
+
+def worker_uid(p: steps.Place) -> str:
+    """Which user does the worker run as, and what has it open?"""
+    argv = ["exim4", "-bt", f"u@{p.scenario.domain}"]
+    r = subprocess.Popen(argv, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    uids: set[int] = set()
+    env = ""
+    end = time.monotonic() + 5
+    while time.monotonic() < end and r.poll() is None:
+        for pid in net.running(*steps.WORKERS):
+            try:
+                uids.add(os.stat(f"/proc/{pid}").st_uid)
+                with open(f"/proc/{pid}/environ", encoding="latin-1") as f:
+                    env = env or f.read()
+            except OSError:
+                continue
+        time.sleep(0.005)
+    r.wait()
+    import pwd
+    names = sorted(pwd.getpwuid(u).pw_name for u in uids)
+    leaked = "MTASTS_SECRET" in env
+    return f"users={names} leaked={leaked}"
+
+
+PROGRAMS = {"stale-hits": stale_hits, "pipe-ends": pipe_ends,
+            "client-ends": client_ends, "torn-writes": torn_writes,
+            "outside-names": outside_names, "witness": witness,
+            "cache-listing": cache_listing, "worker-uid": worker_uid}

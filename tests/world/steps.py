@@ -1,0 +1,465 @@
+# SPDX-License-Identifier: ISC
+"""What a scenario can do, and what it can expect: one function per word."""
+import json
+import re
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import damage
+import dns
+import dnsd
+import exim
+import https
+import net
+import scenario
+import smtp
+
+MTASTS = "/usr/bin/mtasts"
+WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
+CONF = {"worker_dir": "/usr/libexec/mtasts", "fetch_timeout": "6s",
+        "dns_timeout": "2s"}
+
+
+class Wrong(Exception):
+    """An expectation was not met."""
+
+
+@dataclass
+class Place:
+    """Where one run of a scenario keeps its configuration and cache."""
+    scenario: scenario.Scenario
+    flavour: str | None
+    dir: Path
+    conf: dict = field(default_factory=dict)
+    domains: dict[str, dict] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def through_exim(self) -> bool:
+        return self.flavour is None
+
+    @property
+    def conf_file(self) -> Path:
+        return exim.CONF if self.through_exim else self.dir / "mtasts.conf"
+
+    @property
+    def cache(self) -> Path:
+        return exim.CACHE if self.through_exim else self.dir / "cache"
+
+    def note(self, text: str) -> None:
+        self.notes.append(text.rstrip())
+
+
+@dataclass
+class Seen:
+    """What came of one action, to be held against the expectations."""
+    seconds: float = 0.0
+    exit: int = 0
+    out: str = ""
+    sent: exim.Sent | None = None
+    answers: list[dict] = field(default_factory=list)
+
+
+def begin(s: scenario.Scenario, flavour: str | None) -> Place:
+    """Everything as the scenario says, before its first step."""
+    p = Place(s, flavour, net.ROOT / "run" / f"{s.ident}-{flavour or 'exim'}")
+    p.dir.mkdir(parents=True, exist_ok=True)
+    changes: dict[str, list[str]] = {}
+    for name, d in s.domains.items():
+        p.domains[name] = dict(d)
+        changes |= scenario.records(name, d)
+    dns.set_records(changes)
+    p.conf = CONF | s.conf
+    if p.through_exim:
+        exim.wipe()
+        exim.wipe_cache()
+        exim.use(s.exim)
+    else:
+        p.conf |= {"cache_dir": str(p.cache), "worker_flavour": flavour}
+        shutil.rmtree(p.cache, ignore_errors=True)
+        p.cache.mkdir()
+        shutil.chown(p.cache, exim.USER, exim.USER)
+        p.cache.chmod(0o750)
+    write_conf(p)
+    return p
+
+
+def write_conf(p: Place) -> None:
+    """Top keys first; a table is a section."""
+    lines = [f"{k} = {_resolver(v)}" for k, v in p.conf.items()
+             if not isinstance(v, dict) and k != "raw"]
+    for name, keys in p.conf.items():
+        if isinstance(keys, dict):
+            lines.append(f'[domain "{name}"]')
+            lines += [f"{k} = {v}" for k, v in keys.items()]
+    lines.append(p.conf.get("raw", ""))
+    tmp = p.conf_file.with_suffix(".new")
+    tmp.write_text("\n".join(lines) + "\n")
+    tmp.chmod(0o644)
+    tmp.rename(p.conf_file)
+
+
+def _resolver(v) -> str:
+    """Names of bad nameservers stand for their addresses: "@silent"."""
+    return re.sub(r"@([a-z-]+)", lambda m: dnsd.address(m.group(1)), str(v))
+
+
+# --- actions -----------------------------------------------------------------
+
+def act(p: Place, step: dict) -> Seen:
+    word = next(iter(set(step) & scenario.ACTIONS))
+    start = time.monotonic()
+    seen = globals()[f"do_{word}"](p, step) or Seen()
+    seen.seconds = time.monotonic() - start
+    return seen
+
+
+def do_send(p: Place, step: dict) -> Seen:
+    to = step["send"]
+    sent = exim.send([to] if isinstance(to, str) else to,
+                     sender=step.get("from", "s@sender.test"),
+                     queue_only=step.get("queue", False))
+    p.note(sent.log + sent.output)
+    return Seen(sent=sent, out=sent.output)
+
+
+def do_runq(p: Place, step: dict) -> Seen:
+    at = exim._size()
+    rcpts = {r for text in [exim.MAINLOG.read_text()] for r in
+             re.findall(r"(?:for|==|=>) (\S+@\S+)", text)}
+    exim.runq(step["runq"] == "force")
+    log = exim.log_since(at)
+    sent = exim.Sent("", sorted(rcpts))
+    exim.judge(sent, log)
+    p.note(log)
+    return Seen(sent=sent)
+
+
+def do_smtp(p: Place, step: dict) -> Seen:
+    out = exim.smtp(step["smtp"])
+    p.note(out)
+    return Seen(out=out)
+
+
+def do_route(p: Place, step: dict) -> Seen:
+    out = exim.route(step["route"], *step.get("option", "-bt").split())
+    p.note(out)
+    return Seen(out=out)
+
+
+def do_exim(p: Place, step: dict) -> None:
+    exim.use(step["exim"])
+
+
+def do_query(p: Place, step: dict) -> Seen:
+    names = step["query"]
+    return _query(p, [names] if isinstance(names, str) else names, step)
+
+
+def _query(p: Place, names: list[str], step: dict) -> Seen:
+    argv = [MTASTS, "-c", str(p.conf_file), "query", "--json"]
+    if step.get("fresh"):
+        argv.append("--fresh")
+    if "clock" in step:
+        argv = ["faketime", "-f", step["clock"], *argv]
+    r = subprocess.run([*argv, "--", *names], text=True, check=False,
+                       capture_output=True, timeout=90)
+    p.note(f"$ {' '.join(argv[4:])} {' '.join(names)} [{r.returncode}]\n"
+           f"{r.stdout}{r.stderr}")
+    answers = []
+    for line in r.stdout.splitlines():
+        try:
+            a = json.loads(line)
+        except ValueError as e:
+            raise Wrong(f"not JSON: {line!r} ({e})") from e
+        answers += a if isinstance(a, list) else [a]
+    return Seen(exit=r.returncode, out=r.stdout + r.stderr, answers=answers)
+
+
+def do_mtasts(p: Place, step: dict) -> Seen:
+    """Another command of the program."""
+    argv = step["mtasts"]
+    r = subprocess.run([MTASTS, "-c", str(p.conf_file), *argv], text=True,
+                       check=False, capture_output=True, timeout=90)
+    p.note(f"$ mtasts {' '.join(argv)} [{r.returncode}]\n{r.stdout}{r.stderr}")
+    return Seen(exit=r.returncode, out=r.stdout + r.stderr)
+
+
+def do_race(p: Place, step: dict) -> Seen:
+    """Many processes ask for the same at once."""
+    with ThreadPoolExecutor(max_workers=60) as pool:
+        all_seen = list(pool.map(
+            lambda _: _query(p, [step["race"]], step),
+            range(step.get("shots", 50))))
+    seen = Seen(exit=max(s.exit for s in all_seen))
+    for s in all_seen:
+        seen.answers += s.answers
+    return seen
+
+
+def do_many(p: Place, step: dict) -> Seen:
+    """One message to many domains: "N.{name}" for N up to the number."""
+    n = step["many"]
+    rcpts = [f"u@{i}.{step['names']}" for i in range(n)]
+    sent = exim.send(rcpts, timeout=300)
+    p.note(sent.log[-3000:] + sent.output[-1000:])
+    return Seen(sent=sent)
+
+
+def do_change(p: Place, step: dict) -> None:
+    """Some of a domain's settings become others; all else stays."""
+    name = step.get("of", p.scenario.domain)
+    d = p.domains[name] | step["change"]
+    p.domains[name] = scenario._fill(d, name)
+    dns.set_records(scenario.records(name, p.domains[name]))
+
+
+def do_conf(p: Place, step: dict) -> None:
+    p.conf = p.conf | step["conf"]
+    write_conf(p)
+
+
+def do_resolver(p: Place, step: dict) -> None:
+    """The resolver everybody uses: "frozen", "thawed", or a bad one."""
+    word = step["resolver"]
+    if word == "frozen":
+        dns.freeze_resolver()
+    elif word == "thawed":
+        dns.thaw_resolver()
+    elif word == "good":
+        net.set_resolver(net.RESOLVER)
+    else:
+        net.set_resolver(dnsd.address(word))
+
+
+def do_wait(p: Place, step: dict) -> None:
+    """Seconds, or until no worker runs any more."""
+    if step["wait"] == "workers":
+        net.wait_until(lambda: not net.running(*WORKERS), 60, "worker's end")
+    else:
+        time.sleep(step["wait"])
+
+
+def do_damage(p: Place, step: dict) -> None:
+    name, _, arg = step["damage"].partition(" ")
+    damage.KINDS[name](p.cache, arg)
+
+
+def do_run(p: Place, step: dict) -> Seen:
+    """A program of tests/world/special.py, for what has no word of its own."""
+    import special
+    out = special.PROGRAMS[step["run"]](p)
+    p.note(out)
+    return Seen(out=out)
+
+
+# --- expectations ------------------------------------------------------------
+
+@dataclass
+class Marks:
+    dns: int
+    https: list[int]
+    smtp: int
+    time: float
+
+    @classmethod
+    def now(cls) -> "Marks":
+        return cls(dns.mark(), https.mark(), smtp.mark(), time.time())
+
+
+def judge(p: Place, step: dict, seen: Seen, marks: Marks) -> None:
+    """Raise Wrong unless everything in step came true."""
+    for word in scenario.EXPECTATIONS & set(step):
+        if word in SESSION:
+            continue
+        globals()[f"expect_{word}"](p, step, seen, marks)
+    if SESSION & set(step):
+        expect_sessions(p, step, seen, marks)
+
+
+SESSION = {"at", "untouched", "tls", "sni", "touched"}
+
+
+def want(what: str, wanted, got) -> None:
+    if wanted != got:
+        raise Wrong(f"{what}: wanted {wanted!r}, got {got!r}")
+
+
+def domain_of(p: Place, step: dict) -> str:
+    if "of" in step:
+        return step["of"]
+    q = step.get("query") or step.get("race")
+    if isinstance(q, list):
+        q = q[0]
+    return q if q in p.domains else p.scenario.domain
+
+
+def expect_state(p, step, seen, marks) -> None:
+    wanted = step["state"]
+    got = seen.sent.states
+    if isinstance(wanted, dict):
+        for r, w in wanted.items():
+            want(f"state of {r}", w, got.get(r, "unknown"))
+        return
+    for r in seen.sent.rcpts if "send" in step else got:
+        want(f"state of {r}", wanted, got.get(r.lower(), "unknown"))
+    if not got:
+        raise Wrong("no recipient at all")
+
+
+def expect_log(p, step, seen, marks) -> None:
+    if not re.search(step["log"], seen.sent.log):
+        raise Wrong(f"log: no match for {step['log']!r}")
+
+
+def expect_no_log(p, step, seen, marks) -> None:
+    if re.search(step["no_log"], seen.sent.log):
+        raise Wrong(f"log: a match for {step['no_log']!r}")
+
+
+def expect_out(p, step, seen, marks) -> None:
+    if not re.search(step["out"], seen.out):
+        raise Wrong(f"output: no match for {step['out']!r}")
+
+
+def expect_no_out(p, step, seen, marks) -> None:
+    if re.search(step["no_out"], seen.out):
+        raise Wrong(f"output: a match for {step['no_out']!r}")
+
+
+def expect_panic(p, step, seen, marks) -> None:
+    """Did Exim write to its panic log?"""
+    text = exim.PANICLOG.read_text() if exim.PANICLOG.exists() else ""
+    if not re.search(step["panic"], text):
+        raise Wrong(f"panic log: no match for {step['panic']!r}: {text!r}")
+
+
+def expect_spool(p, step, seen, marks) -> None:
+    want("messages left in the queue", step["spool"], len(exim._ids()))
+
+
+def expect_gets(p, step, seen, marks) -> None:
+    want("GETs", step["gets"],
+         len(https.requests(marks.https, domain_of(p, step))))
+
+
+def expect_gets_max(p, step, seen, marks) -> None:
+    n = len(https.requests(marks.https, domain_of(p, step)))
+    if n > step["gets_max"]:
+        raise Wrong(f"GETs: {n}, more than {step['gets_max']}")
+
+
+def expect_requests(p, step, seen, marks) -> None:
+    """GETs per domain, for other domains than the one that is asked."""
+    for name, wanted in step["requests"].items():
+        want(f"GETs at mta-sts.{name}", wanted,
+             len(https.requests(marks.https, name)))
+
+
+def expect_request(p, step, seen, marks) -> None:
+    """Fields of the last request, as regular expressions."""
+    all_requests = https.requests(marks.https, domain_of(p, step))
+    if not all_requests:
+        raise Wrong("no request")
+    for name, wanted in step["request"].items():
+        got = str(all_requests[-1].get(name))
+        if not re.fullmatch(wanted, got):
+            raise Wrong(f"request: {name} is {got!r}")
+
+
+def _txts(p, step, marks) -> int:
+    return dns.asked(marks.dns, "_mta-sts." + domain_of(p, step))
+
+
+def expect_txts(p, step, seen, marks) -> None:
+    want("TXT queries", step["txts"], _txts(p, step, marks))
+
+
+def expect_txts_max(p, step, seen, marks) -> None:
+    n = _txts(p, step, marks)
+    if n > step["txts_max"]:
+        raise Wrong(f"TXT queries: {n}, more than {step['txts_max']}")
+
+
+def expect_asked(p, step, seen, marks) -> None:
+    """Is "NAME TYPE" asked of the resolver (true) or not (false)?"""
+    for key, wanted in step["asked"].items():
+        name, rtype = key.split()
+        want(f"asked for {key}", wanted,
+             dns.asked(marks.dns, name, rtype) > 0)
+
+
+def expect_queried(p, step, seen, marks) -> None:
+    """Bad nameservers and whether each has heard of this domain."""
+    for kind, wanted in step["queried"].items():
+        name = "_mta-sts." + domain_of(p, step)
+        want(f"{kind} was asked", wanted,
+             dns.bad_asked(marks.time, kind, name) > 0)
+
+
+def _each(step, seen, key, value) -> None:
+    if not seen.answers:
+        raise Wrong("no answer")
+    for a in seen.answers:
+        want(f"{key} of {a.get('domain')}", value, a.get(key))
+
+
+def expect_verdict(p, step, seen, marks) -> None:
+    _each(step, seen, "verdict", step["verdict"])
+
+
+def expect_mode(p, step, seen, marks) -> None:
+    _each(step, seen, "mode", step["mode"])
+
+
+def expect_id(p, step, seen, marks) -> None:
+    _each(step, seen, "id", step["id"])
+
+
+def expect_source(p, step, seen, marks) -> None:
+    _each(step, seen, "source", step["source"])
+
+
+def expect_mx(p, step, seen, marks) -> None:
+    _each(step, seen, "mx", step["mx"])
+
+
+def expect_why(p, step, seen, marks) -> None:
+    for a in seen.answers:
+        if not re.search(step["why"], a.get("why", "")):
+            raise Wrong(f"why: {a.get('why')!r} has no {step['why']!r}")
+
+
+def expect_exit(p, step, seen, marks) -> None:
+    want("exit status", step["exit"], seen.exit)
+
+
+def expect_under(p, step, seen, marks) -> None:
+    if seen.seconds > step["under"]:
+        raise Wrong(f"took {seen.seconds:.1f} s, wanted {step['under']} s")
+
+
+def expect_sessions(p, step, seen, marks) -> None:
+    """By what the MX hosts of the world have noted themselves."""
+    sessions = smtp.sessions(marks.smtp)
+    p.note("\n".join(json.dumps(s) for s in sessions))
+    took = [s for s in sessions if s["data"]]
+    if "at" in step:
+        at = step["at"]
+        want("delivered at", sorted([at] if isinstance(at, str) else at),
+             sorted(s["host"] for s in took for _ in range(s["data"])))
+    for h in step.get("untouched", []):
+        if any(s["host"] == h for s in sessions):
+            raise Wrong(f"{h} was contacted")
+    for h in step.get("touched", []):
+        if not any(s["host"] == h for s in sessions):
+            raise Wrong(f"{h} was never contacted")
+    if "tls" in step:
+        want("TLS", [step["tls"]] * len(took),
+             [s.get("tls") or "none" for s in took])
+    if "sni" in step:
+        want("SNI", {step["sni"]}, {s.get("sni") for s in took})
