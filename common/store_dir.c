@@ -166,9 +166,9 @@ make_dir(const struct sts_store *s, const char *path)
 		return -1;
 	memcpy(dir, path, (size_t)(slash - path));
 	dir[slash - path] = '\0';
-	if (mkdirat(s->fd, dir, 0750) == -1 && errno != EEXIST)
-		return -1;
-	return 0;
+	if (mkdirat(s->fd, dir, 0750) == -1)
+		return errno == EEXIST ? 0 : -1;
+	return fchmodat(s->fd, dir, 0750, 0); /* whatever the umask */
 }
 
 /* openat(2) with O_CREAT, making the directory where it is missing. */

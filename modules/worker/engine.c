@@ -27,6 +27,12 @@ enum {
 	BUCKETS = 256
 };
 
+/* "Does any nameserver answer?"; may outlive the job that asked. */
+struct probe {
+	struct job *job; /* NULL: gone */
+	struct sts_store *store;
+};
+
 struct job {
 	struct engine *engine;
 	struct job *next; /* in the bucket */
@@ -36,7 +42,9 @@ struct job {
 	struct event *lock_timer;
 	struct event *probe_timer;
 	bool locked;
-	bool probe_failed;
+	struct probe *probe; /* while one is under way */
+	bool probed;         /* one came to its end */
+	bool waits;          /* for that end; the TXT question failed */
 	struct sts_facts facts;
 	struct sts_slot *cached;
 	struct sts_record record;
@@ -92,6 +100,8 @@ job_free(struct job *job)
 		event_free(job->lock_timer);
 	if (job->probe_timer != NULL)
 		event_free(job->probe_timer);
+	if (job->probe != NULL)
+		job->probe->job = NULL;
 	if (job->locked)
 		lock_release(job->engine->lock_fd, job->domain);
 	sts_policy_free(job->policy);
@@ -302,20 +312,67 @@ judge_look(struct job *job)
 		finish(job, &next);
 }
 
+/*
+ * Only when nothing at all is answered is the resolver down: a domain's own
+ * nameservers may be slow, and must not switch off the look-ups of others.
+ */
 static void
+got_probe(void *arg, const struct dns_answer *ans)
+{
+	struct probe *pr = arg;
+	struct job *job = pr->job;
+
+	if (ans->outcome == DNS_TEMPFAIL &&
+	    (ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK))
+		(void)sts_store_mark(pr->store, STS_MARK_RESOLVER_DOWN, NULL,
+		    NULL);
+	free(pr);
+	if (job == NULL)
+		return;
+	job->probe = NULL;
+	job->probed = true;
+	if (job->waits)
+		judge_look(job);
+}
+
+static void
+probe(struct job *job)
+{
+	struct engine *en = job->engine;
+
+	if (job->probed || job->probe != NULL ||
+	    (job->probe = calloc(1, sizeof *job->probe)) == NULL)
+		return;
+	*job->probe = (struct probe){ job, en->store };
+	dns_probe(en->dns, en->conf->dns_timeout * 2 / 5, got_probe,
+	    job->probe);
+}
+
+/* Half the time is gone: is it the domain, or is the resolver down? */
+static void
+half_time(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	probe(arg);
+}
+
+/* True: the job waits for its probe. */
+static bool
 could_not_look(struct job *job, const struct dns_answer *ans)
 {
+	bool silence = ans->why == DNS_WHY_TIMEOUT ||
+	    ans->why == DNS_WHY_NETWORK;
+
 	note(job, "DNS %s for _mta-sts.%.100s", dns_why_name(ans->why),
 	    job->domain);
 	job->facts.look = STS_LOOK_TEMPFAIL;
-	job->facts.look_why = ans->why == DNS_WHY_TIMEOUT ||
-	    ans->why == DNS_WHY_NETWORK ? STS_WHY_DNS_TIMEOUT
-					: STS_WHY_DNS_FAILURE;
-	/* Only when nothing at all is answered: a domain's own nameservers
-	 * may be slow, and must not switch the look-ups of all others off. */
-	if (job->facts.look_why == STS_WHY_DNS_TIMEOUT && job->probe_failed)
-		(void)sts_store_mark(job->engine->store,
-		    STS_MARK_RESOLVER_DOWN, NULL, NULL);
+	job->facts.look_why = silence ? STS_WHY_DNS_TIMEOUT
+				      : STS_WHY_DNS_FAILURE;
+	if (silence)
+		probe(job);
+	job->waits = job->probe != NULL;
+	return job->waits;
 }
 
 static void
@@ -335,12 +392,16 @@ got_txt(void *arg, const struct dns_answer *ans)
 		got_local(job);
 		return;
 	}
+	if (ans->outcome != DNS_TEMPFAIL)
+		sts_store_unmark(job->engine->store, STS_MARK_RESOLVER_DOWN,
+		    NULL);
 	if (ans->outcome == DNS_FOUND)
 		rc = sts_record_select(&job->record, ans->txt, ans->n, NULL,
 		    NULL, &err);
-	if (ans->outcome == DNS_TEMPFAIL)
-		could_not_look(job, ans);
-	else if (rc == STS_OK) {
+	if (ans->outcome == DNS_TEMPFAIL) {
+		if (could_not_look(job, ans))
+			return;
+	} else if (rc == STS_OK) {
 		job->facts.look = STS_LOOK_FOUND;
 		job->facts.id = job->record.id;
 	} else if (rc == STS_ABSENT) {
@@ -352,40 +413,6 @@ got_txt(void *arg, const struct dns_answer *ans)
 		job->facts.look_why = STS_WHY_BAD_RECORD;
 	}
 	judge_look(job);
-}
-
-static void
-got_probe(void *arg, const struct dns_answer *ans)
-{
-	struct engine *en = ((void **)arg)[0];
-	char *domain = ((void **)arg)[1];
-	struct job *job = *find(en, domain);
-
-	/* The job may have ended since. */
-	if (job != NULL)
-		job->probe_failed = ans->outcome == DNS_TEMPFAIL &&
-		    (ans->why == DNS_WHY_TIMEOUT ||
-			ans->why == DNS_WHY_NETWORK);
-	free(domain);
-	free(arg);
-}
-
-/* Half the time is gone: is it the domain, or is the resolver down? */
-static void
-probe(evutil_socket_t fd, short what, void *arg)
-{
-	struct job *job = arg;
-	void **pair = calloc(2, sizeof *pair);
-
-	(void)fd;
-	(void)what;
-	if (pair == NULL || (pair[1] = strdup(job->domain)) == NULL) {
-		free(pair);
-		return;
-	}
-	pair[0] = job->engine;
-	dns_probe(job->engine->dns, job->engine->conf->dns_timeout * 2 / 5,
-	    got_probe, pair);
 }
 
 static void
@@ -483,7 +510,7 @@ job_new(struct engine *en, const char *domain, unsigned flags)
 	job->deadline = now_ms() + en->conf->fetch_timeout;
 	job->facts.id = "";
 	job->lock_timer = evtimer_new(en->base, try_lock, job);
-	job->probe_timer = evtimer_new(en->base, probe, job);
+	job->probe_timer = evtimer_new(en->base, half_time, job);
 	job->cached = malloc(sizeof *job->cached);
 	if (job->cached == NULL || job->lock_timer == NULL ||
 	    job->probe_timer == NULL) {
