@@ -100,7 +100,7 @@ print_mode(const struct cli *cli, const struct sts_answer *a)
 }
 
 void
-cli_answer_print(const struct cli *cli, const struct sts_answer *a)
+cli_entry_print(const struct cli *cli, const struct sts_answer *a)
 {
 	size_t n = a->policy != NULL ? sts_policy_mx_count(a->policy) : 0;
 
@@ -112,6 +112,12 @@ cli_answer_print(const struct cli *cli, const struct sts_answer *a)
 	cli_field_time(cli, "expires", a->expires);
 	cli_field_time(cli, "fetched", a->fetched);
 	cli_field_time(cli, "checked", a->checked);
+}
+
+void
+cli_answer_print(const struct cli *cli, const struct sts_answer *a)
+{
+	cli_entry_print(cli, a);
 	cli_field(cli, "source", cli_source_name(a->source));
 	if (a->why[0] != '\0')
 		cli_field(cli, "why", a->why);

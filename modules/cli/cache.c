@@ -55,6 +55,20 @@ row_mode(const struct sts_row *row)
 	return pol != NULL ? sts_mode_name(sts_policy_mode(pol)) : NULL;
 }
 
+/* "-" is the library's word for nothing. */
+static const char *
+row_why(const struct sts_row *row)
+{
+	return strcmp(row->answer.why, "-") == 0 ? "" : row->answer.why;
+}
+
+/* For a policy that was not to be had, every use looks again. */
+static int64_t
+row_until(const struct sts_row *row)
+{
+	return row->kind == STS_ROW_NO_FETCH ? 0 : row->until;
+}
+
 static json_t *
 row_json(const struct sts_row *row, bool body)
 {
@@ -70,8 +84,9 @@ row_json(const struct sts_row *row, bool body)
 		cli_answer_mx(pol), "max_age", age, "fetched",
 		cli_json_time(a->fetched), "checked", cli_json_time(a->checked),
 		"expires", cli_json_time(a->expires), "used",
-		cli_json_time(row->used), "until", cli_json_time(row->until),
-		"why", cli_json_text(a->why));
+		cli_json_time(row->used), "until",
+		cli_json_time(row_until(row)), "why",
+		cli_json_text(row_why(row)));
 
 	if (j != NULL && body &&
 	    json_object_set_new(j, "body",
@@ -90,7 +105,7 @@ print_body(const struct cli *cli, struct sts_str body)
 
 	if (body.len == 0)
 		return;
-	cli_field(cli, "body", "");
+	puts(cli->aligned ? "  body" : "  body:");
 	for (const char *p = body.p; p < end; p = nl + 1) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (nl == NULL)
@@ -112,7 +127,7 @@ list_row(void *arg, const struct sts_row *row)
 	if ((cli->opts & CLI_JSON) != 0)
 		return cli_json_line(row_json(row, false), CLI_OK) == CLI_OK &&
 		    (!ferror(stdout) || cli_flush(cli));
-	if (cli_time(stamp, row->until) == NULL)
+	if (cli_time(stamp, row_until(row)) == NULL)
 		snprintf(stamp, sizeof stamp, "-");
 	printf(cli->aligned ? "%-8s  %-8s  %-20s  %s\n" : "%s %s %s %s\n",
 	    kind_name(row->kind), mode != NULL ? mode : "-", stamp,
@@ -219,13 +234,12 @@ show_row(void *arg, const struct sts_row *row)
 	}
 	cli_name_print(cli, show->name);
 	printf(": %s\n", kind_text(row->kind));
-	if (row->kind == STS_ROW_POLICY)
-		cli_answer_print(cli, &row->answer);
-	else if (row->answer.why[0] != '\0')
-		cli_field(cli, "why", row->answer.why);
+	cli_entry_print(cli, &row->answer);
 	cli_field_time(cli, "used", row->used);
 	if (row->kind != STS_ROW_POLICY) /* there it is "expires" */
-		cli_field_time(cli, "until", row->until);
+		cli_field_time(cli, "until", row_until(row));
+	if (*row_why(row) != '\0')
+		cli_field(cli, "why", row_why(row));
 	print_body(cli, row->body);
 	show->rc = CLI_OK;
 	return true;

@@ -96,6 +96,8 @@ int cli_verdict_exit(enum sts_verdict);
 const char *cli_answer_mode(const struct sts_answer *); /* NULL: none */
 json_t *cli_answer_mx(const struct sts_policy *);
 json_t *cli_answer_json(const char *domain, const struct sts_answer *);
+/* What is known; and with where it is from and why. */
+void cli_entry_print(const struct cli *, const struct sts_answer *);
 void cli_answer_print(const struct cli *, const struct sts_answer *);
 
 /* --- name.c: a domain as it was typed --------------------------------- */

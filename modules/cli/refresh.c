@@ -61,6 +61,20 @@ refreshed(const struct sts_answer *old, const struct sts_answer *new,
 	    (new->fetched >= began || new->fetched != old->fetched);
 }
 
+/* Times are whole seconds: what is fetched now must be seen to be newer. */
+static int64_t
+next_second(const struct sts_answer *old)
+{
+	struct timespec pause = { 0, 50000000 };
+	int64_t now = (int64_t)time(NULL);
+
+	while (old->fetched == now) {
+		nanosleep(&pause, NULL);
+		now = (int64_t)time(NULL);
+	}
+	return now;
+}
+
 static json_t *
 to_json(const char *domain, const struct sts_answer *old,
     const struct sts_answer *new, bool news)
@@ -123,13 +137,14 @@ cli_refresh_one(const struct cli *cli, struct sts_ctx *ctx,
 	struct sts_answer *old = NULL, *new = NULL;
 	struct cli_progress bar;
 	enum sts_rc rc;
-	int64_t began = (int64_t)time(NULL);
+	int64_t began;
 	int status = CLI_FAULT;
 	bool news;
 
 	/* What the cache says now; broken or not there is no obstacle. */
 	if (sts_query(ctx, name->ascii, STS_OFFLINE, &old, err) != STS_OK)
 		goto out;
+	began = next_second(old);
 	cli_progress_start(&bar, cli, name->ascii);
 	rc = sts_query(ctx, name->ascii, STS_FRESH | STS_REFETCH, &new, err);
 	cli_progress_stop(&bar);
