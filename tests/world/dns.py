@@ -66,6 +66,8 @@ server:
   log-time-ascii: no
   log-queries: yes
   num-threads: 1
+  incoming-num-tcp: 500
+  num-queries-per-thread: 4096
   interface: {addr}
   access-control: 198.18.0.0/15 allow
   do-not-query-localhost: no
@@ -84,7 +86,9 @@ stub-zone:
   name: "test."
   stub-addr: {auth}
 remote-control:
-  control-enable: no
+  control-enable: yes
+  control-interface: {dir}/unbound.sock
+  control-use-cert: no
 """
 
 
@@ -188,6 +192,9 @@ def set_records(changes: dict[str, list[str]], reload: bool = True) -> None:
         _write("test.", lines)
         net.sh("knotc", "-c", str(DIR / "knot.conf"), "-b", "zone-reload",
                "test.")
+        # Even what may not be kept lives to the end of its second.
+        net.sh("unbound-control", "-c", str(DIR / "unbound.conf"),
+               "flush_zone", "test", check=False)
 
 
 def mark() -> int:

@@ -100,8 +100,8 @@ def _fault(domains: dict, name: str, own: dict, fault: dict,
     """One way to fail, twice: with an empty cache and with a live policy."""
     fault = dict(fault)
     cold = {"verdict": "none", **t.get("cold", {}), **fault.pop("cold", {})}
-    warm = {"verdict": "policy", "id": "1", "source": "cache",
-            **t.get("warm", {}), **fault.pop("warm", {})}
+    warm = {"verdict": "policy", "id": "1", **t.get("warm", {}),
+            **fault.pop("warm", {})}
     both = fault.pop("both", None)
     if both is not None:
         cold, warm = cold | both, warm | both
