@@ -242,34 +242,34 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 
 /* The entry and, where it is one, its policy; both must be good. */
 static enum sts_rc
-read_cache(struct sts_ctx *ctx, const char *domain, int64_t now,
-    struct sts_policy **policy, int64_t *marked, struct sts_err *err)
+read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
+    struct sts_policy **policy, struct sts_err *err)
 {
 	struct sts_entry *e = &ctx->slot.entry;
 	enum sts_rc rc;
 
 	*policy = NULL;
-	*marked = 0;
 	if ((rc = sts_store_get(ctx->store, domain, &ctx->slot, err)) !=
 	    STS_OK)
 		return rc;
-	if (e->kind != STS_ENTRY_POLICY || now >= e->until)
+	if (e->kind != STS_ENTRY_POLICY || f->now >= e->until)
 		return STS_OK;
 	rc = sts_policy_parse(policy, e->body.p, e->body.len, NULL, NULL, err);
 	if (rc == STS_NOMEM)
 		return rc;
 	if (rc != STS_OK)
 		e->kind = STS_ENTRY_ABSENT;
-	else
-		*marked = sts_store_marked(ctx->store, STS_MARK_FAILED,
+	else if ((f->marked = sts_store_marked(ctx->store, STS_MARK_FAILED,
+		      domain)) != 0)
+		f->answered = sts_store_marked(ctx->store, STS_MARK_ANSWERED,
 		    domain);
 	return STS_OK;
 }
 
 /* One change of identity for all cache work of a query. */
 static enum sts_rc
-read_as_owner(struct sts_ctx *ctx, const char *domain, int64_t now,
-    struct sts_policy **policy, int64_t *marked, struct sts_err *err)
+read_as_owner(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
+    struct sts_policy **policy, struct sts_err *err)
 {
 	struct sts_ids ids;
 	enum sts_rc rc;
@@ -278,7 +278,7 @@ read_as_owner(struct sts_ctx *ctx, const char *domain, int64_t now,
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of %s: %s", ctx->conf->cache_dir,
 		    strerror(errno));
-	rc = read_cache(ctx, domain, now, policy, marked, err);
+	rc = read_cache(ctx, domain, f, policy, err);
 	sts_store_leave(&ids);
 	return rc;
 }
@@ -334,8 +334,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 	enum sts_rc rc;
 
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK ||
-	    (rc = read_as_owner(ctx, domain, f.now, &policy, &f.marked, err)) !=
-		STS_OK)
+	    (rc = read_as_owner(ctx, domain, &f, &policy, err)) != STS_OK)
 		goto out;
 	next = sts_decide(&f);
 	if (next.act == STS_ACT_LOOK && !f.must_look) {

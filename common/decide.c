@@ -64,13 +64,13 @@ backing_off(const struct sts_facts *f)
 
 /*
  * RFC 8461 5: nothing may fail for good before a new policy was looked for.
- * One look answers all failures before it.
+ * One look answers all failures before it, and those of the next minutes.
  */
 static bool
 failed_since_look(const struct sts_facts *f)
 {
 	return f->marked != 0 && f->marked >= f->cached->checked &&
-	    !within(f, f->cached->checked, STS_MARK_GAP) &&
+	    !within(f, f->answered, STS_MARK_GAP) &&
 	    !within(f, f->cached->tried, STS_MARK_GAP);
 }
 

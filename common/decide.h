@@ -50,6 +50,7 @@ struct sts_facts {
 	const struct sts_entry *cached; /* kind ABSENT where there is none */
 	unsigned recheck;               /* s, of the configuration */
 	int64_t marked;   /* when a delivery failed under the policy; or 0 */
+	int64_t answered; /* when last was looked because of that; or 0 */
 	bool must_look;   /* STS_FRESH */
 	bool must_fetch;  /* STS_REFETCH */
 	bool cannot_wait; /* waited enough, or the resolver is down */

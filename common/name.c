@@ -97,8 +97,8 @@ sts_pattern_match(struct sts_str name, struct sts_str pattern)
 
 	if (name.len > 0 && name.p[name.len - 1] == '.')
 		name.len--;
-	if (!sts_name_valid(name) || sts_name_numeric(name) ||
-	    !sts_pattern_valid(pattern) || sts_name_numeric(base))
+	if (!sts_name_valid(name) || !sts_pattern_valid(pattern) ||
+	    sts_name_numeric(base)) /* as is every name that it could match */
 		return false;
 	s = scan_str(name);
 	if (wild) /* 4.1: exactly one label, the left-most */

@@ -5,7 +5,7 @@
  * at once.
  *
  *   DIR/ab/example.com          an entry (ab: hash of the name)
- *   DIR/ab/example.com~failed   a mark about a domain
+ *   DIR/ab/example.com~failed   a mark about a domain; also ~answered
  *   DIR/ab/~tmp.PID.N           an entry while it is written
  *   DIR/~want/example.com       a domain that waits for a background worker
  *   DIR/~...                    marks about the machine, the lock file
@@ -63,6 +63,7 @@ enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
 /* Empty files whose time of modification is the message. */
 enum sts_mark {
 	STS_MARK_FAILED, /* a delivery to the domain failed */
+	STS_MARK_ANSWERED, /* somebody looked because of that */
 	STS_MARK_WANT,   /* somebody wants the domain looked at */
 	STS_MARK_RUNNING, /* a background worker serves the wants */
 	STS_MARK_RESOLVER_DOWN

@@ -143,6 +143,10 @@ mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *domain)
 		snprintf(out, STS_STORE_NAME, "%02x/%s~failed",
 		    sts_store_dir_of(domain), domain);
 		break;
+	case STS_MARK_ANSWERED:
+		snprintf(out, STS_STORE_NAME, "%02x/%s~answered",
+		    sts_store_dir_of(domain), domain);
+		break;
 	case STS_MARK_WANT:
 		snprintf(out, STS_STORE_NAME, "~want/%s", domain);
 		break;

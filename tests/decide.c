@@ -90,7 +90,8 @@ enum {
 	MUST_LOOK = 1,
 	MUST_FETCH = 2,
 	NO_WAIT = 4,
-	MARKED = 8 /* a delivery failed ten seconds ago */
+	MARKED = 8,   /* a delivery failed ten seconds ago */
+	ANSWERED = 16 /* and because of another one was looked before */
 };
 
 static const struct {
@@ -114,7 +115,9 @@ static const struct {
 	{ "5.1 and again after it", &stale_rested, 0, N, BEHIND },
 	{ "5.1 nor where nobody can ask", &stale, NO_WAIT, N, CACHED },
 	{ "5 a failure wants a look first", &stale, MARKED, N, LOOK },
-	{ "5 but not twice in 5 minutes", &fresh, MARKED, N, CACHED },
+	{ "5 a look a minute ago was too early", &fresh, MARKED, N, LOOK },
+	{ "5 but not twice in 5 minutes", &fresh, MARKED | ANSWERED, N,
+	    CACHED },
 	{ "5 nor while backing off", &stale_resting, MARKED, N, CACHED },
 	{ "5 nor when nobody can ask", &stale, MARKED | NO_WAIT, N, CACHED },
 	{ "3.3 told to look", &fresh, MUST_LOOK, N, LOOK },
@@ -228,6 +231,7 @@ facts(const struct sts_entry *cached, unsigned how)
 		.must_fetch = (how & MUST_FETCH) != 0,
 		.cannot_wait = (how & NO_WAIT) != 0,
 		.marked = (how & MARKED) != 0 ? NOW - 10 : 0,
+		.answered = (how & ANSWERED) != 0 ? NOW - 299 : 0,
 	};
 }
 
@@ -388,7 +392,7 @@ test_all(void **state)
 
 	(void)state;
 	for (size_t c = 0; c < ARRAY_LEN(all); c++)
-	for (unsigned how = 0; how < 16; how++)
+	for (unsigned how = 0; how < 32; how++)
 	for (int look = STS_LOOK_NOT; look <= STS_LOOK_FOUND; look++)
 	for (int got = STS_GOT_NOT; got <= STS_GOT_LOCAL; got++)
 	for (size_t t = 0; t < ARRAY_LEN(clocks); t++)

@@ -116,7 +116,7 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 	char *text;
 
 	if (domain == NULL) /* a bounce, a local part alone: nothing to do */
-		return result(yield, EXIM_OK, strdup("sts=none id=- ignore=\"\""));
+		return result(yield, EXIM_OK, strdup("sts=none ignore=\"\""));
 	if (get_ctx(&ctx, arg(argc, argv, 1), &err) != STS_OK)
 		return defer(yield, "", &err);
 	if (sts_query(ctx, domain, 0, &a, &err) != STS_OK)

@@ -459,11 +459,17 @@ begin(struct job *job)
 		job->cached->entry.kind = STS_ENTRY_ABSENT;
 	job->facts.marked = sts_store_marked(en->store, STS_MARK_FAILED,
 	    job->domain);
+	job->facts.answered = sts_store_marked(en->store, STS_MARK_ANSWERED,
+	    job->domain);
 	next = sts_decide(&job->facts);
-	if (next.act == STS_ACT_ANSWER)
+	if (next.act == STS_ACT_ANSWER) {
 		finish(job, &next);
-	else
-		look(job);
+		return;
+	}
+	if (job->facts.marked != 0)
+		(void)sts_store_mark(en->store, STS_MARK_ANSWERED, job->domain,
+		    NULL);
+	look(job);
 }
 
 static void
