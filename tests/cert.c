@@ -12,6 +12,8 @@ struct der {
 	size_t n;
 };
 
+static const struct sts_str nothing = LIT("");
+
 static void
 before(struct der *d, const void *p, size_t len)
 {
@@ -39,9 +41,12 @@ wrap(struct der *d, unsigned char tag)
 #define OTHER_OID "\x06\x03\x55\x1d\x0f"
 #define CRITICAL "\x01\x01\xff"
 
-/* A certificate with the extensions given as the inside of their SEQUENCE. */
+/*
+ * A certificate with the extensions given as the inside of their SEQUENCE,
+ * and what is behind that in [3], where nothing should be.
+ */
 static void
-certificate(struct der *d, struct sts_str extensions)
+certificate(struct der *d, struct sts_str extensions, struct sts_str behind)
 {
 	/* version, serial, algorithm, issuer, validity, subject, key */
 	static const char front[] = "\xa0\x03\x02\x01\x02"
@@ -52,6 +57,8 @@ certificate(struct der *d, struct sts_str extensions)
 	d->n = 0;
 	before(d, extensions.p, extensions.len);
 	wrap(d, 0x30);
+	memcpy(d->at + d->n, behind.p, behind.len);
+	d->n += behind.len;
 	wrap(d, 0xa3);
 	before(d, front, sizeof front - 1);
 	wrap(d, 0x30);
@@ -72,7 +79,7 @@ with_names(struct der *d, const char *before_value, size_t n,
 	wrap(&ext, 0x04);
 	before(&ext, before_value, n);
 	wrap(&ext, 0x30);
-	certificate(d, (struct sts_str){ ext.at, ext.n });
+	certificate(d, (struct sts_str){ ext.at, ext.n }, nothing);
 }
 
 static bool
@@ -84,6 +91,8 @@ asked(const struct der *d, const char *host)
 
 #define DNS(len, name) "\x82" len name
 #define EXAMPLE DNS("\x0b", "example.com")
+#define C9 "abcdefgh."
+#define NAME129 C9 C9 C9 C9 C9 C9 C9 C9 C9 C9 C9 C9 C9 C9 "abc"
 #define WILD DNS("\x0d", "*.example.com")
 
 static void
@@ -158,6 +167,13 @@ names(void **state)
 		    LIT("\x82\x82\x00\x0b"
 			"example.com"),
 		    "example.com", false },
+		{ "X.690 8.1.3.5 length of 1 byte more",
+		    LIT("\x82\x81\x81" NAME129), NAME129, true },
+		{ "X.690 10.1 leading zero before that",
+		    LIT("\x82\x82\x00\x81" NAME129), NAME129, false },
+		{ "X.690 length that wraps",
+		    LIT("\x82\x89\x01\x00\x00\x00\x00\x00\x00\x00\x81" NAME129),
+		    NAME129, false },
 		{ "X.690 length of 4 bytes, huge",
 		    LIT("\x82\x84\xff\xff\xff"
 			"\xff"),
@@ -230,10 +246,13 @@ extensions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		certificate(&d, cases[i].list);
+		certificate(&d, cases[i].list, nothing);
 		ROW(asked(&d, "example.com") == cases[i].want, "%s",
 		    cases[i].clause);
 	}
+	certificate(&d, (struct sts_str)LIT(SAN),
+	    (struct sts_str)LIT("\x05\x00"));
+	ROW(!asked(&d, "example.com"), "5280 4.1 one list in [3]");
 	rows_done();
 }
 

@@ -169,7 +169,7 @@ static void
 bodies(void **state)
 {
 	static char big[STS_BODY_MAX + 1];
-	struct sts_reply r = good_reply();
+	struct sts_reply r = good_reply(), *at_fence;
 	struct sts_err err;
 
 	(void)state;
@@ -195,7 +195,9 @@ bodies(void **state)
 	r = good_reply();
 	r.end = STS_REPLY_TLS;
 	memset(r.why, '\n', sizeof r.why);
-	ROW(judge(&r, "unterminated reason", &err) == STS_FETCH_ERROR &&
+	/* why comes last in the struct, so that the page is behind it */
+	at_fence = (struct sts_reply *)guard_copy(&r, sizeof r);
+	ROW(judge(at_fence, "unterminated reason", &err) == STS_FETCH_ERROR &&
 		str_all(str_of(err.text), is_print),
 	    "unterminated reason: %s", err.text);
 	rows_done();

@@ -165,6 +165,9 @@ match(void **state)
 		    "*.example", false },
 		{ "1035 2.3.4 253 octets", NAME253, NAME253, true },
 		{ "1035 2.3.4 254 octets", NAME253 "a", NAME253 "a", false },
+		{ "1035 2.3.4 254 octets below a wildcard",
+		    "ab." NAME191 "." C50 ".abcdefgh",
+		    "*." NAME191 "." C50 ".abcdefgh", false },
 	};
 
 	(void)state;
