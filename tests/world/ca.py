@@ -29,7 +29,8 @@ def build() -> None:
         _openssl("req", "-x509", "-new", "-key", f"{name}.key", "-out",
                  f"{name}.pem", "-days", "30", "-subj", f"/CN=world {name}",
                  "-addext", "basicConstraints=critical,CA:TRUE",
-                 "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+                 "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+                 when="-3d")
     # Written by rename: the bundle may be a file of the host below an overlay.
     certs = Path("/etc/ssl/certs")
     bundle = certs / "ca-certificates.crt"
@@ -77,8 +78,9 @@ def _make(stem: str, names: list[str], kind: str) -> None:
     if kind != "self-signed":
         signer = "other" if kind == "other-ca" else "ca"
         argv += ["-CA", f"{signer}.pem", "-CAkey", f"{signer}.key"]
-    when = {"expired": "-1000d", "not-yet": "+1000d"}.get(kind)
-    _openssl(*argv, when=when)
+    # Some days old, so that a scenario may set its clock back a little.
+    _openssl(*argv, when={"expired": "-1000d", "not-yet": "+1000d"}
+             .get(kind, "-3d"))
     (DIR / f"{stem}.part").rename(DIR / f"{stem}.pem")
     (DIR / f"{stem}.key").symlink_to("leaf.key")
 

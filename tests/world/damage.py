@@ -48,6 +48,13 @@ def corrupt(cache: Path, how: str) -> None:
         p.write_bytes(data)
 
 
+def unused(cache: Path, domain: str) -> None:
+    """As if nobody had asked for the domain in 200 days."""
+    p = of_domain(cache, domain)
+    then = p.stat().st_mtime - 200 * 86400
+    os.utime(p, (then, then))
+
+
 def planted(cache: Path, what: str) -> None:
     """Every entry becomes something that must not be followed."""
     shutil.rmtree(WITNESS, ignore_errors=True)
@@ -101,7 +108,7 @@ def cache_gone(cache: Path, _: str) -> None:
 
 
 def cache_is_file(cache: Path, _: str) -> None:
-    shutil.rmtree(cache)
+    shutil.rmtree(cache, ignore_errors=True)
     cache.write_text("")
 
 
@@ -155,7 +162,7 @@ def kill_workers(_cache: Path, _: str) -> None:
 
 
 KINDS = {
-    "corrupt": corrupt, "planted": planted, "cache-owner": cache_owner,
+    "corrupt": corrupt, "unused": unused, "planted": planted, "cache-owner": cache_owner,
     "cache-mode": cache_mode, "cache-gone": cache_gone,
     "cache-is-file": cache_is_file, "cache-small": cache_small,
     "cache-full": cache_full, "cache-read-only": cache_read_only,

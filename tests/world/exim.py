@@ -163,8 +163,8 @@ def send(rcpts: list[str], sender: str = "s@sender.test",
          queue_only: bool = False, body: str = "hello\n",
          env: dict | None = None, timeout: float = 120) -> Sent:
     """Submit one message and deliver it in front."""
-    before = set(_ids())
-    at = _size()
+    before = set(queue())
+    at = log_size()
     argv = ["exim4", "-i", "-odq" if queue_only else "-odf", "-f", sender]
     p = subprocess.run([*argv, "--", *rcpts], text=True, check=False,
                        input=f"Subject: test\n\n{body}", env=env,
@@ -172,7 +172,7 @@ def send(rcpts: list[str], sender: str = "s@sender.test",
                        timeout=timeout)
     text = log_since(at)
     m = re.search(r" (\w{6}-\w{6,11}-\w{2,4}) .*<= ", text)
-    new = m.group(1) if m else next(iter(set(_ids()) - before), "")
+    new = m.group(1) if m else next(iter(set(queue()) - before), "")
     sent = Sent(new, rcpts, p.stdout)
     judge(sent, text)
     return sent
@@ -201,11 +201,11 @@ def route(address: str, *options: str) -> str:
     return p.stdout
 
 
-def _ids() -> list[str]:
+def queue() -> list[str]:
     return [p.name[:-2] for p in (SPOOL / "input").glob("**/*-H")]
 
 
-def _size() -> int:
+def log_size() -> int:
     return MAINLOG.stat().st_size if MAINLOG.exists() else 0
 
 
@@ -230,5 +230,5 @@ def judge(sent: Sent, text: str) -> None:
                     "**": "bounced"}[m.group(1)]
             sent.states[m.group(2).strip("<>").lower()] = word
     for r in sent.rcpts:
-        sent.states.setdefault(r.lower(), "queued" if sent.ident in _ids()
+        sent.states.setdefault(r.lower(), "queued" if sent.ident in queue()
                                else "unknown")

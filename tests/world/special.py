@@ -147,7 +147,13 @@ def worker_uid(p: steps.Place) -> str:
     return f"users={names} leaked={leaked}"
 
 
-PROGRAMS = {"stale-hits": stale_hits, "pipe-ends": pipe_ends,
-            "client-ends": client_ends, "torn-writes": torn_writes,
+def entries(p: steps.Place) -> str:
+    """The domains that have an entry in the cache."""
+    return " ".join(sorted(x.name for x in damage.entries(p.cache)
+                           if "~" not in x.name))
+
+
+PROGRAMS = {"entries": entries, "stale-hits": stale_hits,
+            "pipe-ends": pipe_ends, "client-ends": client_ends, "torn-writes": torn_writes,
             "outside-names": outside_names, "witness": witness,
             "cache-listing": cache_listing, "worker-uid": worker_uid}
