@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "decide.h"
 #include "err.h"
 
 struct walk {
@@ -63,9 +64,10 @@ show(void *arg, const char *domain, const struct sts_slot *slot)
 		row.answer.checked = e->tried;
 		row.until = e->retry;
 	} else if (e->kind == STS_ENTRY_NO_FETCH)
-		row.until = e->failed; /* every delivery looks again */
-	snprintf(row.answer.why, sizeof row.answer.why, "%s",
-	    sts_reason_name(e->why));
+		row.until = e->failed + STS_SILENCE;
+	if (e->why != STS_WHY_NOTHING)
+		snprintf(row.answer.why, sizeof row.answer.why, "%s",
+		    sts_reason_name(e->why));
 	more = w->fn(w->arg, &row);
 	sts_policy_free(policy);
 	return more;
@@ -117,8 +119,12 @@ sts_cache_remove(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
 	char name[STS_NAME_SIZE];
 	enum sts_rc rc;
 
-	if ((rc = find(ctx, domain, name, err)) != STS_OK)
+	if ((rc = find(ctx, domain, name, err)) != STS_OK ||
+	    (rc = sts_store_get(ctx->store, name, &ctx->slot, err)) != STS_OK)
 		return rc;
+	if (ctx->slot.entry.kind == STS_ENTRY_ABSENT && !ctx->slot.broken)
+		return sts_fail(err, STS_ABSENT, 0, "%.100s: not in the cache",
+		    name);
 	sts_store_unmark(ctx->store, STS_MARK_FAILED, name);
 	return sts_store_remove(ctx->store, name, err);
 }

@@ -35,8 +35,7 @@ worker_path(const struct sts_conf *c, char path[WORKER_PATH])
 	    flavour_name(f));
 	if (c->flavour != STS_FLAVOUR_AUTO || access(path, X_OK) == 0)
 		return;
-	f = f == STS_FLAVOUR_GNUTLS ? STS_FLAVOUR_OPENSSL
-				    : STS_FLAVOUR_GNUTLS;
+	f = f == STS_FLAVOUR_GNUTLS ? STS_FLAVOUR_OPENSSL : STS_FLAVOUR_GNUTLS;
 	snprintf(other, sizeof other, "%s/mtasts-fetch-%s", c->worker_dir,
 	    flavour_name(f));
 	if (access(other, X_OK) == 0)
@@ -144,8 +143,7 @@ local_fault(const struct sts_heard *h, const char *path, struct sts_err *err)
 
 enum sts_rc
 sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
-    const struct sts_entry *cached, struct sts_next *next,
-    struct sts_err *err)
+    const struct sts_entry *cached, struct sts_next *next, struct sts_err *err)
 {
 	unsigned timeout = ctx->conf->fetch_timeout + STS_WAIT_GRACE;
 	char path[WORKER_PATH];

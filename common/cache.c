@@ -162,8 +162,7 @@ decode_link(struct sts_entry *e, struct sts_str in, const char *domain)
 		return false;
 	if (!hex_word(&s, TIME_MAX_SANE, &a) ||
 	    !hex_word(&s, TIME_MAX_SANE, &b) ||
-	    !hex_word(&s, STS_WHY_LAST, &why) ||
-	    !hex_word(&s, UINT32_MAX, &id))
+	    !hex_word(&s, STS_WHY_LAST, &why) || !hex_word(&s, UINT32_MAX, &id))
 		return false;
 	if (scan_left(&s) != 8 ||
 	    !hex64((struct sts_str){ s.p, 8 }, UINT32_MAX, &want) ||
@@ -204,15 +203,15 @@ encode_file(char *buf, const struct sts_entry *e, const char *domain)
 	    "domain %s\nid %s\nfetched %" PRId64 "\nchecked %" PRId64
 	    "\nexpires %" PRId64 "\ntried %" PRId64 " %" PRId64
 	    "\nfailed %" PRId64 " %" PRIu32 "\nwhy %s\n\n",
-	    domain, e->id, e->fetched, e->checked, e->until, e->tried,
-	    e->retry, e->failed, e->failed_id, sts_reason_name(e->why));
+	    domain, e->id, e->fetched, e->checked, e->until, e->tried, e->retry,
+	    e->failed, e->failed_id, sts_reason_name(e->why));
 	if (n < 0 || (size_t)n >= sizeof head)
 		return 0;
 	len = (size_t)n + e->body.len;
 	h = sts_hash_more(sts_hash(str_of(domain)),
 	    (struct sts_str){ head, (size_t)n });
-	n = snprintf(first, sizeof first, FILE_MAGIC "%zu %08" PRIx32 "\n",
-	    len, sts_hash_fold(sts_hash_more(h, e->body)));
+	n = snprintf(first, sizeof first, FILE_MAGIC "%zu %08" PRIx32 "\n", len,
+	    sts_hash_fold(sts_hash_more(h, e->body)));
 	flen = (size_t)n;
 	memcpy(buf, first, flen);
 	memcpy(buf + flen, head, len - e->body.len);

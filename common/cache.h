@@ -56,7 +56,7 @@ struct sts_entry {
 	int64_t tried, retry; /* POLICY and UNASKED; 0: none */
 	/* The id whose policy could not be had, hashed, and since when. */
 	uint32_t failed_id;
-	int64_t failed; /* POLICY and NO_FETCH; 0: none */
+	int64_t failed;      /* POLICY and NO_FETCH; 0: none */
 	struct sts_str body; /* POLICY: borrowed from the decoded bytes */
 };
 
@@ -65,8 +65,8 @@ struct sts_entry {
  * length; 0: the entry cannot be written (body or id over their limits).
  * is_link tells which of the two forms it is.
  */
-size_t sts_entry_encode(char *buf, const struct sts_entry *,
-    const char *domain, bool *is_link);
+size_t sts_entry_encode(char *buf, const struct sts_entry *, const char *domain,
+    bool *is_link);
 
 /* False, and kind ABSENT, for anything odd. out->body points into in. */
 bool sts_entry_decode(struct sts_entry *out, struct sts_str in, bool is_link,

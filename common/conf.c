@@ -22,18 +22,16 @@
 void
 sts_conf_problem(struct sts_load *l, const char *code, const char *fmt, ...)
 {
-	struct sts_err err;
-	struct sts_problem pr = { true, l->line, code, err.text };
 	char text[200];
+	struct sts_problem pr = { true, l->line, code, text };
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	sts_fail(&err, STS_LOCAL, l->line, "%s:%u: %s", l->path, l->line,
-	    text);
-	if (l->rc == STS_OK && l->err != NULL)
-		*l->err = err;
+	if (l->rc == STS_OK)
+		sts_fail(l->err, STS_LOCAL, l->line, "%s:%u: %s", l->path,
+		    l->line, text);
 	l->rc = STS_LOCAL;
 	if (l->fn != NULL)
 		l->fn(l->arg, &pr);
@@ -42,7 +40,8 @@ sts_conf_problem(struct sts_load *l, const char *code, const char *fmt, ...)
 /* --- [domain "example.com"] --------------------------------------------- */
 
 static bool
-take_domain_mode(struct sts_load *l, struct sts_domain_conf *d, struct sts_str v)
+take_domain_mode(struct sts_load *l, struct sts_domain_conf *d,
+    struct sts_str v)
 {
 	static const struct sts_choice c[] = {
 		{ "follow", STS_DOMAIN_FOLLOW },
@@ -93,13 +92,14 @@ take_domain_key(struct sts_load *l, const char *name, struct sts_str value)
 	else if (strcmp(name, "mx") == 0)
 		good = take_domain_mx(l, d, value);
 	else {
-		sts_conf_problem(l, "unknown-key", "unknown key \"%s\" of a domain",
+		sts_conf_problem(l, "unknown-key",
+		    "unknown key \"%s\" of a domain",
 		    sts_escape(shown, sizeof shown, str_of(name)));
 		return;
 	}
 	if (!good)
-		sts_conf_problem(l, "bad-value", "bad %s \"%s\": must be %s", name,
-		    sts_escape(shown, sizeof shown, value),
+		sts_conf_problem(l, "bad-value", "bad %s \"%s\": must be %s",
+		    name, sts_escape(shown, sizeof shown, value),
 		    name[1] == 'x' ? "MX patterns with blanks between"
 				   : "follow, off, testing or enforce");
 }
@@ -160,8 +160,10 @@ take_section(struct sts_load *l, struct scan s)
 			}
 		}
 	}
-	sts_conf_problem(l, "bad-section", "bad section \"%s\": must be "
-	    "[domain \"example.com\"]", sts_escape(shown, sizeof shown, w));
+	sts_conf_problem(l, "bad-section",
+	    "bad section \"%s\": must be "
+	    "[domain \"example.com\"]",
+	    sts_escape(shown, sizeof shown, w));
 }
 
 /* --- The file ----------------------------------------------------------- */
@@ -238,8 +240,8 @@ finish(struct sts_load *l, int bad_line)
 		if (strcmp(d[i - 1].name, d[i].name) == 0) {
 			l->line = d[i].line > d[i - 1].line ? d[i].line
 							    : d[i - 1].line;
-			sts_conf_problem(l, "set-twice", "%.100s has two sections",
-			    d[i].name);
+			sts_conf_problem(l, "set-twice",
+			    "%.100s has two sections", d[i].name);
 		}
 }
 
@@ -353,7 +355,7 @@ sts_conf_check(const char *path, sts_problem_fn *fn, void *arg,
 	enum sts_rc rc;
 	char *buf;
 
-	rc = read_file(path == NULL ? STS_CONF_PATH : path, true, &buf,
+	rc = read_file(path == NULL ? STS_CONF_PATH : path, path != NULL, &buf,
 	    &text.len, err);
 	if (rc != STS_OK)
 		return rc;

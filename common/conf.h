@@ -34,9 +34,9 @@ enum sts_domain_mode {
 
 struct sts_server {
 	struct sts_addr addr;
-	char scope[16];        /* interface of a link-local addr, or "" */
-	unsigned short port;   /* 0: 53, or 853 with tls_name */
-	const char *tls_name;  /* DNS over TLS, RFC 7858, to this name */
+	char scope[16];       /* interface of a link-local addr, or "" */
+	unsigned short port;  /* 0: 53, or 853 with tls_name */
+	const char *tls_name; /* DNS over TLS, RFC 7858, to this name */
 };
 
 struct sts_domain_conf {

@@ -9,14 +9,15 @@
 struct sts_load {
 	struct sts_conf *conf;
 	const char *path;
-	struct scan in;    /* what inih has not read yet */
-	unsigned line;     /* that inih reads now */
-	bool skip;         /* the rest of a section that was refused */
-	unsigned set;      /* keys that were set, by their place in keys[] */
-	bool domain_mode;  /* the same inside a domain's section */
-	char *text;        /* strings of the conf, filled from the left */
+	struct scan in;   /* what inih has not read yet */
+	unsigned line;    /* that inih reads now */
+	bool skip;        /* the rest of a section that was refused */
+	unsigned set;     /* keys that were set, by their place in keys[] */
+	bool denied;      /* deny_networks has been set */
+	bool domain_mode; /* the same inside a domain's section */
+	char *text;       /* strings of the conf, filled from the left */
 	size_t used, size;
-	size_t room;       /* of conf->domain */
+	size_t room; /* of conf->domain */
 	sts_problem_fn *fn;
 	void *arg;
 	struct sts_err *err;

@@ -224,7 +224,9 @@ take_deny(struct sts_load *l, struct sts_str v)
 	struct scan s = scan_str(v);
 	struct sts_str w;
 
-	l->conf->ndeny = 0; /* the default list goes */
+	if (!l->denied)
+		l->conf->ndeny = 0; /* the default list goes */
+	l->denied = true;
 	while (sts_conf_word(&s, &w)) {
 		if (str_is(w, "none") && v.len == w.len)
 			return true;
@@ -239,20 +241,23 @@ static const struct key {
 	const char *name;
 	bool (*take)(struct sts_load *, struct sts_str);
 	const char *wants;
+	bool repeats; /* a list may need more than one line */
 } keys[] = {
-	{ "enabled", take_enabled, "yes or no" },
-	{ "cache_dir", take_cache_dir, "an absolute path" },
-	{ "worker_dir", take_worker_dir, "an absolute path" },
-	{ "worker_flavour", take_flavour, "auto, openssl or gnutls" },
-	{ "resolver", take_resolver, "up to 8 of ADDRESS[@PORT][#TLSNAME]" },
-	{ "dns_transport", take_transport, "auto, udp or tcp" },
-	{ "fetch_timeout", take_fetch_timeout, "1s to 60s" },
-	{ "dns_timeout", take_dns_timeout, "1s to 30s" },
-	{ "dns_failure", take_dns_failure, "proceed or defer" },
-	{ "recheck", take_recheck, "1s to 1d" },
-	{ "ca_file", take_ca_file, "an absolute path" },
-	{ "ca_path", take_ca_path, "an absolute path" },
-	{ "deny_networks", take_deny, "up to 64 of ADDRESS[/BITS], or none" },
+	{ "enabled", take_enabled, "yes or no", false },
+	{ "cache_dir", take_cache_dir, "an absolute path", false },
+	{ "worker_dir", take_worker_dir, "an absolute path", false },
+	{ "worker_flavour", take_flavour, "auto, openssl or gnutls", false },
+	{ "resolver", take_resolver, "up to 8 of ADDRESS[@PORT][#TLSNAME]",
+	    true },
+	{ "dns_transport", take_transport, "auto, udp or tcp", false },
+	{ "fetch_timeout", take_fetch_timeout, "1s to 60s", false },
+	{ "dns_timeout", take_dns_timeout, "1s to 30s", false },
+	{ "dns_failure", take_dns_failure, "proceed or defer", false },
+	{ "recheck", take_recheck, "1s to 1d", false },
+	{ "ca_file", take_ca_file, "an absolute path", false },
+	{ "ca_path", take_ca_path, "an absolute path", false },
+	{ "deny_networks", take_deny, "up to 64 of ADDRESS[/BITS], or none",
+	    true },
 };
 
 void
@@ -263,11 +268,13 @@ sts_conf_key(struct sts_load *l, const char *name, struct sts_str value)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (strcmp(name, keys[i].name) != 0)
 			continue;
-		if ((l->set & 1u << i) != 0)
-			sts_conf_problem(l, "set-twice", "%s is set twice", name);
+		if ((l->set & 1u << i) != 0 && !keys[i].repeats)
+			sts_conf_problem(l, "set-twice", "%s is set twice",
+			    name);
 		else if (!keys[i].take(l, value))
-			sts_conf_problem(l, "bad-value", "bad %s \"%s\": must be %s",
-			    name, sts_escape(shown, sizeof shown, value),
+			sts_conf_problem(l, "bad-value",
+			    "bad %s \"%s\": must be %s", name,
+			    sts_escape(shown, sizeof shown, value),
 			    keys[i].wants);
 		l->set |= 1u << i;
 		return;
@@ -275,4 +282,3 @@ sts_conf_key(struct sts_load *l, const char *name, struct sts_str value)
 	sts_conf_problem(l, "unknown-key", "unknown key \"%s\"",
 	    sts_escape(shown, sizeof shown, str_of(name)));
 }
-

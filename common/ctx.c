@@ -155,8 +155,7 @@ answer_pinned(struct sts_answer **out, const struct sts_domain_conf *d,
 		n += (size_t)snprintf(body + n, size - n, "mx: %.*s\n",
 		    (int)w.len, w.p);
 	}
-	rc = answer_config(out, STS_POLICY, "pinned by the configuration",
-	    err);
+	rc = answer_config(out, STS_POLICY, "pinned by the configuration", err);
 	if (rc == STS_OK) {
 		full = (struct full_answer *)*out;
 		rc = sts_policy_parse(&full->policy, body, n, NULL, NULL, err);
@@ -177,8 +176,8 @@ static void
 explain(struct sts_answer *a, const struct sts_next *next, const char *note,
     const struct sts_domain_conf *d)
 {
-	const char *why = note[0] != '\0' ? note
-					  : sts_reason_name(next->entry.why);
+	const char *why =
+	    note[0] != '\0' ? note : sts_reason_name(next->entry.why);
 	const char *fact = "no policy";
 
 	if (a->policy != NULL)
@@ -220,6 +219,7 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 	    ctx->conf->dns_failure == STS_DNS_DEFER)
 		a->verdict = STS_CANNOT_TELL;
 	a->source = network ? STS_FROM_NETWORK : STS_FROM_CACHE;
+	a->unasked = next->use == STS_USE_UNKNOWN;
 	a->checked = next->entry.checked;
 	if (next->use == STS_USE_ENTRY) {
 		((struct full_answer *)a)->policy = *policy;
@@ -229,6 +229,9 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 		memcpy(a->id, next->entry.id, sizeof a->id);
 		a->fetched = next->entry.fetched;
 		a->expires = next->entry.until;
+		/* Asked, perhaps, but what applies is what was there. */
+		if (a->fetched < ctx->began)
+			a->source = STS_FROM_CACHE;
 		/* 8.3: mode none opts out, in so many words. */
 		if (a->mode == STS_MODE_NONE)
 			a->verdict = STS_NO_POLICY;
@@ -249,8 +252,7 @@ read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 	enum sts_rc rc;
 
 	*policy = NULL;
-	if ((rc = sts_store_get(ctx->store, domain, &ctx->slot, err)) !=
-	    STS_OK)
+	if ((rc = sts_store_get(ctx->store, domain, &ctx->slot, err)) != STS_OK)
 		return rc;
 	if (e->kind != STS_ENTRY_POLICY || f->now >= e->until)
 		return STS_OK;
@@ -261,8 +263,8 @@ read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 		e->kind = STS_ENTRY_ABSENT;
 	else if ((f->marked = sts_store_marked(ctx->store, STS_MARK_FAILED,
 		      domain)) != 0)
-		f->answered = sts_store_marked(ctx->store, STS_MARK_ANSWERED,
-		    domain);
+		f->answered =
+		    sts_store_marked(ctx->store, STS_MARK_ANSWERED, domain);
 	return STS_OK;
 }
 
@@ -309,8 +311,10 @@ ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 	rc = sts_policy_parse(&fresh, next->entry.body.p, next->entry.body.len,
 	    NULL, NULL, err);
 	if (rc != STS_OK)
-		return rc == STS_NOMEM ? rc : sts_fail(err, STS_LOCAL, 0,
-		    "the worker handed out a broken policy");
+		return rc == STS_NOMEM
+		    ? rc
+		    : sts_fail(err, STS_LOCAL, 0,
+			  "the worker handed out a broken policy");
 	sts_policy_free(*policy);
 	*policy = fresh;
 	return STS_OK;
@@ -333,6 +337,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 	bool network = false;
 	enum sts_rc rc;
 
+	ctx->began = f.now;
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK ||
 	    (rc = read_as_owner(ctx, domain, &f, &policy, err)) != STS_OK)
 		goto out;

@@ -20,11 +20,12 @@ enum {
 
 struct sts_ctx {
 	struct sts_conf *conf;
-	const char *path;     /* of the configuration; NULL: the default */
-	struct stat seen;     /* the file as it was read; st_ino 0: missing */
+	const char *path; /* of the configuration; NULL: the default */
+	struct stat seen; /* the file as it was read; st_ino 0: missing */
 	struct sts_store *store; /* NULL until first needed */
-	unsigned waited;      /* ms, in sum */
-	struct sts_slot slot; /* the entry in hand */
+	unsigned waited;         /* ms, in sum */
+	int64_t began;           /* when the query in hand began */
+	struct sts_slot slot;    /* the entry in hand */
 	struct sts_heard heard;
 };
 

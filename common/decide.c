@@ -88,8 +88,7 @@ fetch_due(const struct sts_facts *f)
 static bool
 silent(const struct sts_facts *f)
 {
-	return !f->must_fetch &&
-	    within(f, f->cached->failed, STS_SILENCE) &&
+	return !f->must_fetch && within(f, f->cached->failed, STS_SILENCE) &&
 	    f->cached->failed_id == sts_id_hash(f->id);
 }
 
@@ -113,7 +112,8 @@ before_look(const struct sts_facts *f)
 	}
 	if (!f->must_look) {
 		if (c->kind == STS_ENTRY_NONE &&
-		    within(f, c->checked, STS_NONE_MAX + 1) && f->now < c->until)
+		    within(f, c->checked, STS_NONE_MAX + 1) &&
+		    f->now < c->until)
 			return answer(STS_USE_NOTHING);
 		if (f->cannot_wait || backing_off(f))
 			return answer(STS_USE_UNKNOWN);

@@ -34,15 +34,15 @@ enum sts_got {
 };
 
 enum {
-	STS_BACKOFF_MIN = 30,    /* s; doubled at each failure */
+	STS_BACKOFF_MIN = 30, /* s; doubled at each failure */
 	STS_BACKOFF_MAX = 600,
 	STS_BACKOFF_FORGET = 3600, /* a failure older than this starts anew */
-	STS_SILENCE = 300,       /* 3.3: five minutes per failed id */
-	STS_MARK_GAP = 300,      /* between two looks for a failure mark */
-	STS_REFETCH_MAX = 86400, /* a real GET at least daily, 3.3 and 10.2 */
-	STS_NONE_MIN = 60,       /* bounds of a negative TTL */
+	STS_SILENCE = 300,         /* 3.3: five minutes per failed id */
+	STS_MARK_GAP = 300,        /* between two looks for a failure mark */
+	STS_REFETCH_MAX = 86400,   /* a real GET at least daily, 3.3 and 10.2 */
+	STS_NONE_MIN = 60,         /* bounds of a negative TTL */
 	STS_NONE_MAX = 3600,
-	STS_CLOCK_SLACK = 300    /* a time this far ahead is a clock's fault */
+	STS_CLOCK_SLACK = 300 /* a time this far ahead is a clock's fault */
 };
 
 struct sts_facts {
@@ -86,7 +86,7 @@ enum sts_keep {
 
 struct sts_next {
 	enum sts_act act;
-	enum sts_use use;       /* where act is ANSWER or ANSWER_THEN_LOOK */
+	enum sts_use use; /* where act is ANSWER or ANSWER_THEN_LOOK */
 	enum sts_keep keep;
 	struct sts_entry entry; /* body borrowed from the facts */
 };

@@ -7,7 +7,7 @@
 
 struct image {
 	const char *names; /* DT_STRTAB */
-	const ElfW(Sym) *syms;
+	const ElfW(Sym) * syms;
 	const char *rel[2]; /* DT_JMPREL, DT_RELA or DT_REL */
 	size_t rel_size[2];
 	size_t rel_step[2];
@@ -25,13 +25,13 @@ starts(const char *s, const char *with)
 static const void *
 at(const struct dl_phdr_info *info, ElfW(Addr) ptr)
 {
-	return (const void *)(ptr < info->dlpi_addr ? ptr + info->dlpi_addr
-						    : ptr);
+	return (
+	    const void *)(ptr < info->dlpi_addr ? ptr + info->dlpi_addr : ptr);
 }
 
 static void
 read_dynamic(struct image *im, const struct dl_phdr_info *info,
-    const ElfW(Dyn) *dyn)
+    const ElfW(Dyn) * dyn)
 {
 	size_t plt_step = sizeof(ElfW(Rela));
 
@@ -39,10 +39,18 @@ read_dynamic(struct image *im, const struct dl_phdr_info *info,
 		const void *p = at(info, dyn->d_un.d_ptr);
 
 		switch (dyn->d_tag) {
-		case DT_STRTAB: im->names = p; break;
-		case DT_SYMTAB: im->syms = p; break;
-		case DT_JMPREL: im->rel[0] = p; break;
-		case DT_PLTRELSZ: im->rel_size[0] = dyn->d_un.d_val; break;
+		case DT_STRTAB:
+			im->names = p;
+			break;
+		case DT_SYMTAB:
+			im->syms = p;
+			break;
+		case DT_JMPREL:
+			im->rel[0] = p;
+			break;
+		case DT_PLTRELSZ:
+			im->rel_size[0] = dyn->d_un.d_val;
+			break;
 		case DT_PLTREL:
 			if (dyn->d_un.d_val == DT_REL)
 				plt_step = sizeof(ElfW(Rel));
@@ -51,18 +59,22 @@ read_dynamic(struct image *im, const struct dl_phdr_info *info,
 		case DT_REL:
 			im->rel[1] = p;
 			im->rel_step[1] = dyn->d_tag == DT_RELA
-			    ? sizeof(ElfW(Rela)) : sizeof(ElfW(Rel));
+			    ? sizeof(ElfW(Rela))
+			    : sizeof(ElfW(Rel));
 			break;
 		case DT_RELASZ:
-		case DT_RELSZ: im->rel_size[1] = dyn->d_un.d_val; break;
-		default: break;
+		case DT_RELSZ:
+			im->rel_size[1] = dyn->d_un.d_val;
+			break;
+		default:
+			break;
 		}
 	}
 	im->rel_step[0] = plt_step;
 }
 
 static void
-count_libraries(struct image *im, const ElfW(Dyn) *dyn)
+count_libraries(struct image *im, const ElfW(Dyn) * dyn)
 {
 	for (; dyn->d_tag != DT_NULL; dyn++) {
 		if (dyn->d_tag != DT_NEEDED)
@@ -78,7 +90,7 @@ count_libraries(struct image *im, const ElfW(Dyn) *dyn)
 static void
 count_imports(struct image *im, unsigned table)
 {
-	const ElfW(Rel) *r; /* Rela begins alike */
+	const ElfW(Rel) * r; /* Rela begins alike */
 	const char *name;
 
 	for (size_t o = 0; im->rel[table] != NULL &&

@@ -19,7 +19,10 @@
 #include "http_easy.h"
 #include "tls.h"
 
-enum { SPARE_MAX = 8 }; /* handles kept for the next GETs */
+enum {
+	SPARE_MAX = 8, /* handles kept for the next GETs */
+	NUDGE_MS = 200
+};
 
 struct get {
 	TAILQ_ENTRY(get) next;
@@ -29,7 +32,8 @@ struct get {
 	int64_t deadline; /* ms */
 	struct event timer;
 	bool running, ended;
-	CURLcode code; /* once ended */
+	CURLcode code;    /* once ended */
+	curl_socket_t fd; /* what curl watches last */
 	struct http_easy easy;
 	size_t naddr;
 	struct sts_addr addr[];
@@ -47,7 +51,7 @@ struct http {
 	struct event_base *base;
 	struct tls_ca ca;
 	CURLM *multi;
-	struct event timer;
+	struct event timer, nudge;
 	size_t running;
 	struct gets waiting, open; /* open: running or ended */
 	struct watches watches;
@@ -89,6 +93,7 @@ get_handle(struct http *http)
 static void
 put_handle(struct http *http, CURL *curl)
 {
+	(void)curl_easy_setopt(curl, CURLOPT_PRIVATE, NULL);
 	if (http->nspare < SPARE_MAX)
 		http->spare[http->nspare++] = curl;
 	else
@@ -123,8 +128,11 @@ start(struct get *get)
 	if (code == CURLE_OK &&
 	    curl_easy_setopt(get->easy.curl, CURLOPT_PRIVATE, get) ==
 		CURLE_OK &&
-	    curl_multi_add_handle(http->multi, get->easy.curl) == CURLM_OK)
+	    curl_multi_add_handle(http->multi, get->easy.curl) == CURLM_OK) {
+		if (get->naddr > 1 && !evtimer_pending(&http->nudge, NULL))
+			arm(&http->nudge, NUDGE_MS);
 		return;
+	}
 	get->easy.local = "out of memory";
 	end(get, code);
 }
@@ -178,6 +186,16 @@ tick(evutil_socket_t fd, short what, void *arg)
 
 /* --- libcurl on libevent ----------------------------------------------- */
 
+static struct get *
+get_of(CURL *curl)
+{
+	char *private = NULL;
+
+	if (curl_easy_getinfo(curl, CURLINFO_PRIVATE, &private) != CURLE_OK)
+		return NULL;
+	return (struct get *)(void *)private;
+}
+
 static void
 collect(struct http *http)
 {
@@ -185,16 +203,10 @@ collect(struct http *http)
 	CURLMsg *msg;
 	int left;
 
-	while ((msg = curl_multi_info_read(http->multi, &left)) != NULL) {
-		char *private = NULL;
-
-		if (msg->msg != CURLMSG_DONE ||
-		    curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
-			&private) != CURLE_OK)
-			continue;
-		get = (struct get *)(void *)private;
-		end(get, msg->data.result);
-	}
+	while ((msg = curl_multi_info_read(http->multi, &left)) != NULL)
+		if (msg->msg == CURLMSG_DONE &&
+		    (get = get_of(msg->easy_handle)) != NULL)
+			end(get, msg->data.result);
 }
 
 static void
@@ -224,6 +236,44 @@ timed(evutil_socket_t fd, short what, void *arg)
 	collect(http);
 }
 
+/* Is curl still choosing among several addresses? */
+static bool
+choosing(const struct get *get)
+{
+	curl_off_t connected = 0;
+
+	return get->naddr > 1 && !get->ended && get->fd != CURL_SOCKET_BAD &&
+	    curl_easy_getinfo(get->easy.curl, CURLINFO_CONNECT_TIME_T,
+		&connected) == CURLE_OK &&
+	    connected == 0;
+}
+
+/*
+ * curl gives each address of a family a share of the time, but its timer may
+ * fire a millisecond early, and is then not set again: it would stay on a
+ * dead address to the end.  So it is made to look at the clock.
+ */
+static void
+nudge(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	struct get *get;
+	bool any = false;
+	int running;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(get, &http->open, next)
+	if (choosing(get)) {
+		any = true;
+		(void)curl_multi_socket_action(http->multi, get->fd, 0,
+		    &running);
+	}
+	collect(http);
+	if (any)
+		arm(&http->nudge, NUDGE_MS);
+}
+
 static int
 set_timer(CURLM *multi, long ms, void *arg)
 {
@@ -250,9 +300,11 @@ watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct http *http = arg;
 	struct watch *watch = known;
+	struct get *get = get_of(curl);
 	short events = EV_PERSIST;
 
-	(void)curl;
+	if (get != NULL && (what != CURL_POLL_REMOVE || get->fd == fd))
+		get->fd = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
 	if (what == CURL_POLL_REMOVE) {
 		if (watch != NULL)
 			drop_watch(http, watch);
@@ -321,6 +373,7 @@ http_new(struct event_base *base, const struct sts_conf *conf,
 	TAILQ_INIT(&http->open);
 	TAILQ_INIT(&http->watches);
 	evtimer_assign(&http->timer, base, timed, http);
+	evtimer_assign(&http->nudge, base, nudge, http);
 	if (set_up(http, err) != STS_OK) {
 		http_free(http);
 		return NULL;
@@ -346,6 +399,7 @@ http_free(struct http *http)
 	while (!TAILQ_EMPTY(&http->watches))
 		drop_watch(http, TAILQ_FIRST(&http->watches));
 	(void)evtimer_del(&http->timer);
+	(void)evtimer_del(&http->nudge);
 	curl_global_cleanup();
 	free(http);
 }
@@ -364,6 +418,7 @@ http_get(struct http *http, const char *host, const struct sts_addr *addr,
 	get->done = done;
 	get->arg = arg;
 	get->deadline = now_ms() + timeout_ms;
+	get->fd = CURL_SOCKET_BAD;
 	evtimer_assign(&get->timer, http->base, tick, get);
 	TAILQ_INSERT_TAIL(&http->waiting, get, next);
 	if (naddr > 0)

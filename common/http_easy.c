@@ -11,7 +11,6 @@
 
 #include "addr.h"
 #include "err.h"
-#include "fetch.h"
 #include "scan.h"
 
 enum {
@@ -54,8 +53,7 @@ set_numbers(CURL *curl)
 		if (curl_easy_setopt(curl, numbers[i].option,
 			numbers[i].value) != CURLE_OK)
 			return false;
-	return curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE,
-		   (curl_off_t)STS_BODY_MAX) == CURLE_OK;
+	return true;
 }
 
 static bool
@@ -105,11 +103,13 @@ connected(void *arg, char *remote, char *local, int rport, int lport)
 		der = tls_leaf(info->internals, &len);
 	if (der == NULL)
 		easy->local = "no way to see the certificate";
+	else if (!sts_cert_has_dns_id(der, len, easy->host))
+		easy->cert = STS_CERT_NO_DNS_ID;
 	else
-		easy->no_dns_id = !sts_cert_has_dns_id(der, len, easy->host);
+		easy->cert = tls_leaf_why(der, len);
 	free(der);
-	return der == NULL || easy->no_dns_id ? CURL_PREREQFUNC_ABORT
-					      : CURL_PREREQFUNC_OK;
+	return der == NULL || easy->cert != STS_CERT_OK ? CURL_PREREQFUNC_ABORT
+							: CURL_PREREQFUNC_OK;
 }
 
 static size_t
@@ -122,8 +122,12 @@ take_header(char *p, size_t size, size_t n, void *arg)
 		easy->too_big = true;
 		return 0;
 	}
-	easy->useless = easy->head.complete && easy->head.status != 200;
-	return easy->useless ? 0 : len;
+	if (!easy->head.complete)
+		return len;
+	/* CURLOPT_MAXFILESIZE would judge a 404 by its length, too. */
+	if (easy->head.status == 200 && easy->head.length > STS_BODY_MAX)
+		easy->too_big = true;
+	return easy->too_big || easy->head.status != 200 ? 0 : len;
 }
 
 static bool
@@ -266,7 +270,6 @@ static const struct {
 	{ CURLE_SSL_CLIENTCERT, STS_REPLY_TLS },
 	{ CURLE_PEER_FAILED_VERIFICATION, STS_REPLY_CERT },
 	{ CURLE_SSL_ISSUER_ERROR, STS_REPLY_CERT },
-	{ CURLE_FILESIZE_EXCEEDED, STS_REPLY_TOO_BIG },
 	{ CURLE_PARTIAL_FILE, STS_REPLY_CUT },
 	{ CURLE_RECV_ERROR, STS_REPLY_CUT },
 	{ CURLE_SEND_ERROR, STS_REPLY_CUT },
@@ -322,7 +325,7 @@ end_of(const struct http_easy *easy, CURLcode code)
 
 	if (easy->local != NULL)
 		return STS_REPLY_LOCAL;
-	if (easy->no_dns_id)
+	if (easy->cert != STS_CERT_OK)
 		return STS_REPLY_CERT;
 	if (easy->too_big || line_too_long(easy, code))
 		return STS_REPLY_TOO_BIG;
@@ -344,8 +347,8 @@ cert_of(const struct http_easy *easy)
 {
 	long result = 0;
 
-	if (easy->no_dns_id)
-		return STS_CERT_NO_DNS_ID;
+	if (easy->cert != STS_CERT_OK)
+		return easy->cert;
 	if (curl_easy_getinfo(easy->curl, CURLINFO_SSL_VERIFYRESULT, &result) !=
 	    CURLE_OK)
 		return STS_CERT_OTHER;
@@ -358,12 +361,11 @@ say_why(const struct http_easy *easy, CURLcode code, struct sts_reply *out)
 	const char *text =
 	    easy->error[0] != '\0' ? easy->error : curl_easy_strerror(code);
 
-	if (out->end == STS_REPLY_COMPLETE)
+	/* Of a certificate the word for it is all there is to say. */
+	if (out->end == STS_REPLY_COMPLETE || out->end == STS_REPLY_CERT)
 		return;
 	if (easy->local != NULL)
 		text = easy->local;
-	else if (out->end == STS_REPLY_CERT)
-		text = sts_cert_name(out->cert);
 	else if (out->end == STS_REPLY_TOO_BIG && !easy->head.complete)
 		text = "header over 16 KiB";
 	else if (out->end == STS_REPLY_TOO_BIG)

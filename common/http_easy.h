@@ -21,8 +21,8 @@ struct http_easy {
 	struct http_head head;
 	char *body;
 	size_t len, room;
-	bool too_big, no_dns_id;
-	bool useless;      /* not 200: its body is not waited for */
+	bool too_big;
+	enum sts_cert cert; /* what we found wrong after the handshake */
 	const char *local; /* trouble of our own; NULL: none */
 };
 

@@ -30,8 +30,15 @@ trimmed(struct sts_str s)
 static void
 take_length(struct http_head *head, struct sts_str value)
 {
-	if (str_all(value, is_digit))
-		head->delimited = true;
+	uint64_t n;
+
+	if (!str_all(value, is_digit))
+		return;
+	if (!str_u64(value, UINT64_MAX, &n))
+		n = UINT64_MAX;
+	if (n > head->length)
+		head->length = n;
+	head->delimited = true;
 }
 
 /* RFC 9112 6.3: delimited only if chunked is the last coding. */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "reply.h"
 #include "sts.h"
@@ -15,6 +16,7 @@ struct http_head {
 	bool complete; /* the final reply's header is; what follows, trails */
 	long status;   /* of the last reply, an interim one included */
 	bool delimited;
+	uint64_t length; /* Content-Length, the greatest; 0 without one */
 	char content_type[128];
 };
 

@@ -133,8 +133,7 @@ sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
 	pid_t pid;
 
 	if (pipe(p) == -1)
-		return sts_fail(err, STS_LOCAL, 0, "pipe: %s",
-		    strerror(errno));
+		return sts_fail(err, STS_LOCAL, 0, "pipe: %s", strerror(errno));
 	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
 	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
 	/* A handler of the host must not run in our child. */
@@ -158,8 +157,7 @@ sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
 	else
 		*fd = p[0];
 	if (pid == -1)
-		return sts_fail(err, STS_LOCAL, 0, "fork: %s",
-		    strerror(error));
+		return sts_fail(err, STS_LOCAL, 0, "fork: %s", strerror(error));
 	return STS_OK;
 }
 

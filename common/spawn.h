@@ -19,10 +19,10 @@ struct sts_spawn {
 
 struct sts_heard {
 	enum sts_stage stage;
-	enum sts_frame frame;  /* 0: no whole frame */
-	struct sts_str bytes;  /* of the frame; points into buf */
-	bool ended;            /* the worker closed the pipe, or sent garbage */
-	char note[200];        /* printable ASCII */
+	enum sts_frame frame; /* 0: no whole frame */
+	struct sts_str bytes; /* of the frame; points into buf */
+	bool ended;           /* the worker closed the pipe, or sent garbage */
+	char note[200];       /* printable ASCII */
 	size_t used;
 	char buf[STS_FRAME_MAX];
 };

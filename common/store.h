@@ -62,10 +62,10 @@ enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
 
 /* Empty files whose time of modification is the message. */
 enum sts_mark {
-	STS_MARK_FAILED, /* a delivery to the domain failed */
+	STS_MARK_FAILED,   /* a delivery to the domain failed */
 	STS_MARK_ANSWERED, /* somebody looked because of that */
-	STS_MARK_WANT,   /* somebody wants the domain looked at */
-	STS_MARK_RUNNING, /* a background worker serves the wants */
+	STS_MARK_WANT,     /* somebody wants the domain looked at */
+	STS_MARK_RUNNING,  /* a background worker serves the wants */
 	STS_MARK_RESOLVER_DOWN
 };
 

@@ -47,8 +47,9 @@ sts_store_leave(const struct sts_ids *ids)
 	int saved = errno;
 
 	/* The real uid is 0 all the while, so none of these can be refused. */
-	if (ids->changed && (seteuid(0) == -1 || setegid(ids->egid) == -1 ||
-	    setgroups((size_t)ids->ngroups, ids->groups) == -1))
+	if (ids->changed &&
+	    (seteuid(0) == -1 || setegid(ids->egid) == -1 ||
+		setgroups((size_t)ids->ngroups, ids->groups) == -1))
 		saved = EPERM;
 	errno = saved;
 }
@@ -62,11 +63,15 @@ check_owner(const char *dir, const struct stat *st, struct sts_err *err)
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cache directory %s is not a directory", dir);
 	if (st->st_uid == 0) /* root must not work on network data */
-		return sts_fail(err, STS_LOCAL, 0, "cache directory %s belongs"
-		    " to root; it must belong to the MTA's user", dir);
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cache directory %s belongs"
+		    " to root; it must belong to the MTA's user",
+		    dir);
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return sts_fail(err, STS_LOCAL, 0, "cache directory %s is "
-		    "writable by others than its owner", dir);
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cache directory %s is "
+		    "writable by others than its owner",
+		    dir);
 	return STS_OK;
 }
 
@@ -135,30 +140,6 @@ entry_path(char out[STS_STORE_NAME], const char *domain)
 	    domain);
 }
 
-static void
-mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *domain)
-{
-	switch (mark) {
-	case STS_MARK_FAILED:
-		snprintf(out, STS_STORE_NAME, "%02x/%s~failed",
-		    sts_store_dir_of(domain), domain);
-		break;
-	case STS_MARK_ANSWERED:
-		snprintf(out, STS_STORE_NAME, "%02x/%s~answered",
-		    sts_store_dir_of(domain), domain);
-		break;
-	case STS_MARK_WANT:
-		snprintf(out, STS_STORE_NAME, "~want/%s", domain);
-		break;
-	case STS_MARK_RUNNING:
-		snprintf(out, STS_STORE_NAME, "~running");
-		break;
-	case STS_MARK_RESOLVER_DOWN:
-		snprintf(out, STS_STORE_NAME, "~resolver-down");
-		break;
-	}
-}
-
 /* The directory part of a path of ours: all of them are two levels at most. */
 static int
 make_dir(const struct sts_store *s, const char *path)
@@ -175,9 +156,9 @@ make_dir(const struct sts_store *s, const char *path)
 	return fchmodat(s->fd, dir, 0750, 0); /* whatever the umask */
 }
 
-/* openat(2) with O_CREAT, making the directory where it is missing. */
-static int
-create(const struct sts_store *s, const char *path, int flags, mode_t mode)
+int
+sts_store_create(const struct sts_store *s, const char *path, int flags,
+    mode_t mode)
 {
 	int fd;
 
@@ -264,8 +245,8 @@ read_link(const struct sts_store *s, const char *path, const char *domain,
 }
 
 int
-sts_store_read(const struct sts_store *s, const char *path,
-    const char *domain, struct sts_slot *slot)
+sts_store_read(const struct sts_store *s, const char *path, const char *domain,
+    struct sts_slot *slot)
 {
 	ssize_t n;
 
@@ -312,7 +293,7 @@ write_file(const struct sts_store *s, const char *tmp, const char *buf,
 	size_t done = 0;
 	ssize_t n;
 	int error = 0;
-	int fd = create(s, tmp, O_EXCL, 0640);
+	int fd = sts_store_create(s, tmp, O_EXCL, 0640);
 
 	if (fd == -1)
 		return errno;
@@ -393,8 +374,8 @@ sts_store_put(struct sts_store *s, const char *domain,
 	    path, strerror(error));
 }
 
-static int
-remove_path(struct sts_store *s, const char *path)
+int
+sts_store_unlink(const struct sts_store *s, const char *path)
 {
 	struct sts_ids ids;
 	int error = EPERM;
@@ -413,130 +394,8 @@ sts_store_remove(struct sts_store *s, const char *domain, struct sts_err *err)
 	int error;
 
 	entry_path(path, domain);
-	if ((error = remove_path(s, path)) == 0)
+	if ((error = sts_store_unlink(s, path)) == 0)
 		return STS_OK;
 	return sts_fail(err, STS_LOCAL, 0, "cannot remove cache entry %s: %s",
 	    path, strerror(error));
-}
-
-/* --- Marks -------------------------------------------------------------- */
-
-enum sts_rc
-sts_store_mark(struct sts_store *s, enum sts_mark mark, const char *domain,
-    struct sts_err *err)
-{
-	char path[STS_STORE_NAME];
-	struct sts_ids ids;
-	int fd, error = EPERM;
-
-	mark_path(path, mark, domain);
-	if (sts_store_enter(s, &ids)) {
-		fd = create(s, path, 0, 0600);
-		error = fd == -1 || futimens(fd, NULL) == -1 ? errno : 0;
-		if (fd != -1)
-			close(fd);
-		sts_store_leave(&ids);
-	}
-	if (error == 0)
-		return STS_OK;
-	return sts_fail(err, STS_LOCAL, 0, "cannot set the mark %s: %s", path,
-	    strerror(error));
-}
-
-int64_t
-sts_store_marked(struct sts_store *s, enum sts_mark mark, const char *domain)
-{
-	char path[STS_STORE_NAME];
-	struct sts_ids ids;
-	struct stat st;
-	int64_t t = 0;
-
-	mark_path(path, mark, domain);
-	if (!sts_store_enter(s, &ids))
-		return 0;
-	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode) && st.st_uid == s->uid)
-		t = st.st_mtime;
-	sts_store_leave(&ids);
-	return t;
-}
-
-void
-sts_store_unmark(struct sts_store *s, enum sts_mark mark, const char *domain)
-{
-	char path[STS_STORE_NAME];
-
-	mark_path(path, mark, domain);
-	(void)remove_path(s, path);
-}
-
-bool
-sts_store_claim(struct sts_store *s, enum sts_mark mark, const char *domain,
-    int64_t now, int64_t stale)
-{
-	char path[STS_STORE_NAME];
-	struct sts_ids ids;
-	struct stat st;
-	int fd;
-
-	mark_path(path, mark, domain);
-	if (!sts_store_enter(s, &ids))
-		return false;
-	fd = create(s, path, O_EXCL, 0600);
-	if (fd == -1 && errno == EEXIST &&
-	    fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (now - st.st_mtime > stale || st.st_mtime - now > stale) &&
-	    unlinkat(s->fd, path, 0) == 0)
-		fd = create(s, path, O_EXCL, 0600);
-	if (fd != -1)
-		close(fd);
-	sts_store_leave(&ids);
-	return fd != -1;
-}
-
-void
-sts_store_wanted(struct sts_store *s, bool (*fn)(void *, const char *),
-    void *arg)
-{
-	struct sts_ids ids;
-	struct dirent *d;
-	char name[STS_NAME_SIZE];
-	DIR *dir = NULL;
-	int fd;
-
-	if (!sts_store_enter(s, &ids))
-		return;
-	fd = openat(s->fd, "~want",
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd != -1 && (dir = fdopendir(fd)) == NULL)
-		close(fd);
-	/* Names from the disk are as hostile as any: judge them again. */
-	while (dir != NULL && (d = readdir(dir)) != NULL)
-		if (sts_domain_normal(name, d->d_name, NULL) == STS_OK &&
-		    strcmp(name, d->d_name) == 0 && !fn(arg, name))
-			break;
-	if (dir != NULL)
-		closedir(dir);
-	sts_store_leave(&ids);
-}
-
-int
-sts_store_lock_file(struct sts_store *s)
-{
-	struct sts_ids ids;
-	struct stat st;
-	int fd = -1;
-
-	if (!sts_store_enter(s, &ids))
-		return -1;
-	fd = openat(s->fd, "~lock",
-	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
-	    st.st_uid != s->uid || st.st_nlink != 1)) {
-		close(fd);
-		fd = -1;
-		errno = EINVAL;
-	}
-	sts_store_leave(&ids);
-	return fd;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the two files of the store share: the open directory and its owner. */
+/* What the files of the store share: the open directory and its owner. */
 #ifndef STS_STORE_DIR_H
 #define STS_STORE_DIR_H
 
@@ -35,6 +35,16 @@ unsigned sts_store_dir_of(const char *domain);
  */
 int sts_store_read(const struct sts_store *, const char *path,
     const char *domain, struct sts_slot *);
+
+/*
+ * openat(2) with O_CREAT and our usual flags, making the directory where it
+ * is missing.
+ */
+int sts_store_create(const struct sts_store *, const char *path, int flags,
+    mode_t mode);
+
+/* 0, or an errno; removing what is not there is fine. */
+int sts_store_unlink(const struct sts_store *, const char *path);
 
 /* The errno values that say "there is nothing usable", not "cannot read". */
 bool sts_store_odd(int error);

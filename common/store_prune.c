@@ -228,13 +228,11 @@ sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 		return;
 	if (sts_store_enter(s, &ids)) {
 		fd = openat(s->fd, path,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd == -1 &&
 		    fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    now - st.st_mtime > TIDY_EVERY) {
-			(void)utimensat(s->fd, path, NULL,
-			    AT_SYMLINK_NOFOLLOW);
+			(void)utimensat(s->fd, path, NULL, AT_SYMLINK_NOFOLLOW);
 			prune_dir(s, n, now, slot, &removed);
 		}
 		if (fd != -1) /* the first entry here: nothing to tidy yet */

@@ -92,9 +92,8 @@ struct sts_record {
  * joined.  STS_ABSENT: none speaks of STSv1.  STS_INVALID: more than one
  * does, or the one breaks the syntax.  fn, unless NULL, hears each remark.
  */
-enum sts_rc sts_record_select(struct sts_record *out,
-    const struct sts_str *txt, size_t n, sts_problem_fn *fn, void *arg,
-    struct sts_err *err);
+enum sts_rc sts_record_select(struct sts_record *out, const struct sts_str *txt,
+    size_t n, sts_problem_fn *fn, void *arg, struct sts_err *err);
 
 /* --- Policy, 3.2 ------------------------------------------------------- */
 
@@ -116,7 +115,7 @@ enum sts_mode sts_policy_mode(const struct sts_policy *);
 uint32_t sts_policy_max_age(const struct sts_policy *); /* s, clamped */
 size_t sts_policy_mx_count(const struct sts_policy *);
 const char *sts_policy_mx(const struct sts_policy *, size_t); /* lower case */
-void sts_policy_free(struct sts_policy *); /* NULL is fine */
+void sts_policy_free(struct sts_policy *);                    /* NULL is fine */
 
 /* --- Certificates ------------------------------------------------------ */
 
@@ -133,8 +132,8 @@ bool sts_cert_has_dns_id(const void *der, size_t len, const char *host);
 struct sts_ctx;
 
 /*
- * Read the configuration (NULL: the default file, which may be missing).
- * STS_LOCAL: it has an error; err names file and line.
+ * Read the configuration: an absolute path, or NULL for the default file,
+ * which may be missing.  STS_LOCAL: it has an error; err names file and line.
  */
 enum sts_rc sts_open(struct sts_ctx **out, const char *conf,
     struct sts_err *err);
@@ -143,7 +142,10 @@ void sts_close(struct sts_ctx *); /* NULL is fine */
 /* Has the configuration file changed since sts_open()? */
 bool sts_stale(const struct sts_ctx *);
 
-/* Judge a configuration file; fn hears each problem. */
+/*
+ * Judge a configuration file, NULL as for sts_open(); fn hears each problem,
+ * without the file and line that err has in its text.
+ */
 enum sts_rc sts_conf_check(const char *conf, sts_problem_fn *fn, void *arg,
     struct sts_err *err);
 
@@ -157,12 +159,13 @@ enum sts_source { STS_FROM_CONFIG, STS_FROM_CACHE, STS_FROM_NETWORK };
 
 struct sts_answer {
 	enum sts_verdict verdict;
-	enum sts_mode mode; /* to be applied; NONE unless STS_POLICY */
-	enum sts_source source;
-	const struct sts_policy *policy; /* as published; NULL: none known */
-	char id[STS_ID_SIZE];            /* "" where there is none */
+	enum sts_mode mode;     /* to be applied; NONE unless STS_POLICY */
+	enum sts_source source; /* NETWORK: asked, or fetched, just now */
+	bool unasked; /* could not ask; the verdict follows dns_failure */
+	const struct sts_policy *policy;   /* as published; NULL: none known */
+	char id[STS_ID_SIZE];              /* "" where there is none */
 	int64_t fetched, checked, expires; /* 0 where it means nothing */
-	char why[240]; /* one line, printable ASCII */
+	char why[240];                     /* one line, printable ASCII */
 };
 
 enum sts_query_flag {
@@ -192,10 +195,10 @@ enum sts_rc sts_failed(struct sts_ctx *, const char *domain,
 
 enum sts_row_kind {
 	STS_ROW_POLICY,
-	STS_ROW_NONE,      /* asked: no usable TXT record */
-	STS_ROW_NO_FETCH,  /* a record, but no policy to be had */
-	STS_ROW_UNASKED,   /* could not ask; tried again later */
-	STS_ROW_BROKEN     /* counts as absent */
+	STS_ROW_NONE,     /* asked: no usable TXT record */
+	STS_ROW_NO_FETCH, /* a record, but no policy to be had */
+	STS_ROW_UNASKED,  /* could not ask; tried again later */
+	STS_ROW_BROKEN    /* counts as absent */
 };
 
 struct sts_row {
@@ -211,8 +214,9 @@ struct sts_row {
 typedef bool sts_row_fn(void *arg, const struct sts_row *);
 enum sts_rc sts_cache_walk(struct sts_ctx *, sts_row_fn *fn, void *arg,
     struct sts_err *err);
-enum sts_rc sts_cache_get(struct sts_ctx *, const char *domain,
-    sts_row_fn *fn, void *arg, struct sts_err *err);
+enum sts_rc sts_cache_get(struct sts_ctx *, const char *domain, sts_row_fn *fn,
+    void *arg, struct sts_err *err);
+/* STS_ABSENT: there was nothing to remove. */
 enum sts_rc sts_cache_remove(struct sts_ctx *, const char *domain,
     struct sts_err *err);
 

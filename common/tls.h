@@ -41,4 +41,10 @@ enum sts_cert tls_cert_why(long verify_result);
  */
 void *tls_leaf(void *session, size_t *len);
 
+/*
+ * What libcurl with this library lets pass although it must not: a leaf (DER)
+ * that is not for servers.
+ */
+enum sts_cert tls_leaf_why(const void *der, size_t len);
+
 #endif

@@ -2,6 +2,7 @@
 /* libcurl with GnuTLS. */
 #include "tls.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,25 +29,36 @@ tls_cap(void)
 	return CAP;
 }
 
+/* NULL: not a certificate, or no memory.  The caller's to deinit. */
+static gnutls_x509_crt_t
+import(const void *p, size_t len, gnutls_x509_crt_fmt_t format)
+{
+	gnutls_datum_t datum = { NULL, (unsigned)len };
+	gnutls_x509_crt_t cert = NULL;
+
+	if (len > UINT_MAX || (datum.data = malloc(len)) == NULL)
+		return NULL;
+	memcpy(datum.data, p, len);
+	if (gnutls_x509_crt_init(&cert) != GNUTLS_E_SUCCESS)
+		cert = NULL;
+	else if (gnutls_x509_crt_import(cert, &datum, format) !=
+	    GNUTLS_E_SUCCESS) {
+		gnutls_x509_crt_deinit(cert);
+		cert = NULL;
+	}
+	free(datum.data);
+	return cert;
+}
+
 static bool
 is_cert(const char *pem, size_t len)
 {
-	gnutls_datum_t datum = { NULL, (unsigned)len };
-	gnutls_x509_crt_t cert;
-	bool ok;
+	gnutls_x509_crt_t cert = import(pem, len, GNUTLS_X509_FMT_PEM);
 
-	if ((datum.data = malloc(len)) == NULL)
+	if (cert == NULL)
 		return false;
-	memcpy(datum.data, pem, len);
-	if (gnutls_x509_crt_init(&cert) != GNUTLS_E_SUCCESS) {
-		free(datum.data);
-		return false;
-	}
-	ok = gnutls_x509_crt_import(cert, &datum, GNUTLS_X509_FMT_PEM) ==
-	    GNUTLS_E_SUCCESS;
 	gnutls_x509_crt_deinit(cert);
-	free(datum.data);
-	return ok;
+	return true;
 }
 
 /* From one BEGIN line to its END line at a time: the first good one will do. */
@@ -133,4 +145,19 @@ tls_leaf(void *session, size_t *len)
 		return NULL;
 	*len = chain[0].size;
 	return memcpy(der, chain[0].data, chain[0].size);
+}
+
+/* libcurl asks gnutls_certificate_verify_peers2(): no purpose given. */
+enum sts_cert
+tls_leaf_why(const void *der, size_t len)
+{
+	gnutls_x509_crt_t cert = import(der, len, GNUTLS_X509_FMT_DER);
+	bool server;
+
+	if (cert == NULL)
+		return STS_CERT_OTHER;
+	server = gnutls_x509_crt_check_key_purpose(cert,
+		     GNUTLS_KP_TLS_WWW_SERVER, 0) != 0;
+	gnutls_x509_crt_deinit(cert);
+	return server ? STS_CERT_OK : STS_CERT_OTHER;
 }

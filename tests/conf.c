@@ -9,7 +9,9 @@ static const struct {
 } cases[] = {
 	{ "", "" },
 	{ "# a comment\n; another\n\n", "" },
-	{ "\xef\xbb\xbf" "enabled = no\n", "" },
+	{ "\xef\xbb\xbf"
+	  "enabled = no\n",
+	    "" },
 	{ "enabled = no", "" },
 	{ "enabled = No\n", "!bad-value:1" },
 	{ "enabled\n", "!bad-line:1" },
@@ -36,25 +38,27 @@ static const struct {
 	{ "resolver = 192.0.2.1@65536\n", "!bad-value:1" },
 	{ "resolver = 192.0.2.1#\n", "!bad-value:1" },
 	{ "resolver = 1.1.1.1 2.2.2.2 3.3.3.3 4.4.4.4 5.5.5.5 6.6.6.6 7.7.7.7 "
-	  "8.8.8.8\n", "" },
+	  "8.8.8.8\n",
+	    "" },
 	{ "resolver = 1.1.1.1 2.2.2.2 3.3.3.3 4.4.4.4 5.5.5.5 6.6.6.6 7.7.7.7 "
-	  "8.8.8.8 9.9.9.9\n", "!bad-value:1" },
+	  "8.8.8.8 9.9.9.9\n",
+	    "!bad-value:1" },
 	{ "deny_networks = none\n", "" },
 	{ "deny_networks = 10.0.0.0/8 2001:db8::/32 192.0.2.1\n", "" },
+	{ "deny_networks = 10.0.0.0/8\ndeny_networks = 192.0.2.1\n", "" },
 	{ "deny_networks = 10.0.0.0/33\n", "!bad-value:1" },
 	{ "deny_networks = 10.0.0.0/8 none\n", "!bad-value:1" },
 	{ "[domain \"example.com\"]\nmode = off\n", "" },
 	{ "[domain example.com]\nmode = testing\n", "" },
 	{ "  [ domain   \"Example.COM.\"  ]\nmode = enforce\n", "" },
 	{ "[domain \"a.example\"]\nmx = mx.a.example *.b.example\n"
-	  "mx = mx.c.example\n", "" },
+	  "mx = mx.c.example\n",
+	    "" },
 	{ "[domain \"a.example\"]\nmx = mx_1.a.example\n", "!bad-value:2" },
 	{ "[domain \"a.example\"]\nmode = strict\n", "!bad-value:2" },
-	{ "[domain \"a.example\"]\nmode = off\nmode = off\n",
-	    "!set-twice:3" },
+	{ "[domain \"a.example\"]\nmode = off\nmode = off\n", "!set-twice:3" },
 	{ "[domain \"a.example\"]\nenabled = no\n", "!unknown-key:2" },
-	{ "[domain \"a.example\"]\n[domain \"A.example.\"]\n",
-	    "!set-twice:2" },
+	{ "[domain \"a.example\"]\n[domain \"A.example.\"]\n", "!set-twice:2" },
 	{ "[domain \"192.0.2.1\"]\nmode = off\n", "!bad-section:1" },
 	{ "[domain \"../etc\"]\nmode = off\n", "!bad-section:1" },
 	{ "[domain \"\"]\nmode = off\n", "!bad-section:1" },
@@ -89,7 +93,8 @@ test_problems(void **state)
 static void
 test_values(void **state)
 {
-	static const char text[] = "cache_dir = /c\nfetch_timeout = 1m\n"
+	static const char text[] =
+	    "cache_dir = /c\nfetch_timeout = 1m\n"
 	    "resolver = 192.0.2.1@5353 192.0.2.2#dns.example\n"
 	    "recheck = 2h ; why\n[domain \"B.example\"]\nmode = enforce\n"
 	    "mx = a.example\nmx = *.c.example\n[domain \"a.example\"]\n";
@@ -97,7 +102,8 @@ test_values(void **state)
 
 	(void)state;
 	assert_int_equal(sts_conf_parse(&c, "F", str_of(text), NULL, NULL,
-	    NULL), STS_OK);
+			     NULL),
+	    STS_OK);
 	ROW(strcmp(c->cache_dir, "/c") == 0, "cache_dir");
 	ROW(c->fetch_timeout == 60000, "fetch_timeout is in ms");
 	ROW(c->recheck == 7200, "recheck is in s, the comment is gone");
@@ -105,11 +111,14 @@ test_values(void **state)
 	ROW(c->ndeny == 6, "deny_networks has a default");
 	ROW(c->nserver == 2 && c->server[0].port == 5353 &&
 		c->server[0].tls_name == NULL && c->server[1].port == 0 &&
-		strcmp(c->server[1].tls_name, "dns.example") == 0, "resolver");
+		strcmp(c->server[1].tls_name, "dns.example") == 0,
+	    "resolver");
 	ROW(sts_conf_domain(c, "a.example") != NULL &&
-		sts_conf_domain(c, "c.example") == NULL, "found by name");
+		sts_conf_domain(c, "c.example") == NULL,
+	    "found by name");
 	ROW(strcmp(sts_conf_domain(c, "b.example")->mx,
-		"a.example *.c.example") == 0, "mx lines are one list");
+		"a.example *.c.example") == 0,
+	    "mx lines are one list");
 	sts_conf_free(c);
 	rows_done();
 }
@@ -130,15 +139,16 @@ test_long(void **state)
 	name[sizeof name - 2] = 'b';
 	name[sizeof name - 1] = '\0';
 	snprintf(text, sizeof text, "[domain \"%s\"]\nmode = off\n", name);
-	ROW(sts_conf_parse(&c, "F", str_of(text), NULL, NULL, NULL) ==
-		STS_OK && sts_conf_domain(c, name) != NULL,
+	ROW(sts_conf_parse(&c, "F", str_of(text), NULL, NULL, NULL) == STS_OK &&
+		sts_conf_domain(c, name) != NULL,
 	    "a long domain stays whole");
 	sts_conf_free(c);
 	memset(text, 'x', 400);
 	memcpy(text, "cache_dir = /", 13);
 	memcpy(text + 400, "\nfoo = 1\n", 10);
 	ROW(sts_conf_parse(&c, "F", str_of(text), hear, &h, NULL) ==
-		STS_LOCAL && strcmp(h.all, "!long-line:1 !unknown-key:2") == 0,
+		    STS_LOCAL &&
+		strcmp(h.all, "!long-line:1 !unknown-key:2") == 0,
 	    "a long line is refused, not cut: %s", h.all);
 	rows_done();
 }

@@ -84,8 +84,9 @@ exim_answer(const struct sts_answer *a)
 		size += room_for(sts_policy_mx(a->policy, i));
 	if ((text = malloc(size)) == NULL)
 		return NULL;
-	p = text + snprintf(text, size, "sts=%s%s%s ignore=\"",
-	    sts_mode_name(a->mode), a->id[0] == '\0' ? "" : " id=", a->id);
+	p = text +
+	    snprintf(text, size, "sts=%s%s%s ignore=\"", sts_mode_name(a->mode),
+		a->id[0] == '\0' ? "" : " id=", a->id);
 	if (enforce)
 		p = put_list(p, a->policy);
 	put(p, "\"")[0] = '\0';

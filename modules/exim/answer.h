@@ -8,7 +8,8 @@
 /*
  * "sts=enforce id=2024 ignore=\"...\"", for ${extract{sts}{...}}; no id where
  * there is none.  ignore is a host list for ignore_target_hosts: under enforce
- * everything but the MX hosts of the policy, else empty.  malloc'd; NULL: out of memory.
+ * everything but the MX hosts of the policy, else empty.  malloc'd; NULL: out
+ * of memory.
  */
 char *exim_answer(const struct sts_answer *);
 

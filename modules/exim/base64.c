@@ -27,8 +27,10 @@ exim_base64(unsigned char *out, const char *s)
 		bits = (bits << 6 | (unsigned)v) & 0xffffff;
 		n++;
 		if (n % 4 != 1)
-			out[len++] = (unsigned char)(bits >>
-			    (n % 4 == 2 ? 4 : n % 4 == 3 ? 2 : 0));
+			out[len++] =
+			    (unsigned char)(bits >> (n % 4 == 2          ? 4
+							    : n % 4 == 3 ? 2
+									 : 0));
 	}
 	for (; *s == '='; s++)
 		pad++;

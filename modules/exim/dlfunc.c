@@ -87,8 +87,7 @@ get_ctx(struct sts_ctx **out, const char *path, struct sts_err *err)
 static const char *
 arg(int argc, unsigned char *argv[], int i)
 {
-	if (i >= argc || i >= ARGS_MAX || argv[i] == NULL ||
-	    argv[i][0] == '\0')
+	if (i >= argc || i >= ARGS_MAX || argv[i] == NULL || argv[i][0] == '\0')
 		return NULL;
 	return (const char *)argv[i];
 }
@@ -147,8 +146,9 @@ judge_certificate(const char *depth, const char *mode, const char *cert)
 	len = exim_base64(der, cert);
 	good = len > 0 && sts_cert_has_dns_id(der, (size_t)len, NULL);
 	free(der);
-	return good ? "" : "MTA-STS: certificate without a DNS name in its "
-			   "subjectAltName";
+	return good ? ""
+		    : "MTA-STS: certificate without a DNS name in its "
+		      "subjectAltName";
 }
 
 /*
@@ -165,8 +165,8 @@ mtasts_event(unsigned char **yield, int argc, unsigned char *argv[])
 	struct sts_err err;
 
 	if (event != NULL && strcmp(event, "tls:cert") == 0)
-		said = judge_certificate(arg(argc, argv, 1),
-		    arg(argc, argv, 4), arg(argc, argv, 5));
+		said = judge_certificate(arg(argc, argv, 1), arg(argc, argv, 4),
+		    arg(argc, argv, 5));
 	else if (event != NULL && domain != NULL &&
 	    (strcmp(event, "msg:host:defer") == 0 ||
 		strcmp(event, "no-host") == 0) &&

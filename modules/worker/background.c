@@ -90,7 +90,8 @@ run_background(struct worker *w)
 		 * running worker and left it to us. */
 		more = false;
 		sts_store_wanted(w->store, any, &more);
-	} while (more && sts_store_claim(w->store, STS_MARK_RUNNING, NULL,
-			     time(NULL), STS_RUNNING_STALE));
+	} while (more &&
+	    sts_store_claim(w->store, STS_MARK_RUNNING, NULL, time(NULL),
+		STS_RUNNING_STALE));
 	event_free(bg.alive);
 }

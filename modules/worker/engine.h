@@ -25,8 +25,8 @@ struct engine_result {
 /* Who waits for a domain.  All is lent for the time of the call. */
 struct engine_waiter {
 	void (*stage)(void *arg, enum sts_stage); /* NULL: not of interest */
-	void (*done)(void *arg, const char *domain,
-	    const struct engine_result *);
+	void (
+	    *done)(void *arg, const char *domain, const struct engine_result *);
 	void *arg;
 };
 

@@ -45,13 +45,26 @@ read_options(struct options *o, int argc, char *argv[])
 
 	while ((c = getopt_long(argc, argv, "c:", longs, NULL)) != -1)
 		switch (c) {
-		case 'c': o->conf = optarg; break;
-		case 'p': o->mode = PIPE; break;
-		case 'b': o->mode = BACKGROUND; break;
-		case 's': o->mode = SERVE; break;
-		case 'f': o->flags |= STS_FRESH; break;
-		case 'r': o->flags |= STS_REFETCH; break;
-		default: return false;
+		case 'c':
+			o->conf = optarg;
+			break;
+		case 'p':
+			o->mode = PIPE;
+			break;
+		case 'b':
+			o->mode = BACKGROUND;
+			break;
+		case 's':
+			o->mode = SERVE;
+			break;
+		case 'f':
+			o->flags |= STS_FRESH;
+			break;
+		case 'r':
+			o->flags |= STS_REFETCH;
+			break;
+		default:
+			return false;
 		}
 	o->domains = argv + optind;
 	switch (o->mode) {
@@ -120,16 +133,17 @@ new_base(void)
 }
 
 static int
-work(const struct options *o, const struct sts_conf *conf,
-    struct sts_err *err)
+work(const struct options *o, const struct sts_conf *conf, struct sts_err *err)
 {
 	struct worker w = { .flags = o->flags };
 	int status = 1;
 
 	if (sts_store_open(&w.store, conf->cache_dir, err) != STS_OK)
 		return 1;
-	sandbox(conf->cache_dir, o->mode == SERVE ? 0
-		: o->mode == PIPE ? CPU_ONE : CPU_MANY);
+	sandbox(conf->cache_dir,
+	    o->mode == SERVE      ? 0
+		: o->mode == PIPE ? CPU_ONE
+				  : CPU_MANY);
 	w.base = new_base();
 	if (w.base == NULL)
 		sts_fail(err, STS_NOMEM, 0, "worker: no event loop");
@@ -158,14 +172,17 @@ main(int argc, char *argv[])
 	(void)signal(SIGPIPE, SIG_IGN); /* getdns writes without a thought */
 	openlog("mtasts", LOG_PID | LOG_NDELAY, LOG_MAIL);
 	if (!read_options(&o, argc, argv)) {
-		fprintf(stderr, "usage: %s [-c file] [--fresh | --refetch] "
-		    "domain ... | --serve\n", argv[0]);
+		fprintf(stderr,
+		    "usage: %s [-c file] [--fresh | --refetch] "
+		    "domain ... | --serve\n",
+		    argv[0]);
 		return 2;
 	}
 	if (o.mode == PIPE)
 		say_stage(STS_STAGE_STARTED);
 	if (geteuid() == 0 || getuid() == 0) {
-		complain(o.mode, "worker: refusing to run as root; "
+		complain(o.mode,
+		    "worker: refusing to run as root; "
 		    "the owner of the cache directory runs it");
 		return 1;
 	}

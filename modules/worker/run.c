@@ -168,8 +168,8 @@ run_serve(struct worker *w)
 {
 	struct stream st = { .w = w };
 
-	st.readable = event_new(w->base, 0, EV_READ | EV_PERSIST, stream_read,
-	    &st);
+	st.readable =
+	    event_new(w->base, 0, EV_READ | EV_PERSIST, stream_read, &st);
 	if (st.readable == NULL || event_add(st.readable, NULL) == -1) {
 		w->failed = true;
 		return;

@@ -21,21 +21,18 @@
 #include "scan.h"
 
 static void
-limit(int what, rlim_t max)
-{
-	struct rlimit rl = { max, max };
-
-	(void)setrlimit(what, &rl);
-}
-
-static void
 limits(unsigned cpu)
 {
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_FSIZE, 1 << 20); /* an entry is at most 66 KB */
-	limit(RLIMIT_NOFILE, 1024);
+	const struct rlimit core = { 0, 0 };
+	const struct rlimit size = { 1 << 20, 1 << 20 }; /* entries: 66 KB */
+	const struct rlimit files = { 1024, 1024 };
+	const struct rlimit seconds = { cpu, cpu };
+
+	(void)setrlimit(RLIMIT_CORE, &core);
+	(void)setrlimit(RLIMIT_FSIZE, &size);
+	(void)setrlimit(RLIMIT_NOFILE, &files);
 	if (cpu != 0)
-		limit(RLIMIT_CPU, cpu);
+		(void)setrlimit(RLIMIT_CPU, &seconds);
 }
 
 #if defined(__OpenBSD__)
@@ -72,8 +69,8 @@ landlock(const char *cache_dir)
 	struct landlock_path_beneath_attr beneath = {
 		.allowed_access = FS_IN_CACHE,
 	};
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,
-	    sizeof attr, 0);
+	int ruleset =
+	    (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 
 	if (ruleset == -1)
 		return;
@@ -99,12 +96,31 @@ landlock(const char *cache_dir)
 
 /* What a worker that was taken over would want, and we never do. */
 static const int denied[] = {
-	SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv,
-	SYS_process_vm_writev, SYS_mount, SYS_umount2, SYS_pivot_root,
-	SYS_chroot, SYS_unshare, SYS_setns, SYS_bpf, SYS_perf_event_open,
-	SYS_userfaultfd, SYS_add_key, SYS_request_key, SYS_keyctl,
-	SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load,
-	SYS_reboot, SYS_swapon, SYS_swapoff, SYS_personality,
+	SYS_execve,
+	SYS_execveat,
+	SYS_ptrace,
+	SYS_process_vm_readv,
+	SYS_process_vm_writev,
+	SYS_mount,
+	SYS_umount2,
+	SYS_pivot_root,
+	SYS_chroot,
+	SYS_unshare,
+	SYS_setns,
+	SYS_bpf,
+	SYS_perf_event_open,
+	SYS_userfaultfd,
+	SYS_add_key,
+	SYS_request_key,
+	SYS_keyctl,
+	SYS_init_module,
+	SYS_finit_module,
+	SYS_delete_module,
+	SYS_kexec_load,
+	SYS_reboot,
+	SYS_swapon,
+	SYS_swapoff,
+	SYS_personality,
 };
 
 enum { DENIED = ARRAY_LEN(denied) };
@@ -126,11 +142,11 @@ seccomp(void)
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
 	    0x40000000, DENIED + 1, 0); /* x32 */
 	for (unsigned i = 0; i < DENIED; i++)
-		code[n++] = (struct sock_filter)BPF_JUMP(
-		    BPF_JMP | BPF_JEQ | BPF_K, (unsigned)denied[i],
-		    (uint8_t)(DENIED - i), 0);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-	    SECCOMP_RET_ALLOW);
+		code[n++] =
+		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+			(unsigned)denied[i], (uint8_t)(DENIED - i), 0);
+	code[n++] =
+	    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 	    SECCOMP_RET_ERRNO | EPERM);
 	prog.len = (unsigned short)n;

@@ -109,8 +109,7 @@ say_line(const char *domain, const struct engine_result *r)
 		mode = sts_mode_name(sts_policy_mode(pol));
 	printf("%s %s %s %s %" PRId64 " %s%s%s\n", domain, kind, mode,
 	    e->id[0] == '\0' ? "-" : e->id, e->until,
-	    r->use == STS_USE_LOCAL_FAULT ? r->fault
-					  : sts_reason_name(e->why),
+	    r->use == STS_USE_LOCAL_FAULT ? r->fault : sts_reason_name(e->why),
 	    r->note[0] == '\0' ? "" : ": ", r->note);
 	sts_policy_free(pol);
 	return fflush(stdout) == 0;

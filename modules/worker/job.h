@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/* A domain on its way, as the three files of the engine share it. */
+#ifndef MTASTS_WORKER_JOB_H
+#define MTASTS_WORKER_JOB_H
+
+#include <event2/event.h>
+
+#include "dns.h"
+#include "engine.h"
+#include "http.h"
+
+enum { WAITERS_MAX = 64, BUCKETS = 256 };
+
+/* "Does any nameserver answer?"; may outlive the job that asked. */
+struct probe {
+	struct job *job; /* NULL: gone */
+	struct sts_store *store;
+};
+
+struct job {
+	struct engine *engine;
+	struct job *next; /* in the bucket */
+	char domain[STS_NAME_SIZE];
+	unsigned flags;
+	int64_t deadline; /* monotonic, ms */
+	struct event *lock_timer;
+	struct event *probe_timer;
+	bool locked;
+	struct probe *probe; /* while one is under way */
+	bool probed;         /* one came to its end */
+	bool waits;          /* for that end; the TXT question failed */
+	struct sts_facts facts;
+	struct sts_slot *cached;
+	struct sts_record record;
+	struct sts_policy *policy;
+	char note[200];
+	char fault[240];
+	struct engine_waiter waiter[WAITERS_MAX];
+	size_t nwaiter;
+};
+
+struct engine {
+	struct event_base *base;
+	const struct sts_conf *conf;
+	struct sts_store *store;
+	int lock_fd;
+	struct dns *dns;   /* NULL until first needed: after the lock */
+	struct http *http; /* the same */
+	struct job *bucket[BUCKETS];
+	size_t jobs;
+};
+
+/* What is left until the deadline, at least 1 ms. */
+unsigned job_left(const struct job *);
+
+void job_stage(const struct job *, enum sts_stage);
+
+/* Details for people. */
+__attribute__((format(printf, 2, 3))) void job_note(struct job *,
+    const char *fmt, ...);
+
+/* Ask for the TXT record, then go on as sts_decide() says. */
+void job_look(struct job *);
+
+/* Ask for the policy host's addresses, then for the policy. */
+void job_fetch(struct job *);
+
+/* Our own fault, in job->fault: it proves nothing about the domain. */
+void job_fault(struct job *);
+
+/* Store, release the lock, tell who waits; the job is gone. */
+void job_finish(struct job *, const struct sts_next *);
+
+#endif
