@@ -5,7 +5,6 @@ Everything lives in one zone, test., that is written anew at each change; a
 signed zone and a bogus one stand beside it.  unbound caches nothing, so a
 change is seen at once, and its log tells who asked what.
 """
-import json
 import re
 import signal
 import subprocess
@@ -212,14 +211,3 @@ def asked(since: int, name: str, rtype: str = "TXT",
     want = re.compile(rf"info: {re.escape(source)} {re.escape(name)}\. "
                       rf"{rtype} IN", re.I)
     return len(want.findall(text))
-
-
-def bad_asked(since_time: float, at: str, name: str | None = None) -> int:
-    """How many queries one of the bad nameservers has seen."""
-    n = 0
-    for line in (DIR / "dnsd.log").read_text().splitlines():
-        q = json.loads(line)
-        if q.get("at") == at and q["t"] >= since_time and \
-                (name is None or q["name"] == name):
-            n += 1
-    return n

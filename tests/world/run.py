@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: ISC
 """Build the world and run scenarios in it.
 
-  run.py [--build DIR] [--flavour NAME] [NAME...]   run all, or those named
-  run.py [--build DIR] shell                        a shell inside the world
-  run.py list                                       what there is
+  run.py [OPTION...] [NAME...]   run all scenarios, or those named
+  run.py [OPTION...] shell       a shell inside the world
+  run.py list                    what there is
 
-A NAME is an id, or the beginning of one and a star.  One line of verdict per
+A NAME is an id, or a pattern such as 'E*'.  One line of verdict per
 scenario, and at the end "N passed, N failed".  Status 0: all passed; 1: some
 failed; 2: the world could not be built.
 """
@@ -51,8 +51,13 @@ _out = threading.Lock()
 def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--build", default=os.environ.get("MTASTS_BUILD", "build"))
-    p.add_argument("--flavour", choices=["openssl", "gnutls"])
-    p.add_argument("--jobs", type=int, default=3)
+    p.add_argument("--flavour", choices=["openssl", "gnutls"],
+                   help="ask with this worker only")
+    p.add_argument("--jobs", type=int, default=3,
+                   help="scenarios at a time, of those without Exim")
+    p.add_argument("--exim", metavar="VARIANT",
+                   help='another configuration than "split": with "plain" '
+                   "everything that protects must fail")
     p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("names", nargs="*", metavar="NAME")
     return p.parse_args()
@@ -162,6 +167,9 @@ def inside(args) -> int:
     scenarios = scenario.load(FILE)
     shell = args.names == ["shell"]
     mine = chosen(scenarios, [] if shell else args.names)
+    for s in mine:
+        if args.exim and s.exim == "split":
+            s.exim = args.exim
     # A world of one's own choice is built for what is run in it.
     build_world(mine, net.REPO / args.build)
     if shell:

@@ -190,20 +190,19 @@ def do_mtasts(p: Place, step: dict) -> Seen:
 
 def _clock(p: Place, offset: str) -> tuple[dict[str, str], str]:
     """Another time of day for the asker and, by a wrapper, for the worker."""
-    lib = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    env = {"LD_PRELOAD": str(lib), "FAKETIME": offset, "PATH": "/usr/bin:/bin"}
+    env = net.clock(offset)
     d = p.dir / f"clock{offset}"
     d.mkdir(exist_ok=True)
     for w in WORKERS:
         (d / w).write_text(
-            f"#!/bin/sh\nLD_PRELOAD={lib} FAKETIME={offset}\n"
-            "export LD_PRELOAD FAKETIME\n"
-            f"exec {CONF['worker_dir']}/{w} \"$@\"\n")
+            "#!/bin/sh\n" + "".join(f"export {k}={v}\n"
+                                    for k, v in env.items())
+            + f"exec {CONF['worker_dir']}/{w} \"$@\"\n")
         (d / w).chmod(0o755)
     conf = d / "mtasts.conf"
     conf.write_text(p.conf_file.read_text().replace(
         CONF["worker_dir"], str(d)))
-    return env, str(conf)
+    return env | {"PATH": "/usr/bin:/bin"}, str(conf)
 
 
 def do_race(p: Place, step: dict) -> Seen:
@@ -241,16 +240,9 @@ def do_conf(p: Place, step: dict) -> None:
 
 
 def do_resolver(p: Place, step: dict) -> None:
-    """The resolver everybody uses: "frozen", "thawed", or a bad one."""
-    word = step["resolver"]
-    if word == "frozen":
-        dns.freeze_resolver()
-    elif word == "thawed":
-        dns.thaw_resolver()
-    elif word == "good":
-        net.set_resolver(net.RESOLVER)
-    else:
-        net.set_resolver(dnsd.address(word))
+    """Everybody's resolver, Exim's too: "frozen" or "thawed"."""
+    {"frozen": dns.freeze_resolver, "thawed": dns.thaw_resolver}[
+        step["resolver"]]()
 
 
 def do_wait(p: Place, step: dict) -> None:
@@ -278,15 +270,15 @@ def do_run(p: Place, step: dict) -> Seen:
 
 @dataclass
 class Marks:
+    """Where the records of the servers end before a step."""
     dns: int
     https: list[int]
     smtp: int
-    time: float
 
     @classmethod
     def now(cls) -> "Marks":
         time.sleep(0.02)  # a server writes its log when it has answered
-        return cls(dns.mark(), https.mark(), smtp.mark(), time.time())
+        return cls(dns.mark(), https.mark(), smtp.mark())
 
 
 def judge(p: Place, step: dict, seen: Seen, marks: Marks) -> None:
@@ -414,14 +406,6 @@ def expect_asked(p, step, seen, marks) -> None:
         name, rtype = key.split()
         want(f"asked for {key}", wanted,
              dns.asked(marks.dns, name, rtype) > 0)
-
-
-def expect_queried(p, step, seen, marks) -> None:
-    """Bad nameservers and whether each has heard of this domain."""
-    for kind, wanted in step["queried"].items():
-        name = "_mta-sts." + domain_of(p, step)
-        want(f"{kind} was asked", wanted,
-             dns.bad_asked(marks.time, kind, name) > 0)
 
 
 def _each(step, seen, key, value) -> None:
