@@ -115,7 +115,7 @@ judge_silence(const struct sts_heard *h, const struct sts_entry *cached,
 	struct sts_facts f = { .now = now, .cached = cached, .id = "" };
 
 	f.look = STS_LOOK_FOUND;
-	if (h->frame == STS_FRAME_FAULT || h->ended ||
+	if (h->frame != 0 /* a fault, or not to be read */ || h->ended ||
 	    h->stage == STS_STAGE_NONE)
 		f.got = STS_GOT_LOCAL;
 	else if (h->stage == STS_STAGE_STARTED || h->stage == STS_STAGE_DNS) {
@@ -137,8 +137,9 @@ local_fault(const struct sts_heard *h, const char *path, struct sts_err *err)
 		return sts_fail(err, STS_LOCAL, 0, "%s",
 		    sts_escape(shown, sizeof shown, h->bytes));
 	return sts_fail(err, STS_LOCAL, 0, "worker %s %s", path,
-	    h->stage == STS_STAGE_NONE ? "did not start"
-				       : "ended without an answer");
+	    h->frame != 0 ? "gave an answer that cannot be read"
+		: h->stage == STS_STAGE_NONE ? "did not start"
+					     : "ended without an answer");
 }
 
 enum sts_rc

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#define CURL_DISABLE_DEPRECATION /* curl_multi_socket_all() */
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -32,8 +33,7 @@ struct get {
 	int64_t deadline; /* ms */
 	struct event timer;
 	bool running, ended;
-	CURLcode code;    /* once ended */
-	curl_socket_t fd; /* what curl watches last */
+	CURLcode code; /* once ended */
 	struct http_easy easy;
 	size_t naddr;
 	struct sts_addr addr[];
@@ -242,16 +242,17 @@ choosing(const struct get *get)
 {
 	curl_off_t connected = 0;
 
-	return get->naddr > 1 && !get->ended && get->fd != CURL_SOCKET_BAD &&
+	return get->naddr > 1 && !get->ended &&
 	    curl_easy_getinfo(get->easy.curl, CURLINFO_CONNECT_TIME_T,
 		&connected) == CURLE_OK &&
 	    connected == 0;
 }
 
 /*
- * curl gives each address of a family a share of the time, but its timer may
- * fire a millisecond early, and is then not set again: it would stay on a
- * dead address to the end.  So it is made to look at the clock.
+ * curl gives each address of a family a share of the time, but 7.88 sets no
+ * timer for the next one (its own programs wake up every second), so it would
+ * stay on a dead address to the end.  At that moment it has no socket that
+ * curl_multi_socket_action() could name.
  */
 static void
 nudge(evutil_socket_t fd, short what, void *arg)
@@ -264,14 +265,12 @@ nudge(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	TAILQ_FOREACH(get, &http->open, next)
-	if (choosing(get)) {
-		any = true;
-		(void)curl_multi_socket_action(http->multi, get->fd, 0,
-		    &running);
-	}
+	any = any || choosing(get);
+	if (!any)
+		return;
+	(void)curl_multi_socket_all(http->multi, &running);
 	collect(http);
-	if (any)
-		arm(&http->nudge, NUDGE_MS);
+	arm(&http->nudge, NUDGE_MS);
 }
 
 static int
@@ -300,11 +299,9 @@ watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct http *http = arg;
 	struct watch *watch = known;
-	struct get *get = get_of(curl);
 	short events = EV_PERSIST;
 
-	if (get != NULL && (what != CURL_POLL_REMOVE || get->fd == fd))
-		get->fd = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
+	(void)curl;
 	if (what == CURL_POLL_REMOVE) {
 		if (watch != NULL)
 			drop_watch(http, watch);
@@ -418,7 +415,6 @@ http_get(struct http *http, const char *host, const struct sts_addr *addr,
 	get->done = done;
 	get->arg = arg;
 	get->deadline = now_ms() + timeout_ms;
-	get->fd = CURL_SOCKET_BAD;
 	evtimer_assign(&get->timer, http->base, tick, get);
 	TAILQ_INSERT_TAIL(&http->waiting, get, next);
 	if (naddr > 0)

@@ -15,33 +15,53 @@ static const struct {
 	bool is_link;
 } entries[] = {
 	{ "policy",
-	    { .kind = STS_ENTRY_POLICY, .id = "20240101T", .fetched = T,
-		.checked = T + 5, .until = T + 86400, .body = LIT(BODY) },
+	    { .kind = STS_ENTRY_POLICY,
+		.id = "20240101T",
+		.fetched = T,
+		.checked = T + 5,
+		.until = T + 86400,
+		.body = LIT(BODY) },
 	    false },
 	{ "policy, all fields",
-	    { .kind = STS_ENTRY_POLICY, .id = "x", .why = STS_WHY_WEBPKI,
-		.fetched = T, .checked = T + 5, .until = T + STS_MAX_AGE_MAX,
-		.tried = T + 7, .retry = T + 37, .failed_id = UINT32_MAX,
-		.failed = T + 9, .body = LIT("a\0b") },
+	    { .kind = STS_ENTRY_POLICY,
+		.id = "x",
+		.why = STS_WHY_WEBPKI,
+		.fetched = T,
+		.checked = T + 5,
+		.until = T + STS_MAX_AGE_MAX,
+		.tried = T + 7,
+		.retry = T + 37,
+		.failed_id = UINT32_MAX,
+		.failed = T + 9,
+		.body = LIT("a\0b") },
 	    false },
 	{ "policy, empty body",
 	    { .kind = STS_ENTRY_POLICY, .id = "x", .fetched = T, .until = T },
 	    false },
 	{ "none",
-	    { .kind = STS_ENTRY_NONE, .why = STS_WHY_NO_RECORD, .checked = T,
+	    { .kind = STS_ENTRY_NONE,
+		.why = STS_WHY_NO_RECORD,
+		.checked = T,
 		.until = T + 60 },
 	    true },
 	{ "no fetch",
-	    { .kind = STS_ENTRY_NO_FETCH, .why = STS_WHY_BAD_POLICY,
-		.checked = T, .failed = T - 5, .failed_id = 0xdeadbeef },
+	    { .kind = STS_ENTRY_NO_FETCH,
+		.why = STS_WHY_BAD_POLICY,
+		.checked = T,
+		.failed = T - 5,
+		.failed_id = 0xdeadbeef },
 	    true },
 	{ "unasked",
-	    { .kind = STS_ENTRY_UNASKED, .why = STS_WHY_DNS_TIMEOUT,
-		.tried = T, .retry = T + 30 },
+	    { .kind = STS_ENTRY_UNASKED,
+		.why = STS_WHY_DNS_TIMEOUT,
+		.tried = T,
+		.retry = T + 30 },
 	    true },
 	{ "far times",
-	    { .kind = STS_ENTRY_UNASKED, .why = STS_WHY_DNS_FAILURE,
-		.tried = (int64_t)1 << 40, .retry = (int64_t)1 << 40,
+	    { .kind = STS_ENTRY_UNASKED,
+		.why = STS_WHY_DNS_FAILURE,
+		.tried = (int64_t)1 << 40,
+		.retry = (int64_t)1 << 40,
 		.failed_id = UINT32_MAX },
 	    true },
 };
@@ -68,14 +88,14 @@ test_round_trip(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
-		len = sts_entry_encode(buf, &entries[i].e, "a.example",
-		    &is_link);
+		len =
+		    sts_entry_encode(buf, &entries[i].e, "a.example", &is_link);
 		ROW(len > 0 && is_link == entries[i].is_link &&
 			(!is_link || len <= STS_LINK_MAX),
 		    "%s: %zu bytes", entries[i].name, len);
 		ROW(sts_entry_decode(&back,
-			(struct sts_str){ guard_copy(buf, len), len },
-			is_link, "a.example") &&
+			(struct sts_str){ guard_copy(buf, len), len }, is_link,
+			"a.example") &&
 			same(&back, &entries[i].e),
 		    "%s: comes back different", entries[i].name);
 		ROW(!sts_entry_decode(&back, (struct sts_str){ buf, len },
@@ -100,8 +120,8 @@ test_damage(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
-		len = sts_entry_encode(buf, &entries[i].e, "a.example",
-		    &is_link);
+		len =
+		    sts_entry_encode(buf, &entries[i].e, "a.example", &is_link);
 		for (size_t cut = 0; cut < len; cut++) {
 			in = guard_copy(buf, cut);
 			ROW(!sts_entry_decode(&back,
@@ -137,13 +157,14 @@ test_odd(void **state)
 		{ "as it should be", HEAD("x", "20", "-"), true },
 		{ "id with a blank", HEAD("x y", "20", "-"), false },
 		{ "no id", HEAD("", "20", "-"), false },
-		{ "id too long", HEAD("123456789012345678901234567890123",
-		    "20", "-"), false },
+		{ "id too long",
+		    HEAD("123456789012345678901234567890123", "20", "-"),
+		    false },
 		{ "expires before it was fetched", HEAD("x", "9", "-"), false },
 		{ "3.2 longer than a year", HEAD("x", "31557611", "-"), false },
 		{ "3.2 just a year", HEAD("x", "31557610", "-"), true },
-		{ "a time that overflows", HEAD("x", "99999999999999999999",
-		    "-"), false },
+		{ "a time that overflows",
+		    HEAD("x", "99999999999999999999", "-"), false },
 		{ "negative", HEAD("x", "-1", "-"), false },
 		{ "unknown reason", HEAD("x", "20", "because"), false },
 		{ "fields in another order", "id x\ndomain a.example\n\n",

@@ -40,19 +40,27 @@ static const struct sts_entry
     from_future = { POLICY, FETCHED(NOW + YEAR, YEAR), .checked = NOW + YEAR },
     none = { .kind = STS_ENTRY_NONE, .checked = NOW - 10, .until = NOW + 50 },
     none_over = { .kind = STS_ENTRY_NONE, .checked = NOW - 60, .until = NOW },
-    none_future = { .kind = STS_ENTRY_NONE, .checked = NOW + YEAR,
+    none_future = { .kind = STS_ENTRY_NONE,
+	    .checked = NOW + YEAR,
 	    .until = NOW + YEAR + 60 },
-    none_long = { .kind = STS_ENTRY_NONE, .checked = NOW - STS_NONE_MAX - 1,
+    none_long = { .kind = STS_ENTRY_NONE,
+	    .checked = NOW - STS_NONE_MAX - 1,
 	    .until = NOW + YEAR },
-    no_fetch = { .kind = STS_ENTRY_NO_FETCH, .checked = NOW - 10,
-	    .failed = NOW - 299, .why = STS_WHY_WEBPKI },
-    no_fetch_over = { .kind = STS_ENTRY_NO_FETCH, .checked = NOW - 10,
+    no_fetch = { .kind = STS_ENTRY_NO_FETCH,
+	    .checked = NOW - 10,
+	    .failed = NOW - 299,
+	    .why = STS_WHY_WEBPKI },
+    no_fetch_over = { .kind = STS_ENTRY_NO_FETCH,
+	    .checked = NOW - 10,
 	    .failed = NOW - 300 },
-    unasked = { .kind = STS_ENTRY_UNASKED, .tried = NOW - 10,
+    unasked = { .kind = STS_ENTRY_UNASKED,
+	    .tried = NOW - 10,
 	    .retry = NOW + 20 },
-    unasked_rested = { .kind = STS_ENTRY_UNASKED, .tried = NOW - 30,
+    unasked_rested = { .kind = STS_ENTRY_UNASKED,
+	    .tried = NOW - 30,
 	    .retry = NOW },
-    unasked_future = { .kind = STS_ENTRY_UNASKED, .tried = NOW + YEAR,
+    unasked_future = { .kind = STS_ENTRY_UNASKED,
+	    .tried = NOW + YEAR,
 	    .retry = NOW + YEAR + 30 };
 
 /* --- The table ------------------------------------------------------------ */
@@ -133,8 +141,7 @@ static const struct {
 	    LOOK },
 	{ "3.3 could not ask, too early to ask again", &unasked, 0, N,
 	    ANSWER(UNKNOWN, NOTHING, ABSENT) },
-	{ "3.3 could not ask, time to ask again", &unasked_rested, 0, N,
-	    LOOK },
+	{ "3.3 could not ask, time to ask again", &unasked_rested, 0, N, LOOK },
 	{ "3.3 could not ask, told to look", &unasked, MUST_LOOK, N, LOOK },
 	{ "clock: backing off from the future", &unasked_future, 0, N, LOOK },
 	{ "cold, and cannot wait", &absent, NO_WAIT, N,
@@ -144,7 +151,7 @@ static const struct {
 	{ "clock: a policy from the future is looked at", &from_future, 0, N,
 	    BEHIND },
 #undef N
-	/* The TXT record could not be asked for */
+/* The TXT record could not be asked for */
 #define T STS_LOOK_TEMPFAIL, "", STS_GOT_NOT, 0
 	{ "3.3 DNS fails, cached: applies", &stale, 0, T,
 	    ANSWER(ENTRY, ENTRY, POLICY) },
@@ -155,7 +162,7 @@ static const struct {
 	{ "10.2 DNS fails, expired", &expired, 0, T,
 	    ANSWER(UNKNOWN, ENTRY, UNASKED) },
 #undef T
-	/* There is none */
+/* There is none */
 #define A(look) STS_LOOK_##look, "", STS_GOT_NOT, 0
 	{ "3.3 no record, cached: applies", &stale, 0, A(NONE),
 	    ANSWER(ENTRY, ENTRY, POLICY) },
@@ -168,7 +175,7 @@ static const struct {
 	{ "3.3 no record, expired: no policy", &expired, 0, A(NONE),
 	    ANSWER(NOTHING, ENTRY, NONE) },
 #undef A
-	/* A record */
+/* A record */
 #define F(id) STS_LOOK_FOUND, id, STS_GOT_NOT, 0
 	{ "3.3 record, nothing cached: fetch", &absent, 0, F(NEW), FETCH },
 	{ "3.3 record, was none: fetch", &none, MUST_LOOK, F(NEW), FETCH },
@@ -192,7 +199,7 @@ static const struct {
 	{ "3.3 silence with a policy at hand", &failed_new, 0, F(NEW),
 	    ANSWER(ENTRY, ENTRY, POLICY) },
 #undef F
-	/* The GET */
+/* The GET */
 #define G(id, got, age) STS_LOOK_FOUND, id, STS_GOT_##got, age
 	{ "3.3 a first policy", &absent, 0, G(NEW, POLICY, DAY),
 	    ANSWER(ENTRY, ENTRY, POLICY) },
@@ -254,8 +261,8 @@ test_table(void **state)
 		ROW(n.act == w->act && n.keep == w->keep &&
 			(n.act == STS_ACT_LOOK || n.act == STS_ACT_FETCH ||
 			    (n.use == w->use && n.entry.kind == w->kind)),
-		    "%s: act %d use %d keep %d kind %d", cases[i].clause,
-		    n.act, n.use, n.keep, n.entry.kind);
+		    "%s: act %d use %d keep %d kind %d", cases[i].clause, n.act,
+		    n.use, n.keep, n.entry.kind);
 	}
 	rows_done();
 }
@@ -286,19 +293,22 @@ test_entries(void **state)
 	(void)state;
 	e = after(&absent, STS_LOOK_FOUND, NEW, STS_GOT_POLICY, DAY, 0).entry;
 	ROW(e.fetched == NOW && e.checked == NOW && e.until == NOW + DAY &&
-		strcmp(e.id, NEW) == 0, "3.2 max_age counts from the fetch");
+		strcmp(e.id, NEW) == 0,
+	    "3.2 max_age counts from the fetch");
 	e = after(&absent, STS_LOOK_FOUND, NEW, STS_GOT_POLICY, UINT32_MAX, 0)
 		.entry;
 	ROW(e.until == NOW + YEAR, "3.2 max_age is at most a year");
 	e = after(&stale, STS_LOOK_FOUND, OLD, STS_GOT_NOT, 0, 0).entry;
 	ROW(e.fetched == stale.fetched && e.until == stale.until &&
-		e.checked == NOW, "3.2 the same id does not extend");
+		e.checked == NOW,
+	    "3.2 the same id does not extend");
 	e = after(&stale, STS_LOOK_NONE, "", STS_GOT_NOT, 0, 0).entry;
 	ROW(e.until == stale.until && e.checked == NOW,
 	    "3.3 a missing record neither ends nor extends");
 	e = after(&stale, STS_LOOK_TEMPFAIL, "", STS_GOT_NOT, 0, 0).entry;
 	ROW(e.checked == stale.checked && e.tried == NOW &&
-		e.retry == NOW + STS_BACKOFF_MIN, "3.3 could not ask: noted");
+		e.retry == NOW + STS_BACKOFF_MIN,
+	    "3.3 could not ask: noted");
 	e = after(&stale, STS_LOOK_FOUND, NEW, STS_GOT_NOTHING, 0, 0).entry;
 	ROW(strcmp(e.id, OLD) == 0 && e.failed == NOW &&
 		e.failed_id == sts_id_hash(NEW) && e.until == stale.until,
@@ -348,10 +358,10 @@ static void
 judge(const struct sts_facts *f, const char *where)
 {
 	struct sts_next n = sts_decide(f);
-	bool alive = f->cached->kind == STS_ENTRY_POLICY &&
-	    f->now < f->cached->until;
-	bool answers = n.act == STS_ACT_ANSWER ||
-	    n.act == STS_ACT_ANSWER_THEN_LOOK;
+	bool alive =
+	    f->cached->kind == STS_ENTRY_POLICY && f->now < f->cached->until;
+	bool answers =
+	    n.act == STS_ACT_ANSWER || n.act == STS_ACT_ANSWER_THEN_LOOK;
 
 	ROW(!alive || !answers ||
 		(n.use == STS_USE_ENTRY && n.entry.kind == STS_ENTRY_POLICY),
@@ -383,8 +393,8 @@ test_all(void **state)
 	static const struct sts_entry *const all[] = { &absent, &fresh, &stale,
 		&stale_resting, &stale_rested, &day_old, &half_over,
 		&last_second, &expired, &failed_new, &from_future, &none,
-		&none_over, &none_future, &none_long, &no_fetch,
-		&no_fetch_over, &unasked, &unasked_rested, &unasked_future };
+		&none_over, &none_future, &none_long, &no_fetch, &no_fetch_over,
+		&unasked, &unasked_rested, &unasked_future };
 	static const int64_t clocks[] = { -10 * (int64_t)YEAR, -YEAR, -1, 0, 1,
 		YEAR, 10 * (int64_t)YEAR };
 	static const char *const ids[] = { OLD, NEW };
@@ -392,25 +402,45 @@ test_all(void **state)
 
 	(void)state;
 	for (size_t c = 0; c < ARRAY_LEN(all); c++)
-	for (unsigned how = 0; how < 32; how++)
-	for (int look = STS_LOOK_NOT; look <= STS_LOOK_FOUND; look++)
-	for (int got = STS_GOT_NOT; got <= STS_GOT_LOCAL; got++)
-	for (size_t t = 0; t < ARRAY_LEN(clocks); t++)
-	for (size_t id = 0; id < ARRAY_LEN(ids); id++) {
-		struct sts_facts f = facts(all[c], how);
+		for (unsigned how = 0; how < 32; how++)
+			for (int look = STS_LOOK_NOT; look <= STS_LOOK_FOUND;
+			     look++)
+				for (int got = STS_GOT_NOT;
+				     got <= STS_GOT_LOCAL; got++)
+					for (size_t t = 0;
+					     t < ARRAY_LEN(clocks); t++)
+						for (size_t id = 0;
+						     id < ARRAY_LEN(ids);
+						     id++) {
+							struct sts_facts f =
+							    facts(all[c], how);
 
-		if (look != STS_LOOK_FOUND && got != STS_GOT_NOT)
-			continue; /* nothing is fetched without a record */
-		f.now += clocks[t];
-		f.look = (enum sts_look)look;
-		f.got = (enum sts_got)got;
-		f.id = ids[id];
-		f.max_age = DAY;
-		snprintf(where, sizeof where,
-		    "entry %zu how %u look %d got %d clock %zu id %zu", c,
-		    how, look, got, t, id);
-		judge(&f, where);
-	}
+							if (look !=
+								STS_LOOK_FOUND &&
+							    got != STS_GOT_NOT)
+								continue; /* nothing
+									     is
+									     fetched
+									     without
+									     a
+									     record
+									   */
+							f.now += clocks[t];
+							f.look =
+							    (enum sts_look)look;
+							f.got =
+							    (enum sts_got)got;
+							f.id = ids[id];
+							f.max_age = DAY;
+							snprintf(where,
+							    sizeof where,
+							    "entry %zu how %u "
+							    "look %d got %d "
+							    "clock %zu id %zu",
+							    c, how, look, got,
+							    t, id);
+							judge(&f, where);
+						}
 	rows_done();
 }
 
@@ -442,8 +472,8 @@ test_override(void **state)
 		    M(NONE), STS_NO_POLICY, M(NONE) },
 		{ "enforce raises testing", STS_DOMAIN_ENFORCE, STS_POLICY,
 		    M(TESTING), STS_POLICY, M(ENFORCE) },
-		{ "enforce without a policy", STS_DOMAIN_ENFORCE,
-		    STS_NO_POLICY, M(NONE), STS_CANNOT_TELL, M(NONE) },
+		{ "enforce without a policy", STS_DOMAIN_ENFORCE, STS_NO_POLICY,
+		    M(NONE), STS_CANNOT_TELL, M(NONE) },
 		{ "enforce with mode none", STS_DOMAIN_ENFORCE, STS_POLICY,
 		    M(NONE), STS_CANNOT_TELL, M(NONE) },
 		{ "follow", STS_DOMAIN_FOLLOW, STS_CANNOT_TELL, M(NONE),

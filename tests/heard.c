@@ -35,8 +35,8 @@ static const struct {
 	    0, "", "", true },
 	{ "a length over the limit", LIT("F0fffffff"), STS_STAGE_NONE, 0, "",
 	    "", true },
-	{ "a length that is none", LIT("F-0000001x"), STS_STAGE_NONE, 0, "",
-	    "", true },
+	{ "a length that is none", LIT("F-0000001x"), STS_STAGE_NONE, 0, "", "",
+	    true },
 	{ "upper case is none", LIT("F0000000A"), STS_STAGE_NONE, 0, "", "",
 	    true },
 };
@@ -56,8 +56,8 @@ test_pieces(void **state)
 			memset(&h, 0, sizeof h);
 			for (size_t at = 0; at < in.len && !whole && !h.ended;
 			     at += piece) {
-				size_t n = in.len - at < piece ? in.len - at
-							       : piece;
+				size_t n =
+				    in.len - at < piece ? in.len - at : piece;
 
 				memcpy(h.buf + h.used, in.p + at, n);
 				whole = sts_heard_add(&h, n);

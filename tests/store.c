@@ -52,8 +52,8 @@ path_of(const char *domain)
 {
 	static char path[STS_STORE_NAME + sizeof dir + 8];
 
-	snprintf(path, sizeof path, "%s/%02x/%s", dir,
-	    sts_store_dir_of(domain), domain);
+	snprintf(path, sizeof path, "%s/%02x/%s", dir, sts_store_dir_of(domain),
+	    domain);
 	return path;
 }
 
@@ -101,22 +101,29 @@ test_entries(void **state)
 	ROW(sts_store_put(store, "a.example", &p, NULL) == STS_OK &&
 		get("a.example", &slot) == STS_ENTRY_POLICY &&
 		strcmp(slot.entry.id, "one") == 0 &&
-		str_is(slot.entry.body, BODY), "a policy");
+		str_is(slot.entry.body, BODY),
+	    "a policy");
 	ROW(stat(path_of("a.example"), &st) == 0 &&
-		(st.st_mode & 07777) == 0640, "0640 whatever the umask");
+		(st.st_mode & 07777) == 0640,
+	    "0640 whatever the umask");
 	ROW(geteuid() != 0 || (st.st_uid == OWNER && st.st_gid == OWNER),
 	    "root writes as the owner");
 	ROW(sts_store_put(store, "a.example", &q, NULL) == STS_OK &&
 		get("a.example", &slot) == STS_ENTRY_POLICY &&
-		strcmp(slot.entry.id, "two") == 0, "replaced");
+		strcmp(slot.entry.id, "two") == 0,
+	    "replaced");
 	ROW(sts_store_put(store, "a.example", &n, NULL) == STS_OK &&
-		get("a.example", &slot) == STS_ENTRY_NONE, "by a link");
+		get("a.example", &slot) == STS_ENTRY_NONE,
+	    "by a link");
 	ROW(lstat(path_of("a.example"), &st) == 0 && S_ISLNK(st.st_mode) &&
-		st.st_blocks == 0, "that takes no block");
+		st.st_blocks == 0,
+	    "that takes no block");
 	ROW(sts_store_put(store, "a.example", &p, NULL) == STS_OK &&
-		get("a.example", &slot) == STS_ENTRY_POLICY, "and back");
+		get("a.example", &slot) == STS_ENTRY_POLICY,
+	    "and back");
 	ROW(sts_store_remove(store, "a.example", NULL) == STS_OK &&
-		get("a.example", &slot) == STS_ENTRY_ABSENT, "removed");
+		get("a.example", &slot) == STS_ENTRY_ABSENT,
+	    "removed");
 	ROW(sts_store_remove(store, "a.example", NULL) == STS_OK,
 	    "removing nothing is fine");
 	ROW(geteuid() == getuid() && getegid() == getgid(), "ids are back");
@@ -228,8 +235,8 @@ test_planted(void **state)
 	}
 	if (geteuid() == 0) {
 		(void)chown(path, 0, 0);
-		ROW(sts_store_get(store, "b.example", &slot, NULL) ==
-			STS_LOCAL, "what cannot be read is not absent");
+		ROW(sts_store_get(store, "b.example", &slot, NULL) == STS_LOCAL,
+		    "what cannot be read is not absent");
 		(void)chmod(path, 0644);
 		ROW(get("b.example", &slot) == STS_ENTRY_ABSENT && slot.broken,
 		    "a file of another owner is believed");
@@ -247,8 +254,9 @@ test_marks(void **state)
 	ROW(sts_store_marked(store, STS_MARK_FAILED, "a.example") == 0,
 	    "not marked");
 	ROW(sts_store_mark(store, STS_MARK_FAILED, "a.example", NULL) ==
-		STS_OK && sts_store_marked(store, STS_MARK_FAILED,
-		"a.example") >= now, "marked");
+		    STS_OK &&
+		sts_store_marked(store, STS_MARK_FAILED, "a.example") >= now,
+	    "marked");
 	sts_store_unmark(store, STS_MARK_FAILED, "a.example");
 	ROW(sts_store_marked(store, STS_MARK_FAILED, "a.example") == 0,
 	    "unmarked");
@@ -318,8 +326,7 @@ test_prune(void **state)
 	(void)sts_store_put(store, "none-over.example", &none_over, NULL);
 	(void)sts_store_mark(store, STS_MARK_FAILED, "live.example", NULL);
 	age_mark("live.example", 2);
-	ROW(sts_store_prune(store, now, &removed, NULL) == STS_OK,
-	    "prune");
+	ROW(sts_store_prune(store, now, &removed, NULL) == STS_OK, "prune");
 	ROW(get("live.example", &slot) == STS_ENTRY_POLICY, "live stays");
 	ROW(get("used.example", &slot) == STS_ENTRY_POLICY,
 	    "used in half a year stays");
@@ -355,8 +362,7 @@ test_torn(void **state)
 					    NULL);
 		for (unsigned i = 0; i < 200; i++) {
 			seen++;
-			bad += get("torn.example", &other) !=
-			    STS_ENTRY_POLICY;
+			bad += get("torn.example", &other) != STS_ENTRY_POLICY;
 		}
 		for (size_t i = 0; i < ARRAY_LEN(pid); i++) {
 			(void)kill(pid[i], SIGKILL);
@@ -388,7 +394,8 @@ test_open(void **state)
 
 	(void)state;
 	ROW(sts_store_open(&s, "/nonexistent/x", &err) == STS_LOCAL &&
-		s == NULL && err.text[0] != '\0', "missing");
+		s == NULL && err.text[0] != '\0',
+	    "missing");
 	ROW(sts_store_open(&s, "/etc/passwd", &err) == STS_LOCAL,
 	    "not a directory");
 	if (mkdtemp(path) == NULL)

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One question to the nameservers.
+ *
+ * A question has one timer: the end of the last attempt's share of the time,
+ * or "now" when an answer is there to be looked at.  So nothing but the timer
+ * starts an attempt or calls back, and never from inside getdns.  An attempt
+ * whose time is up stays open: a slow answer is an answer.
+ */
+#include "dns_question.h"
+
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "dns_link.h"
+#include "err.h"
+
+enum {
+	BUSY_MAX = 64, /* more at once and UDP packets get lost */
+	LINGER_MS = 1500
+};
+
+int64_t
+dns_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void
+arm(struct dns_question *q, int64_t ms)
+{
+	struct timeval tv = { 0, 0 };
+
+	if (ms > 0) {
+		tv.tv_sec = (time_t)(ms / 1000);
+		tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	}
+	(void)evtimer_add(&q->timer, &tv);
+}
+
+static unsigned
+left_until(int64_t when)
+{
+	int64_t left = when - dns_now();
+
+	return left > 0 ? (unsigned)left : 0;
+}
+
+/* --- One attempt ------------------------------------------------------- */
+
+static getdns_context *
+get_link(struct dns_pool *pool, const struct dns_step *step)
+{
+	getdns_context **link = &pool->link[step->server][step->proto];
+
+	if (*link == NULL)
+		*link = dns_link_new(&pool->loop, pool->conf,
+		    &pool->server[step->server], step->proto);
+	return *link;
+}
+
+static void
+answered(getdns_context *ctx, getdns_callback_type_t how, getdns_dict *response,
+    void *arg, getdns_transaction_t id)
+{
+	struct dns_try *try = arg;
+
+	(void)ctx;
+	(void)id;
+	if (try->open && how != GETDNS_CALLBACK_CANCEL) {
+		try->open = false;
+		try->ready = true;
+		dns_reply_read(&try->found, response, &try->q->name,
+		    try->q->type);
+		arm(try->q, 0);
+	}
+	getdns_dict_destroy(response);
+}
+
+static void
+give_up(struct dns_try *try)
+{
+	struct dns_pool *pool = try->q->pool;
+
+	if (try->open) {
+		try->open = false;
+		(void)getdns_cancel_callback(pool->link[try->step.server]
+						       [try->step.proto],
+		    try->id);
+	}
+	try->ready = false;
+	dns_found_clear(&try->found);
+}
+
+/* Hand the question to getdns; what comes of it, the timer brings. */
+static void
+attempt(struct dns_question *q, const struct dns_step *step)
+{
+	struct dns_try *try = &q->try[q->ntry++ % DNS_OPEN_MAX];
+	getdns_context *ctx = get_link(q->pool, step);
+	getdns_return_t rc = GETDNS_RETURN_MEMORY_ERROR;
+	unsigned share = dns_plan_timeout(&q->plan, left_until(q->deadline));
+
+	give_up(try); /* what the slot held before */
+	*try = (struct dns_try){ .q = q, .step = *step, .open = true };
+	q->last = try;
+	q->slice = dns_now() + share;
+	arm(q, share);
+	if (ctx != NULL)
+		rc = getdns_general(ctx, q->text, (uint16_t)q->type,
+		    step->plain ? q->pool->plain : NULL, try, &try->id,
+		    answered);
+	if (rc == GETDNS_RETURN_GOOD)
+		return;
+	try->open = false;
+	try->ready = true;
+	try->found.why = rc == GETDNS_RETURN_MEMORY_ERROR ? DNS_WHY_LOCAL
+	    : rc == GETDNS_RETURN_BAD_DOMAIN_NAME         ? DNS_WHY_NAME
+							  : DNS_WHY_NETWORK;
+	arm(q, 0);
+}
+
+/* What an attempt's outcome tells of the server, and of its connection. */
+static void
+learn(struct dns_question *q, const struct dns_step *step, enum dns_why why)
+{
+	struct dns_pool *pool = q->pool;
+	getdns_context *ctx = pool->link[step->server][step->proto];
+
+	if (!q->hurried)
+		dns_peer_note(&pool->peer[step->server], step->proto, why,
+		    dns_now());
+	if (step->proto != DNS_BY_UDP && ctx != NULL &&
+	    (why == DNS_WHY_TIMEOUT || why == DNS_WHY_NETWORK))
+		(void)dns_link_reset(ctx, &pool->server[step->server],
+		    step->proto);
+}
+
+/* --- One question ------------------------------------------------------ */
+
+/* Is there nothing to be gained by another attempt? */
+static bool
+is_final(enum dns_why why)
+{
+	return why == DNS_WHY_OK || why == DNS_WHY_NXDOMAIN ||
+	    why == DNS_WHY_NODATA || why == DNS_WHY_NAME ||
+	    why == DNS_WHY_LOCAL;
+}
+
+static void
+start_waiting(struct dns_pool *pool)
+{
+	struct dns_question *q;
+	struct dns_step step;
+
+	while (pool->busy < BUSY_MAX &&
+	    (q = TAILQ_FIRST(&pool->waiting)) != NULL) {
+		TAILQ_REMOVE(&pool->waiting, q, next);
+		q->state = DNS_BUSY;
+		pool->busy++;
+		dns_plan_init(&q->plan, pool->peer, pool->n,
+		    pool->conf->transport, dns_now());
+		if (dns_plan_next(&q->plan, &step))
+			attempt(q, &step);
+	}
+}
+
+static void
+stop(struct dns_question *q)
+{
+	for (size_t i = 0; i < DNS_OPEN_MAX; i++)
+		if (q->try[i].q != NULL)
+			give_up(&q->try[i]);
+	if (q->state == DNS_WAITING)
+		TAILQ_REMOVE(&q->pool->waiting, q, next);
+	else if (q->state == DNS_BUSY)
+		q->pool->busy--;
+	q->state = DNS_DONE;
+	evtimer_del(&q->timer);
+}
+
+static void
+finish(struct dns_question *q, enum dns_why why)
+{
+	stop(q);
+	q->found.why = why;
+	start_waiting(q->pool);
+	q->done(q);
+}
+
+/* The last attempt is over, or its time is up. */
+static void
+go_on(struct dns_question *q)
+{
+	unsigned left = left_until(q->deadline);
+	struct dns_step step;
+	bool open = false;
+
+	for (size_t i = 0; i < DNS_OPEN_MAX; i++)
+		open = open || q->try[i].open;
+	if (left > 0 && dns_plan_next(&q->plan, &step))
+		attempt(q, &step);
+	else if (left > 0 && open && q->last != NULL) {
+		q->last = NULL;
+		arm(q, left < LINGER_MS ? left : LINGER_MS);
+	} else
+		finish(q, q->plan.why);
+}
+
+/* An answer: is it the end?  It is taken out of the attempt. */
+static bool
+look_at(struct dns_question *q, struct dns_try *try)
+{
+	enum dns_why why = try->found.why;
+
+	try->ready = false;
+	learn(q, &try->step, why);
+	if (is_final(why)) {
+		q->found = try->found;
+		try->found = (struct dns_found){ .why = DNS_WHY_OK };
+		return true;
+	}
+	dns_plan_note(&q->plan, &try->step, why, try->found.no_edns);
+	dns_found_clear(&try->found);
+	return false;
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct dns_question *q = arg;
+	struct dns_try *last = q->last;
+	bool any = false, again = false;
+
+	(void)fd;
+	(void)what;
+	if (q->state != DNS_BUSY) {
+		finish(q, q->found.why);
+		return;
+	}
+	for (size_t i = 0; i < DNS_OPEN_MAX; i++)
+		if (q->try[i].ready) {
+			any = true;
+			again = again || &q->try[i] == last;
+			if (look_at(q, &q->try[i])) {
+				finish(q, q->found.why);
+				return;
+			}
+		}
+	if (any && !again && last != NULL && left_until(q->slice) > 0) {
+		arm(q, left_until(q->slice)); /* only an older one failed */
+		return;
+	}
+	if (!again && last != NULL) {
+		learn(q, &last->step, DNS_WHY_TIMEOUT);
+		dns_plan_note(&q->plan, &last->step, DNS_WHY_TIMEOUT, false);
+	}
+	go_on(q);
+}
+
+void
+dns_question_ask(struct dns_question *q, struct dns_pool *pool,
+    unsigned timeout_ms)
+{
+	q->pool = pool;
+	q->deadline = dns_now() + timeout_ms;
+	evtimer_assign(&q->timer, pool->base, tick, q);
+	if (!dns_wire_parse(&q->name, q->text)) {
+		q->state = DNS_HOPELESS;
+		q->found.why = DNS_WHY_NAME;
+		arm(q, 0);
+		return;
+	}
+	q->state = DNS_WAITING;
+	q->found.why = DNS_WHY_TIMEOUT; /* should it never leave the queue */
+	TAILQ_INSERT_TAIL(&pool->waiting, q, next);
+	arm(q, timeout_ms);
+	start_waiting(pool);
+}
+
+void
+dns_question_hurry(struct dns_question *q, unsigned ms)
+{
+	int64_t end = dns_now() + ms;
+	bool ready = q->state == DNS_HOPELESS;
+
+	if (q->state == DNS_DONE || q->deadline <= end)
+		return;
+	q->deadline = q->slice = end;
+	q->hurried = true;
+	for (size_t i = 0; i < DNS_OPEN_MAX; i++)
+		ready = ready || q->try[i].ready;
+	if (!ready)
+		arm(q, ms);
+}
+
+void
+dns_question_clear(struct dns_question *q)
+{
+	if (q->pool == NULL)
+		return;
+	stop(q);
+	dns_found_clear(&q->found);
+}
+
+/* --- What they share --------------------------------------------------- */
+
+/* 512 is what a query without EDNS means; getdns then adds no OPT record. */
+static getdns_dict *
+without_edns(void)
+{
+	getdns_dict *out = getdns_dict_create();
+
+	if (out != NULL &&
+	    getdns_dict_set_int(out,
+		"/add_opt_parameters/maximum_udp_payload_size", 512) != 0) {
+		getdns_dict_destroy(out);
+		return NULL;
+	}
+	return out;
+}
+
+enum sts_rc
+dns_pool_init(struct dns_pool *pool, struct event_base *base,
+    const struct sts_conf *conf, struct sts_err *err)
+{
+	pool->base = base;
+	pool->conf = conf;
+	TAILQ_INIT(&pool->waiting);
+	dns_loop_init(&pool->loop, base);
+	for (size_t i = 0; i < pool->n; i++) {
+		pool->peer[i].loopback =
+		    sts_addr_loopback(&pool->server[i].addr);
+		pool->peer[i].tls = pool->server[i].tls_name != NULL;
+	}
+	if ((pool->plain = without_edns()) == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	return STS_OK;
+}
+
+void
+dns_pool_clear(struct dns_pool *pool)
+{
+	for (size_t i = 0; i < pool->n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(pool->link[i]); k++)
+			getdns_context_destroy(pool->link[i][k]);
+	getdns_dict_destroy(pool->plain);
+}

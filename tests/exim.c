@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The module as Exim sees it: loaded from its file, called through the two
+ * names it exports.
+ */
+#include "row.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef int function(unsigned char **yield, int argc, unsigned char *argv[]);
+
+static function *policy, *event;
+static char conf[] = "/tmp/mtasts-exim.XXXXXX";
+
+static const char config[] =
+    "cache_dir = /nonexistent/mtasts\n"
+    "[domain \"one.example\"]\nmx = mx1.One.example\n"
+    "[domain \"wild.example\"]\nmx = *.wild.example mx.b.example\n"
+    "[domain \"odd.example\"]\nmx = 192.0.2.1 a-b.c\n"
+    "[domain \"never.example\"]\nmx = 192.0.2.1\n"
+    "[domain \"test.example\"]\nmode = testing\nmx = a.b\n"
+    "[domain \"off.example\"]\nmode = off\n";
+
+/* At most 8 arguments; what lies behind argc is not ours, so not NULL. */
+static int
+call(function *fn, const char *const args[], int argc, const char **out)
+{
+	unsigned char *argv[10], *yield = NULL;
+	int rc;
+
+	for (int i = 0; i < 10; i++)
+		argv[i] = (unsigned char *)(uintptr_t)1;
+	for (int i = 0; i < argc; i++)
+		argv[i] = (unsigned char *)guard_string(args[i]);
+	rc = fn(&yield, argc, argv);
+	*out = (const char *)yield;
+	return rc;
+}
+
+static void
+test_policy(void **state)
+{
+	static const struct {
+		const char *domain;
+		int rc;
+		const char *want; /* rc 1: is part of it */
+	} t[] = {
+		{ "one.example", 0,
+		    "sts=enforce ignore=\"! ^(?i)mx1\\\\.one\\\\.example$ : "
+		    "*\"" },
+		{ "ONE.Example.", 0,
+		    "sts=enforce ignore=\"! ^(?i)mx1\\\\.one\\\\.example$ : "
+		    "*\"" },
+		{ "wild.example", 0,
+		    "sts=enforce ignore=\"! "
+		    "^(?i)[^.]+\\\\.wild\\\\.example$ : ! "
+		    "^(?i)mx\\\\.b\\\\.example$ : *\"" },
+		{ "odd.example", 0,
+		    "sts=enforce ignore=\"! ^(?i)a-b\\\\.c$ : *\"" },
+		{ "never.example", 0, "sts=enforce ignore=\"*\"" },
+		{ "test.example", 0, "sts=testing ignore=\"\"" },
+		{ "off.example", 0, "sts=none ignore=\"\"" },
+		{ "", 0, "sts=none ignore=\"\"" },
+		{ "[192.0.2.1]", 0, "sts=none ignore=\"\"" },
+		{ "a b", 0, "sts=none ignore=\"\"" },
+		{ "../../etc/passwd", 0, "sts=none ignore=\"\"" },
+		{ "$domain \" : *", 0, "sts=none ignore=\"\"" },
+		{ "m\xc3\xbcller.example", 1, "A-label" },
+		{ "cold.example", 1, "/nonexistent/mtasts" },
+	};
+	const char *out;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		const char *const args[] = { t[i].domain, conf };
+		int rc = call(policy, args, 2, &out);
+
+		ROW(rc == t[i].rc && out != NULL &&
+			(rc == 0 ? strcmp(out, t[i].want) == 0
+				 : strstr(out, t[i].want) != NULL &&
+				    str_all(str_of(out), is_print)),
+		    "%s: %d '%s'", t[i].domain, rc, out);
+	}
+	rows_done();
+}
+
+static void
+test_arguments(void **state)
+{
+	const char *const args[] = { "one.example", "relative.conf" };
+	const char *out;
+
+	(void)state;
+	ROW(call(policy, NULL, 0, &out) == 0 &&
+		strcmp(out, "sts=none ignore=\"\"") == 0,
+	    "no argument");
+	ROW(call(policy, args, 2, &out) == 1 && strstr(out, "absolute") != NULL,
+	    "a relative configuration: %s", out);
+	ROW(call(event, NULL, 0, &out) == 0 && out[0] == '\0',
+	    "an event without a name");
+	rows_done();
+}
+
+/* Always OK and empty, but for a leaf without a DNS-ID under enforce, 4.2. */
+static void
+test_event(void **state)
+{
+	static const struct {
+		const char *what, *args[6];
+		bool refuses;
+	} t[] = {
+		{ "not a certificate",
+		    { "tls:cert", "0", "a.b", "h", "enforce", "AAAA" }, true },
+		{ "not base64", { "tls:cert", "0", "a.b", "h", "enforce", "!" },
+		    true },
+		{ "an issuer's",
+		    { "tls:cert", "1", "a.b", "h", "enforce", "AAAA" }, false },
+		{ "under DANE", { "tls:cert", "0", "a.b", "h", "dane", "AAAA" },
+		    false },
+		{ "no mode", { "tls:cert", "0", "a.b", "h", "", "AAAA" },
+		    false },
+		{ "another event",
+		    { "tcp:connect", "0", "a.b", "h", "enforce", "AAAA" },
+		    false },
+		{ "a failure, and no cache to note it in",
+		    { "msg:host:defer", "x", "a.b", "h", "enforce", "" },
+		    false },
+		{ "no host, hostile domain",
+		    { "no-host", "", "../x", "", "enforce", "" }, false },
+	};
+	const char *out;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		int rc = call(event, t[i].args, 6, &out);
+
+		ROW(rc == 0 && (out[0] != '\0') == t[i].refuses, "%s: %d '%s'",
+		    t[i].what, rc, out);
+	}
+	rows_done();
+}
+
+static int
+set_up(void **state)
+{
+	int fd = mkstemp(conf);
+
+	(void)state;
+	return write(fd, config, sizeof config - 1) == -1 || close(fd) == -1;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	return unlink(conf);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_event),
+	};
+	void *so = argc == 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+
+	if (so == NULL) {
+		fprintf(stderr, "%s\n", argc == 2 ? dlerror() : "which?");
+		return 99;
+	}
+	/* The only way that ISO C has from an object to a function. */
+	*(void **)(void *)&policy = dlsym(so, "mtasts_policy");
+	*(void **)(void *)&event = dlsym(so, "mtasts_event");
+	if (policy == NULL || event == NULL)
+		return 99;
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
