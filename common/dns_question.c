@@ -290,12 +290,15 @@ dns_question_hurry(struct dns_question *q, unsigned ms)
 
 	if (q->state == DNS_DONE || q->deadline <= end)
 		return;
-	q->deadline = q->slice = end;
+	q->deadline = end;
 	q->hurried = true;
+	/* An attempt that is due sooner is still made. */
+	if (q->state != DNS_BUSY || q->last == NULL || q->slice > end)
+		q->slice = end;
 	for (size_t i = 0; i < DNS_OPEN_MAX; i++)
 		ready = ready || q->try[i].ready;
 	if (!ready)
-		arm(q, ms);
+		arm(q, left_until(q->slice));
 }
 
 void
