@@ -91,13 +91,15 @@ def build() -> None:
             "<; 127.0.0.0/8 ; 198.18.200.0/24\n")
     _debian("colon", macros="ROUTER_DNSLOOKUP_IGNORE_TARGET_HOSTS = "
             "127.0.0.0/8 : 198.18.200.0/24\n")
+    _debian("hasty", retry="* * F,1s,1s\n")
+    _debian("named", macros="MTASTS_CONF = /etc/mtasts.conf\n")
     _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
     _single("single")
     use("split")
 
 
 def _debian(name: str, shipped: bool = True, macros: str = "",
-            type: str = "internet", **kw) -> None:
+            type: str = "internet", retry: str = "", **kw) -> None:
     shutil.rmtree(ETC)
     shutil.copytree(KEPT / "debian", ETC)
     values = {"type": type, "relay": "", "nets": "", "smarthost": ""} | kw
@@ -106,6 +108,8 @@ def _debian(name: str, shipped: bool = True, macros: str = "",
     if shipped:
         shutil.copytree(SHIPPED / "conf.d", ETC / "conf.d",
                         dirs_exist_ok=True)
+    if retry:
+        (ETC / "conf.d/retry/30_exim4-config").write_text(retry)
     net.sh("update-exim4.conf")
     shutil.copyfile(LIVE, KEPT / f"{name}.conf")
 
@@ -228,7 +232,7 @@ def judge(sent: Sent, text: str) -> None:
         if m:
             word = {"=>": "delivered", "->": "delivered", "==": "deferred",
                     "**": "bounced"}[m.group(1)]
-            sent.states[m.group(2).strip("<>").lower()] = word
+            sent.states[m.group(2).strip("<>:").lower()] = word
     for r in sent.rcpts:
         sent.states.setdefault(r.lower(), "queued" if sent.ident in queue()
                                else "unknown")
