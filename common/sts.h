@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default) /* all else in the library is hidden */
 
 /* How a call went; what a domain says is another matter (sts_verdict). */
 enum sts_rc {
@@ -223,6 +224,7 @@ enum sts_rc sts_cache_remove(struct sts_ctx *, const char *domain,
 /* Remove what is past its use; *n, unless NULL, counts entries. */
 enum sts_rc sts_cache_prune(struct sts_ctx *, size_t *n, struct sts_err *err);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

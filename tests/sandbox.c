@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,7 +75,7 @@ trace(void)
 static int
 new_namespace(void)
 {
-	return unshare(CLONE_NEWUSER) == -1;
+	return syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */) == -1;
 }
 
 static int
