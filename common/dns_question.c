@@ -173,8 +173,7 @@ static void
 stop(struct dns_question *q)
 {
 	for (size_t i = 0; i < DNS_OPEN_MAX; i++)
-		if (q->try[i].q != NULL)
-			give_up(&q->try[i]);
+		give_up(&q->try[i]);
 	if (q->state == DNS_WAITING)
 		TAILQ_REMOVE(&q->pool->waiting, q, next);
 	else if (q->state == DNS_BUSY)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "resolv.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "must.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -14,17 +12,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	size_t n = sts_resolv_parse(server,
 	    (struct sts_str){ (const char *)data, len });
 
-	if (n == 0 || n > STS_SERVERS_MAX)
-		abort();
+	MUST(n > 0 && n <= STS_SERVERS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		/* What was taken is an address, and its text leads back. */
 		sts_addr_text(&server[i].addr, text);
-		if (!sts_addr_parse(&again, str_of(text)) ||
-		    memcmp(&again.bytes, &server[i].addr.bytes,
-			sizeof again.bytes) != 0)
-			abort();
-		if (server[i].scope[sizeof server[i].scope - 1] != '\0')
-			abort();
+		MUST(sts_addr_parse(&again, str_of(text)));
+		MUST(memcmp(again.bytes, server[i].addr.bytes,
+			 sizeof again.bytes) == 0);
+		MUST(server[i].scope[sizeof server[i].scope - 1] == '\0');
+		MUST(server[i].tls_name == NULL && server[i].port == 0);
 	}
 	return 0;
 }
