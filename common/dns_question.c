@@ -84,12 +84,12 @@ answered(getdns_context *ctx, getdns_callback_type_t how, getdns_dict *response,
 static void
 give_up(struct dns_try *try)
 {
-	struct dns_pool *pool = try->q->pool;
+	const struct dns_step *step = &try->step;
 
 	if (try->open) {
 		try->open = false;
-		(void)getdns_cancel_callback(pool->link[try->step.server]
-						       [try->step.proto],
+		(void)getdns_cancel_callback(try->q->pool->link[step->server]
+							       [step->proto],
 		    try->id);
 	}
 	try->ready = false;
