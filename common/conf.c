@@ -175,11 +175,20 @@ take(void *arg, const char *section, const char *name, const char *value)
 
 	if (l->skip)
 		return 1;
-	if (section[0] == '\0')
+	if (section[0] == '\0' && l->conf->ndomain == 0)
 		sts_conf_key(l, name, str_of(value));
+	else if (l->conf->ndomain == 0) /* a section that we did not see */
+		sts_conf_problem(l, "bad-section", "bad bytes before a [");
 	else
 		take_domain_key(l, name, str_of(value));
 	return 1;
+}
+
+/* What inih skips at the start of a line. */
+static bool
+is_space(char c)
+{
+	return is_wsp(c) || c == '\r' || c == '\v' || c == '\f';
 }
 
 /* fgets(3) for inih, out of memory. */
@@ -206,7 +215,10 @@ read_line(char *buf, int size, void *arg)
 		line.len = 0;
 	}
 	s = scan_str(line);
-	scan_wsp(&s);
+	if (l->line == 1)
+		(void)scan_lit(&s, "\xef\xbb\xbf"); /* as inih does */
+	while (s.p < s.end && is_space(*s.p))
+		s.p++;
 	if (s.p < s.end && *s.p == '[')
 		take_section(l, s);
 	memcpy(buf, line.p, line.len);
