@@ -12,6 +12,7 @@ import exim
 import net
 
 LIBEXEC = Path("/usr/libexec/mtasts")
+BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 WITNESS = net.ROOT / "witness"  # must never change
 
 
@@ -156,9 +157,29 @@ def conf_mode(_cache: Path, mode: str) -> None:
     exim.CONF.chmod(int(mode, 8))
 
 
+def bundle(_cache: Path, how: str) -> None:
+    """The CA certificates of the system: empty, junk, gone, good again."""
+    path, kept = BUNDLE, BUNDLE.with_suffix(".kept")
+    if not kept.exists():
+        shutil.copyfile(path, kept)
+    if how == "good":
+        shutil.copyfile(kept, path)
+    elif how == "gone":
+        path.unlink()
+    else:
+        path.write_text({"empty": "", "junk": "no certificate\n" * 50}[how])
+
+
 def kill_workers(_cache: Path, _: str) -> None:
     for pid in net.running("mtasts-fetch-openssl", "mtasts-fetch-gnutls"):
         subprocess.run(["kill", "-9", str(pid)], check=False)
+
+
+def repair() -> None:
+    """After a scenario: what the next one finds must be whole."""
+    worker_back(exim.CACHE, "")
+    if BUNDLE.with_suffix(".kept").exists():
+        bundle(exim.CACHE, "good")
 
 
 KINDS = {
@@ -168,5 +189,5 @@ KINDS = {
     "cache-full": cache_full, "cache-read-only": cache_read_only,
     "worker-missing": worker_missing, "worker-back": worker_back,
     "worker-is": worker_is, "conf-gone": conf_gone, "conf-mode": conf_mode,
-    "kill-workers": kill_workers,
+    "bundle": bundle, "kill-workers": kill_workers,
 }

@@ -115,7 +115,7 @@ def run_one(s: scenario.Scenario, flavour: str | None) -> bool:
             why += "\n" + traceback.format_exc()
     finally:
         if place and place.through_exim:
-            damage.worker_back(place.cache, "")
+            damage.repair()
     name = s.ident + (f" {flavour}" if flavour else "")
     with _out:
         print(f"{'not ok' if why else 'ok'} {name} - {s.does} "

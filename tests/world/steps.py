@@ -90,7 +90,7 @@ def begin(s: scenario.Scenario, flavour: str | None) -> Place:
 
 def write_conf(p: Place) -> None:
     """Top keys first; a table is a section."""
-    lines = [f"{k} = {_resolver(v)}" for k, v in p.conf.items()
+    lines = [f"{k} = {_value(v)}" for k, v in p.conf.items()
              if not isinstance(v, dict) and k != "raw"]
     for name, keys in p.conf.items():
         if isinstance(keys, dict):
@@ -103,9 +103,10 @@ def write_conf(p: Place) -> None:
     tmp.rename(p.conf_file)
 
 
-def _resolver(v) -> str:
-    """Names of bad nameservers stand for their addresses: "@silent"."""
-    return re.sub(r"@([a-z-]+)", lambda m: dnsd.address(m.group(1)), str(v))
+def _value(v) -> str:
+    """"@silent" is that nameserver's address, {world} where its files are."""
+    v = str(v).replace("{world}", str(net.ROOT))
+    return re.sub(r"@([a-z-]+)", lambda m: dnsd.address(m.group(1)), v)
 
 
 # --- actions -----------------------------------------------------------------
