@@ -4,9 +4,15 @@
  * stays on a dead server for a whole timeout and falls back from TCP to UDP as
  * it likes; with one server and one protocol in each there is nothing left to
  * choose.
+ *
+ * A server that failed is backed off from for up to an hour, and a connection
+ * that went silent is kept.  The way out is a new context.  Setting the
+ * servers of the old one again would do as well, but 1.6 then uses the old
+ * server after its last query has freed it.
  */
 #include "dns_link.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -54,8 +60,8 @@ describe(getdns_dict *dict, const struct sts_server *server,
 	return rc;
 }
 
-getdns_return_t
-dns_link_reset(getdns_context *ctx, const struct sts_server *server,
+static getdns_return_t
+set_server(getdns_context *ctx, const struct sts_server *server,
     enum dns_proto proto)
 {
 	getdns_dict *dict = getdns_dict_create();
@@ -124,8 +130,8 @@ set_proto(getdns_context *ctx, const struct sts_conf *conf,
 	return rc;
 }
 
-getdns_context *
-dns_link_new(struct dns_loop *loop, const struct sts_conf *conf,
+static getdns_context *
+new_context(struct dns_loop *loop, const struct sts_conf *conf,
     const struct sts_server *server, enum dns_proto proto)
 {
 	getdns_context *ctx;
@@ -134,9 +140,55 @@ dns_link_new(struct dns_loop *loop, const struct sts_conf *conf,
 		return NULL;
 	if (getdns_context_set_eventloop(ctx, &loop->ext) != 0 ||
 	    stub(ctx) != 0 || set_proto(ctx, conf, proto) != 0 ||
-	    dns_link_reset(ctx, server, proto) != 0) {
+	    set_server(ctx, server, proto) != 0) {
 		getdns_context_destroy(ctx);
 		return NULL;
 	}
 	return ctx;
+}
+
+struct dns_link *
+dns_link_new(struct dns_loop *loop, const struct sts_conf *conf,
+    const struct sts_server *server, enum dns_proto proto)
+{
+	struct dns_link *link = calloc(1, sizeof *link);
+
+	if (link == NULL)
+		return NULL;
+	if ((link->ctx = new_context(loop, conf, server, proto)) == NULL) {
+		free(link);
+		return NULL;
+	}
+	return link;
+}
+
+static void
+free_unused(struct dns_link *link)
+{
+	if (!link->retired || link->users > 0)
+		return;
+	getdns_context_destroy(link->ctx);
+	free(link);
+}
+
+void
+dns_link_take(struct dns_link *link)
+{
+	link->users++;
+}
+
+void
+dns_link_drop(struct dns_link *link)
+{
+	link->users--;
+	free_unused(link);
+}
+
+void
+dns_link_retire(struct dns_link *link)
+{
+	if (link == NULL)
+		return;
+	link->retired = true;
+	free_unused(link);
 }

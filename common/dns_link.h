@@ -9,15 +9,21 @@
 #include "dns_loop.h"
 #include "dns_plan.h"
 
+struct dns_link {
+	getdns_context *ctx;
+	unsigned users; /* attempts under way */
+	bool retired;   /* goes with the last of them */
+	int64_t heard;  /* when the last answer came, dns_now() */
+};
+
 /* NULL: no memory.  server and conf are read, not kept. */
-getdns_context *dns_link_new(struct dns_loop *, const struct sts_conf *,
+struct dns_link *dns_link_new(struct dns_loop *, const struct sts_conf *,
     const struct sts_server *, enum dns_proto);
 
-/*
- * Forget the connection: the next query makes a new one, those under way keep
- * the old.  getdns backs off from a server that failed for up to an hour.
- */
-getdns_return_t dns_link_reset(getdns_context *, const struct sts_server *,
-    enum dns_proto);
+void dns_link_take(struct dns_link *);
+
+/* Neither of these from inside a callback of getdns. */
+void dns_link_drop(struct dns_link *);
+void dns_link_retire(struct dns_link *); /* NULL is fine */
 
 #endif

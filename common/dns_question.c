@@ -13,7 +13,6 @@
 
 #include <event2/event.h>
 
-#include "dns_link.h"
 #include "err.h"
 
 enum {
@@ -52,10 +51,10 @@ left_until(int64_t when)
 
 /* --- One attempt ------------------------------------------------------- */
 
-static getdns_context *
+static struct dns_link *
 get_link(struct dns_pool *pool, const struct dns_step *step)
 {
-	getdns_context **link = &pool->link[step->server][step->proto];
+	struct dns_link **link = &pool->link[step->server][step->proto];
 
 	if (*link == NULL)
 		*link = dns_link_new(&pool->loop, pool->conf,
@@ -81,19 +80,40 @@ answered(getdns_context *ctx, getdns_callback_type_t how, getdns_dict *response,
 	getdns_dict_destroy(response);
 }
 
+/* The slot is free again. */
 static void
-give_up(struct dns_try *try)
+release(struct dns_try *try)
 {
-	const struct dns_step *step = &try->step;
-
 	if (try->open) {
 		try->open = false;
-		(void)getdns_cancel_callback(try->q->pool->link[step->server]
-							       [step->proto],
-		    try->id);
+		(void)getdns_cancel_callback(try->link->ctx, try->id);
 	}
+	if (try->link != NULL)
+		dns_link_drop(try->link);
+	try->link = NULL;
 	try->ready = false;
 	dns_found_clear(&try->found);
+}
+
+static enum dns_why
+submit(struct dns_try *try)
+{
+	const struct dns_question *q = try->q;
+	getdns_return_t rc;
+
+	if ((try->link = get_link(q->pool, &try->step)) == NULL)
+		return DNS_WHY_LOCAL;
+	dns_link_take(try->link);
+	try->open = true;
+	rc = getdns_general(try->link->ctx, q->text, (uint16_t)q->type,
+	    try->step.plain ? q->pool->plain : NULL, try, &try->id, answered);
+	if (rc == GETDNS_RETURN_GOOD)
+		return DNS_WHY_OK;
+	try->open = false;
+	if (rc == GETDNS_RETURN_MEMORY_ERROR)
+		return DNS_WHY_LOCAL;
+	return rc == GETDNS_RETURN_BAD_DOMAIN_NAME ? DNS_WHY_NAME
+						   : DNS_WHY_NETWORK;
 }
 
 /* Hand the question to getdns; what comes of it, the timer brings. */
@@ -101,43 +121,42 @@ static void
 attempt(struct dns_question *q, const struct dns_step *step)
 {
 	struct dns_try *try = &q->try[q->ntry++ % DNS_OPEN_MAX];
-	getdns_context *ctx = get_link(q->pool, step);
-	getdns_return_t rc = GETDNS_RETURN_MEMORY_ERROR;
 	unsigned share = dns_plan_timeout(&q->plan, left_until(q->deadline));
+	enum dns_why why;
 
-	give_up(try); /* what the slot held before */
-	*try = (struct dns_try){ .q = q, .step = *step, .open = true };
+	release(try); /* an older attempt */
+	*try = (struct dns_try){ .q = q, .step = *step, .began = dns_now() };
 	q->last = try;
-	q->slice = dns_now() + share;
+	q->slice = try->began + share;
 	arm(q, share);
-	if (ctx != NULL)
-		rc = getdns_general(ctx, q->text, (uint16_t)q->type,
-		    step->plain ? q->pool->plain : NULL, try, &try->id,
-		    answered);
-	if (rc == GETDNS_RETURN_GOOD)
+	if ((why = submit(try)) == DNS_WHY_OK)
 		return;
-	try->open = false;
 	try->ready = true;
-	try->found.why = rc == GETDNS_RETURN_MEMORY_ERROR ? DNS_WHY_LOCAL
-	    : rc == GETDNS_RETURN_BAD_DOMAIN_NAME         ? DNS_WHY_NAME
-							  : DNS_WHY_NETWORK;
+	try->found.why = why;
 	arm(q, 0);
 }
 
-/* What an attempt's outcome tells of the server, and of its connection. */
+/* What an attempt's outcome tells of the server, and of the connection. */
 static void
-learn(struct dns_question *q, const struct dns_step *step, enum dns_why why)
+learn(const struct dns_try *try, enum dns_why why)
 {
-	struct dns_pool *pool = q->pool;
-	getdns_context *ctx = pool->link[step->server][step->proto];
+	struct dns_pool *pool = try->q->pool;
+	const struct dns_step *step = &try->step;
+	struct dns_link **link = &pool->link[step->server][step->proto];
 
-	if (!q->hurried)
+	if (!try->q->hurried)
 		dns_peer_note(&pool->peer[step->server], step->proto, why,
 		    dns_now());
-	if (step->proto != DNS_BY_UDP && ctx != NULL &&
-	    (why == DNS_WHY_TIMEOUT || why == DNS_WHY_NETWORK))
-		(void)dns_link_reset(ctx, &pool->server[step->server],
-		    step->proto);
+	if (try->link == NULL)
+		return;
+	if (why != DNS_WHY_TIMEOUT && why != DNS_WHY_NETWORK)
+		try->link->heard = dns_now();
+	else if (step->proto != DNS_BY_UDP && *link == try->link &&
+	    try->link->heard < try->began) {
+		/* Nobody else heard anything on this connection either. */
+		*link = NULL;
+		dns_link_retire(try->link);
+	}
 }
 
 /* --- One question ------------------------------------------------------ */
@@ -173,7 +192,7 @@ static void
 stop(struct dns_question *q)
 {
 	for (size_t i = 0; i < DNS_OPEN_MAX; i++)
-		give_up(&q->try[i]);
+		release(&q->try[i]);
 	if (q->state == DNS_WAITING)
 		TAILQ_REMOVE(&q->pool->waiting, q, next);
 	else if (q->state == DNS_BUSY)
@@ -216,16 +235,14 @@ look_at(struct dns_question *q, struct dns_try *try)
 {
 	enum dns_why why = try->found.why;
 
-	try->ready = false;
-	learn(q, &try->step, why);
+	learn(try, why);
 	if (is_final(why)) {
 		q->found = try->found;
 		try->found = (struct dns_found){ .why = DNS_WHY_OK };
-		return true;
-	}
-	dns_plan_note(&q->plan, &try->step, why, try->found.no_edns);
-	dns_found_clear(&try->found);
-	return false;
+	} else
+		dns_plan_note(&q->plan, &try->step, why, try->found.no_edns);
+	release(try);
+	return is_final(why);
 }
 
 static void
@@ -255,7 +272,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (!again && last != NULL) {
-		learn(q, &last->step, DNS_WHY_TIMEOUT);
+		learn(last, DNS_WHY_TIMEOUT);
 		dns_plan_note(&q->plan, &last->step, DNS_WHY_TIMEOUT, false);
 	}
 	go_on(q);
@@ -349,6 +366,6 @@ dns_pool_clear(struct dns_pool *pool)
 {
 	for (size_t i = 0; i < pool->n; i++)
 		for (size_t k = 0; k < ARRAY_LEN(pool->link[i]); k++)
-			getdns_context_destroy(pool->link[i][k]);
+			dns_link_retire(pool->link[i][k]);
 	getdns_dict_destroy(pool->plain);
 }

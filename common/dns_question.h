@@ -11,6 +11,7 @@
 #include <event2/event_struct.h>
 #include <getdns/getdns.h>
 
+#include "dns_link.h"
 #include "dns_loop.h"
 #include "dns_plan.h"
 #include "dns_reply.h"
@@ -30,7 +31,7 @@ struct dns_pool {
 	size_t n;
 	struct sts_server server[STS_SERVERS_MAX];
 	struct dns_peer peer[STS_SERVERS_MAX];
-	getdns_context *link[STS_SERVERS_MAX][3]; /* by enum dns_proto */
+	struct dns_link *link[STS_SERVERS_MAX][3]; /* by enum dns_proto */
 	size_t busy;
 	struct dns_questions waiting;
 };
@@ -38,6 +39,8 @@ struct dns_pool {
 struct dns_try {
 	struct dns_question *q;
 	struct dns_step step;
+	struct dns_link *link; /* held; NULL: the slot is free */
+	int64_t began;
 	bool open;  /* getdns has it */
 	bool ready; /* found is to be looked at */
 	getdns_transaction_t id;
