@@ -23,7 +23,7 @@ struct http_easy {
 	size_t len, room;
 	bool too_big;
 	enum sts_cert cert; /* what we found wrong after the handshake */
-	const char *local; /* trouble of our own; NULL: none */
+	const char *local;  /* trouble of our own; NULL: none */
 };
 
 /* A handle with every setting that is the same for all GETs.  NULL: cannot. */
