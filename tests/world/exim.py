@@ -93,13 +93,15 @@ def build() -> None:
             "127.0.0.0/8 : 198.18.200.0/24\n")
     _debian("hasty", retry="* * F,1s,1s\n")
     _debian("named", macros="MTASTS_CONF = /etc/mtasts.conf\n")
+    _debian("both", edit=_site_data)
     _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
     _single("single")
     use("split")
 
 
 def _debian(name: str, shipped: bool = True, macros: str = "",
-            type: str = "internet", retry: str = "", **kw) -> None:
+            type: str = "internet", retry: str = "", edit=None,
+            **kw) -> None:
     shutil.rmtree(ETC)
     shutil.copytree(KEPT / "debian", ETC)
     values = {"type": type, "relay": "", "nets": "", "smarthost": ""} | kw
@@ -110,8 +112,26 @@ def _debian(name: str, shipped: bool = True, macros: str = "",
                         dirs_exist_ok=True)
     if retry:
         (ETC / "conf.d/retry/30_exim4-config").write_text(retry)
+    if edit:
+        edit(ETC / "conf.d")
     net.sh("update-exim4.conf")
     shutil.copyfile(LIVE, KEPT / f"{name}.conf")
+
+
+def _site_data(conf: Path) -> None:
+    """A site with address_data of its own, carried as 190_mtasts says."""
+    (conf / "router/180_site").write_text(
+        "site:\n  driver = redirect\n  data =\n"
+        "  address_data = sts=none x=\"a b\"\n")
+    ours = conf / "router/190_mtasts"
+    text = ours.read_text()
+    line = re.search(r"^  address_data = .*$", text, re.M).group()
+    ours.write_text(text.replace(
+        line, line + " mine=${quote:$address_data}"))
+    (conf / "transport/31_mtasts").write_text(
+        (conf / "transport/31_mtasts").read_text().replace(
+            "  driver = smtp\n", "  driver = smtp\n  headers_add = "
+            "X-Mine: <${extract{mine}{$address_data}}>\n"))
 
 
 def _single(name: str) -> None:

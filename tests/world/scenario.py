@@ -39,7 +39,8 @@ MODIFIERS = {"of", "from", "clock", "fresh", "queue", "shots", "option",
 EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
                 "gets", "gets_max", "txts", "txts_max", "asked", "verdict",
                 "mode", "id", "source", "why", "under", "exit", "out", "no_out",
-                "mx", "touched", "request", "requests", "panic", "spool"}
+                "mx", "touched", "request", "requests", "panic", "spool",
+                "header"}
 
 
 @dataclass

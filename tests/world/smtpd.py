@@ -139,9 +139,9 @@ class Session:
             self.say(self.rule["data"])
             return True
         self.say("354 go on")
-        size = 0
         while (line := self.file.readline(100000)) not in (b".\r\n", b""):
-            size += len(line)
+            if line.startswith(b"X-"):
+                self.rec["x"] = line.decode("latin-1").strip()
         if line:
             self.rec["data"] += 1
             self.rec["clear"] = not self.rec.get("tls")

@@ -292,7 +292,7 @@ def judge(p: Place, step: dict, seen: Seen, marks: Marks) -> None:
         expect_sessions(p, step, seen, marks)
 
 
-SESSION = {"at", "untouched", "tls", "sni", "touched"}
+SESSION = {"at", "untouched", "tls", "sni", "touched", "header"}
 
 
 def want(what: str, wanted, got) -> None:
@@ -466,6 +466,8 @@ def expect_sessions(p, step, seen, marks) -> None:
     for h in step.get("touched", []):
         if not any(s["host"] == h for s in sessions):
             raise Wrong(f"{h} was never contacted")
+    if "header" in step:
+        want("X- header", [step["header"]], [s.get("x") for s in took])
     if "tls" in step:
         want("TLS", [step["tls"]] * len(took),
              [s.get("tls") or "none" for s in took])
