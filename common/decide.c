@@ -243,7 +243,14 @@ got_nothing(const struct sts_facts *f)
 static struct sts_next
 got_local(const struct sts_facts *f)
 {
-	return live(f) ? answer_cached(f) : answer(STS_USE_LOCAL_FAULT);
+	struct sts_next next;
+
+	if (!live(f))
+		return answer(STS_USE_LOCAL_FAULT);
+	next = answer_cached(f);
+	back_off(f, &next.entry); /* a fault of ours may last */
+	next.keep = STS_KEEP_ENTRY;
+	return next;
 }
 
 struct sts_next

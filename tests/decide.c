@@ -214,7 +214,7 @@ static const struct {
 	{ "3.3 fetch fails, expired: as without", &expired, 0,
 	    G(NEW, NOTHING, 0), ANSWER(NOTHING, ENTRY, NO_FETCH) },
 	{ "our fault, cached: applies", &stale, 0, G(NEW, LOCAL, 0),
-	    ANSWER(ENTRY, NOTHING, POLICY) },
+	    ANSWER(ENTRY, ENTRY, POLICY) },
 	{ "our fault, nothing cached: says nothing", &absent, 0,
 	    G(NEW, LOCAL, 0), ANSWER(LOCAL_FAULT, NOTHING, ABSENT) },
 	{ "our fault, expired: says nothing", &expired, 0, G(NEW, LOCAL, 0),

@@ -44,6 +44,7 @@ job_fault(struct job *job)
 {
 	struct sts_next next;
 
+	job->facts.look = STS_LOOK_FOUND; /* or not: it proves nothing */
 	job->facts.got = STS_GOT_LOCAL;
 	syslog(LOG_ERR, "%s: %s", job->domain, job->fault);
 	next = sts_decide(&job->facts);
@@ -80,6 +81,13 @@ got_reply(void *arg, const struct sts_reply *reply)
 	}
 }
 
+void
+job_nomem(struct job *job)
+{
+	snprintf(job->fault, sizeof job->fault, "worker: out of memory");
+	job_fault(job);
+}
+
 static void
 get(struct job *job, const struct sts_addr *addr, size_t n)
 {
@@ -95,7 +103,8 @@ get(struct job *job, const struct sts_addr *addr, size_t n)
 	}
 	job_stage(job, STS_STAGE_GET);
 	snprintf(host, sizeof host, "mta-sts.%s", job->domain);
-	http_get(en->http, host, addr, n, job_left(job), got_reply, job);
+	if (!http_get(en->http, host, addr, n, job_left(job), got_reply, job))
+		job_nomem(job);
 }
 
 /* --- The policy host's addresses ---------------------------------------- */
@@ -143,7 +152,9 @@ job_fetch(struct job *job)
 
 	job_stage(job, STS_STAGE_FOUND);
 	snprintf(host, sizeof host, "mta-sts.%s", job->domain);
-	dns_ask(job->engine->dns, DNS_ADDRESS, host,
-	    timeout < job_left(job) ? timeout : job_left(job), got_addresses,
-	    job);
+	if (timeout > job_left(job))
+		timeout = job_left(job);
+	if (!dns_ask(job->engine->dns, DNS_ADDRESS, host, timeout,
+		got_addresses, job))
+		job_nomem(job);
 }

@@ -68,6 +68,8 @@ void job_fetch(struct job *);
 /* Our own fault, in job->fault: it proves nothing about the domain. */
 void job_fault(struct job *);
 
+void job_nomem(struct job *);
+
 /* Store, release the lock, tell who waits; the job is gone. */
 void job_finish(struct job *, const struct sts_next *);
 

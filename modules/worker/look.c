@@ -49,8 +49,12 @@ probe(struct job *job)
 	    (job->probe = calloc(1, sizeof *job->probe)) == NULL)
 		return;
 	*job->probe = (struct probe){ job, en->store };
-	dns_probe(en->dns, en->conf->dns_timeout * 2 / 5, got_probe,
-	    job->probe);
+	if (!dns_probe(en->dns, en->conf->dns_timeout * 2 / 5, got_probe,
+		job->probe)) {
+		free(job->probe);
+		job->probe = NULL;
+		job->probed = true;
+	}
 }
 
 /* Half the time is gone: is it the domain, or is the resolver down? */
@@ -94,7 +98,6 @@ got_txt(void *arg, const struct dns_answer *ans)
 	if (ans->why == DNS_WHY_LOCAL) {
 		snprintf(job->fault, sizeof job->fault,
 		    "DNS: no memory, no sockets or no nameserver");
-		job->facts.look = STS_LOOK_FOUND; /* proves nothing */
 		job_fault(job);
 		return;
 	}
@@ -133,7 +136,6 @@ job_look(struct job *job)
 	if (en->dns == NULL &&
 	    (en->dns = dns_new(en->base, en->conf, &err)) == NULL) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
-		job->facts.look = STS_LOOK_FOUND;
 		job_fault(job);
 		return;
 	}
@@ -145,5 +147,6 @@ job_look(struct job *job)
 	if (job->probe_timer != NULL)
 		evtimer_add(job->probe_timer, &half);
 	snprintf(name, sizeof name, "_mta-sts.%s", job->domain);
-	dns_ask(en->dns, DNS_TXT, name, timeout, got_txt, job);
+	if (!dns_ask(en->dns, DNS_TXT, name, timeout, got_txt, job))
+		job_nomem(job);
 }

@@ -182,12 +182,7 @@ def repair() -> None:
         bundle(exim.CACHE, "good")
 
 
-KINDS = {
-    "corrupt": corrupt, "unused": unused, "planted": planted, "cache-owner": cache_owner,
-    "cache-mode": cache_mode, "cache-gone": cache_gone,
-    "cache-is-file": cache_is_file, "cache-small": cache_small,
-    "cache-full": cache_full, "cache-read-only": cache_read_only,
-    "worker-missing": worker_missing, "worker-back": worker_back,
-    "worker-is": worker_is, "conf-gone": conf_gone, "conf-mode": conf_mode,
-    "bundle": bundle, "kill-workers": kill_workers,
-}
+KINDS = {f.__name__.replace("_", "-"): f for f in (
+    corrupt, unused, planted, cache_owner, cache_mode, cache_gone,
+    cache_is_file, cache_small, cache_full, cache_read_only, worker_missing,
+    worker_back, worker_is, conf_gone, conf_mode, bundle, kill_workers)}

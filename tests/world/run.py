@@ -29,6 +29,7 @@ import ca
 import damage
 import dns
 import exim
+import expect
 import https
 import net
 import scenario
@@ -103,10 +104,10 @@ def run_one(s: scenario.Scenario, flavour: str | None) -> bool:
     try:
         place = steps.begin(s, flavour)
         for step in s.steps:
-            marks = steps.Marks.now()
+            marks = expect.Marks.now()
             seen = steps.act(place, step)
-            steps.judge(place, step, seen, marks)
-    except steps.Wrong as e:
+            expect.judge(place, step, seen, marks)
+    except expect.Wrong as e:
         why = f"{e}; in step {short(step)}"
     except (net.WorldError, OSError, KeyError, ValueError, AttributeError,
             subprocess.SubprocessError) as e:

@@ -30,17 +30,17 @@ DOMAIN = {
     "zone": {},          # owner: [records], instead of what is implied
     "family": "4",       # of the MX hosts' addresses: "4", "6" or "46"
 }
-SCENARIO = {"does", "rfc", "domain", "other", "steps", "exim", "conf", "faults",
-            "alone", "workers", "cold", "warm"}
+SCENARIO = {"does", "rfc", "domain", "other", "steps", "exim", "conf",
+            "faults", "alone", "workers", "cold", "warm"}
 ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
            "damage", "resolver", "exim", "many", "run", "race", "mtasts"}
 MODIFIERS = {"of", "from", "clock", "fresh", "queue", "shots", "option",
              "names"}
 EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
                 "gets", "gets_max", "txts", "txts_max", "asked", "verdict",
-                "mode", "id", "source", "why", "under", "exit", "out", "no_out",
-                "mx", "touched", "request", "requests", "panic", "spool",
-                "header"}
+                "mode", "id", "source", "why", "under", "exit", "out",
+                "no_out", "mx", "touched", "request", "requests", "panic",
+                "spool", "header"}
 
 
 @dataclass

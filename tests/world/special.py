@@ -10,7 +10,6 @@ import threading
 import time
 
 import damage
-import exim
 import net
 import steps
 
@@ -167,8 +166,6 @@ def entries(p: steps.Place) -> str:
                            if "~" not in x.name))
 
 
-PROGRAMS = {"entries": entries, "stale-hits": stale_hits,
-            "pipe-ends": pipe_ends, "client-ends": client_ends, "torn-writes": torn_writes,
-            "outside-names": outside_names, "witness": witness,
-            "cache-listing": cache_listing, "worker-uid": worker_uid,
-            "unprivileged": unprivileged}
+PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
+    entries, stale_hits, pipe_ends, client_ends, torn_writes, outside_names,
+    witness, cache_listing, worker_uid, unprivileged)}
