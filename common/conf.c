@@ -109,16 +109,18 @@ add_domain(struct sts_load *l, const char *name)
 {
 	struct conf_all *all = (struct conf_all *)l->conf;
 	struct sts_domain_conf *more;
+	size_t room;
 
 	if (l->conf->ndomain == l->room) {
-		l->room = l->room == 0 ? 16 : l->room * 2;
-		more = reallocarray(all->domain, l->room, sizeof *more);
+		room = l->room == 0 ? 16 : l->room * 2;
+		more = reallocarray(all->domain, room, sizeof *more);
 		if (more == NULL) {
 			l->rc = sts_fail(l->err, STS_NOMEM, 0,
 			    "%s: out of memory", l->path);
 			return false;
 		}
 		all->domain = more;
+		l->room = room;
 	}
 	all->domain[l->conf->ndomain++] = (struct sts_domain_conf){
 		.name = sts_conf_keep(l, str_of(name)),
@@ -280,7 +282,7 @@ read_file(const char *path, bool must, char **buf, size_t *len,
     struct sts_err *err)
 {
 	struct stat st;
-	ssize_t n = -1;
+	ssize_t n;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	*buf = NULL;
@@ -298,8 +300,11 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 		    "%s: not a regular file of at most %d bytes", path,
 		    STS_CONF_BYTES_MAX);
 	}
-	if ((*buf = malloc((size_t)st.st_size + 1)) != NULL)
-		n = read(fd, *buf, (size_t)st.st_size);
+	if ((*buf = malloc((size_t)st.st_size + 1)) == NULL) {
+		close(fd);
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	}
+	n = read(fd, *buf, (size_t)st.st_size);
 	close(fd);
 	if (n == -1) {
 		free(*buf);

@@ -98,14 +98,16 @@ static bool
 add_row(struct rows *rows, const char *name, enum worth worth, int64_t used)
 {
 	struct row *more;
+	size_t room;
 	char *copy;
 
 	if (rows->n == rows->room) {
-		rows->room = rows->room == 0 ? 64 : rows->room * 2;
-		more = reallocarray(rows->row, rows->room, sizeof *more);
+		room = rows->room == 0 ? 64 : rows->room * 2;
+		more = reallocarray(rows->row, room, sizeof *more);
 		if (more == NULL)
 			return false;
 		rows->row = more;
+		rows->room = room;
 	}
 	if ((copy = strdup(name)) == NULL)
 		return false;

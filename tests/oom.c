@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "answer.h"
+#include "conf.h"
 #include "fetch.h"
 #include "scan.h"
 #include "sts.h"
@@ -14,11 +17,13 @@
 void *__real_calloc(size_t n, size_t size);
 void *__real_malloc(size_t size);
 void *__real_realloc(void *p, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
 char *__real_strdup(const char *s);
 char *__real_strndup(const char *s, size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_realloc(void *p, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
 char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t n);
 
@@ -46,6 +51,12 @@ void *
 __wrap_realloc(void *p, size_t size)
 {
 	return now() ? NULL : __real_realloc(p, size);
+}
+
+void *
+__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return now() ? NULL : __real_reallocarray(p, n, size);
 }
 
 char *
@@ -119,6 +130,56 @@ names(bool *sane)
 	    !sts_cert_has_dns_id("\x30\x00", 2, NULL);
 }
 
+static char conf_path[] = "/tmp/mtasts-oom.XXXXXX";
+static const char conf[] = "cache_dir = /nonexistent\n"
+			   "[domain a.example]\nmx = b.example\n"
+			   "[domain b.example]\nmode = off\n";
+
+static bool
+configuration(bool *sane)
+{
+	struct sts_conf *c;
+	struct sts_err err = { 0 };
+	enum sts_rc rc =
+	    sts_conf_parse(&c, "F", str_of(conf), NULL, NULL, &err);
+
+	*sane = rc == STS_OK ? c != NULL : rc == STS_NOMEM && c == NULL;
+	sts_conf_free(c);
+	return rc == STS_OK;
+}
+
+/* From the file to the words of exim.conf, by a pinned policy. */
+static bool
+query(bool *sane)
+{
+	struct sts_ctx *ctx = NULL;
+	struct sts_answer *a = NULL;
+	struct sts_err err = { 0 };
+	char *text = NULL;
+	enum sts_rc rc = sts_open(&ctx, conf_path, &err);
+
+	if (rc == STS_OK)
+		rc = sts_query(ctx, "a.example", 0, &a, &err);
+	if (rc == STS_OK && (text = exim_answer(a)) == NULL)
+		rc = STS_NOMEM;
+	*sane = rc == STS_OK ? strncmp(text, "sts=enforce ", 12) == 0
+			     : rc == STS_NOMEM && (text == NULL);
+	free(text);
+	sts_answer_free(a);
+	sts_close(ctx);
+	return rc == STS_OK;
+}
+
+static bool
+write_conf(void)
+{
+	int fd = mkstemp(conf_path);
+
+	return fd != -1 &&
+	    write(fd, conf, sizeof conf - 1) == (ssize_t)sizeof conf - 1 &&
+	    close(fd) == 0;
+}
+
 int
 main(void)
 {
@@ -131,10 +192,14 @@ main(void)
 		{ "fetch", fetch, 1 },
 		{ "record", record, 0 },
 		{ "names", names, 0 },
+		{ "configuration", configuration, 3 },
+		{ "query", query, 10 },
 	};
 	bool sane = true, ok, bad = false;
 	long n;
 
+	if (!write_conf())
+		return 99;
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
 		for (n = 0;; n++) {
 			countdown = n;
@@ -152,5 +217,6 @@ main(void)
 		    ok ? "ok" : "not ok", calls[i].what, n);
 		bad |= !ok;
 	}
+	(void)unlink(conf_path);
 	return bad;
 }
