@@ -85,7 +85,8 @@ now_ms(void)
 
 /* The answer of a worker that gave one; false: it gave none. */
 static bool
-take_entry(struct sts_heard *h, const char *domain, struct sts_next *next)
+take_entry(struct sts_heard *h, const char *domain, int64_t now,
+    struct sts_next *next)
 {
 	static const enum sts_use use[] = {
 		[STS_ENTRY_ABSENT] = STS_USE_LOCAL_FAULT,
@@ -101,6 +102,10 @@ take_entry(struct sts_heard *h, const char *domain, struct sts_next *next)
 		h->frame == STS_FRAME_LINK, domain))
 		return false;
 	next->use = use[next->entry.kind];
+	/* 3.2: max_age 0 is good for this delivery, but not what is over. */
+	if (next->use == STS_USE_ENTRY && now >= next->entry.until &&
+	    next->entry.until > next->entry.fetched)
+		next->use = STS_USE_UNKNOWN;
 	return true;
 }
 
@@ -163,7 +168,7 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 	if (rc == STS_OK)
 		sts_spawn_hear(fd, timeout, &ctx->heard);
 	ctx->waited += (unsigned)(now_ms() - began);
-	if (rc == STS_OK && take_entry(&ctx->heard, domain, next))
+	if (rc == STS_OK && take_entry(&ctx->heard, domain, now, next))
 		return STS_OK;
 	*next = judge_silence(&ctx->heard, cached, now);
 	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {

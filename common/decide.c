@@ -132,9 +132,13 @@ could_not_look(const struct sts_facts *f)
 		next = answer_cached(f);
 		next.entry.why = f->look_why;
 	} else {
-		/* Never stored as "none": 10.2, a downgrade by silence. */
+		/* Never stored as "none": 10.2, a downgrade by silence.  An
+		 * expired policy stays on the disk: the clock may be wrong. */
 		next = answer(STS_USE_UNKNOWN);
-		next.entry.kind = STS_ENTRY_UNASKED;
+		if (f->cached->kind == STS_ENTRY_POLICY)
+			next.entry = *f->cached;
+		else
+			next.entry.kind = STS_ENTRY_UNASKED;
 		next.entry.why = f->look_why;
 	}
 	back_off(f, &next.entry);

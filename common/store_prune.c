@@ -57,8 +57,10 @@ worth_of(const struct sts_slot *slot, int64_t now)
 	case STS_ENTRY_POLICY:
 		break;
 	}
-	if (now >= e->until || now - slot->used > UNUSED_MAX)
+	if (now - slot->used > UNUSED_MAX || now - e->until > LEFTOVER_MAX)
 		return WORTH_NOTHING;
+	if (now >= e->until)
+		return WORTH_LITTLE;
 	if (sts_policy_parse(&pol, e->body.p, e->body.len, NULL, NULL, NULL) !=
 	    STS_OK)
 		return WORTH_NOTHING;

@@ -159,8 +159,8 @@ static const struct {
 	    ANSWER(UNKNOWN, ENTRY, UNASKED) },
 	{ "10.2 DNS fails, was none", &none_over, 0, T,
 	    ANSWER(UNKNOWN, ENTRY, UNASKED) },
-	{ "10.2 DNS fails, expired", &expired, 0, T,
-	    ANSWER(UNKNOWN, ENTRY, UNASKED) },
+	{ "10.2 DNS fails, expired: kept, not used", &expired, 0, T,
+	    ANSWER(UNKNOWN, ENTRY, POLICY) },
 #undef T
 /* There is none */
 #define A(look) STS_LOOK_##look, "", STS_GOT_NOT, 0

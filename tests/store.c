@@ -314,8 +314,8 @@ test_prune(void **state)
 	size_t removed = 0;
 
 	(void)state;
-	over.fetched = now - 100;
-	over.until = now - 1;
+	over.fetched = now - 3 * 86400;
+	over.until = now - 2 * 86400;
 	(void)sts_store_put(store, "live.example", &live, NULL);
 	(void)sts_store_put(store, "unused.example", &unused, NULL);
 	age("unused.example", 181);

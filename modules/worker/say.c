@@ -56,10 +56,11 @@ encode(char *buf, const char *domain, const struct engine_result *r,
 {
 	struct sts_entry e = *r->entry;
 
-	/* A decision without an entry of its own still has a kind. */
-	if (e.kind == STS_ENTRY_ABSENT)
-		e.kind = r->use == STS_USE_UNKNOWN ? STS_ENTRY_UNASKED
-						   : STS_ENTRY_NONE;
+	/* What was decided, not what is kept: that may be an old policy. */
+	if (r->use == STS_USE_UNKNOWN)
+		e.kind = STS_ENTRY_UNASKED;
+	else if (e.kind == STS_ENTRY_ABSENT)
+		e.kind = STS_ENTRY_NONE;
 	return sts_entry_encode(buf, &e, domain, is_link);
 }
 
