@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "decide.h"
 #include "err.h"
 #include "flavour.h"
@@ -72,15 +73,6 @@ start(struct sts_ctx *ctx, const char *domain, unsigned flags, int *fd,
 		argv[n++] = domain;
 	}
 	return sts_spawn_start(&sp, fd, err);
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* The answer of a worker that gave one; false: it gave none. */
@@ -153,7 +145,7 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 {
 	unsigned timeout = ctx->conf->fetch_timeout + STS_WAIT_GRACE;
 	char path[WORKER_PATH];
-	int64_t began = now_ms();
+	int64_t began = sts_now_ms();
 	enum sts_rc rc;
 	int fd = -1;
 
@@ -167,7 +159,7 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 	rc = start(ctx, domain, flags, &fd, err);
 	if (rc == STS_OK)
 		sts_spawn_hear(fd, timeout, &ctx->heard);
-	ctx->waited += (unsigned)(now_ms() - began);
+	ctx->waited += (unsigned)(sts_now_ms() - began);
 	if (rc == STS_OK && take_entry(&ctx->heard, domain, now, next))
 		return STS_OK;
 	*next = judge_silence(&ctx->heard, cached, now);

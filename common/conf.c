@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,24 +17,6 @@
 #include <ini.h>
 
 #include "err.h"
-
-void
-sts_conf_problem(struct sts_load *l, const char *code, const char *fmt, ...)
-{
-	char text[200];
-	struct sts_problem pr = { true, l->line, code, text };
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	if (l->rc == STS_OK)
-		sts_fail(l->err, STS_LOCAL, l->line, "%s:%u: %s", l->path,
-		    l->line, text);
-	l->rc = STS_LOCAL;
-	if (l->fn != NULL)
-		l->fn(l->arg, &pr);
-}
 
 /* --- [domain "example.com"] --------------------------------------------- */
 

@@ -4,38 +4,6 @@
 
 #include "err.h"
 
-const char *
-sts_conf_keep(struct sts_load *l, struct sts_str s)
-{
-	char *p = l->text + l->used;
-
-	/* Room for every byte of the file and a NUL for each line. */
-	memcpy(p, s.p, s.len);
-	p[s.len] = '\0';
-	l->used += s.len + 1;
-	return p;
-}
-
-bool
-sts_conf_word(struct scan *s, struct sts_str *w)
-{
-	scan_wsp(s);
-	w->p = s->p;
-	while (s->p < s->end && !is_wsp(*s->p))
-		s->p++;
-	w->len = (size_t)(s->p - w->p);
-	return w->len > 0;
-}
-
-int
-sts_conf_choose(struct sts_str v, const struct sts_choice *choices, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_is(v, choices[i].word))
-			return choices[i].value;
-	return -1;
-}
-
 static bool
 take_enabled(struct sts_load *l, struct sts_str v)
 {

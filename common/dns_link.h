@@ -13,7 +13,7 @@ struct dns_link {
 	getdns_context *ctx;
 	unsigned users; /* attempts under way */
 	bool retired;   /* goes with the last of them */
-	int64_t heard;  /* when the last answer came, dns_now() */
+	int64_t heard;  /* when the last answer came, sts_now_ms() */
 };
 
 /* NULL: no memory.  server and conf are read, not kept. */

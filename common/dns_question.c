@@ -9,25 +9,16 @@
  */
 #include "dns_question.h"
 
-#include <time.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "err.h"
 
 enum {
 	BUSY_MAX = 64, /* more at once and UDP packets get lost */
 	LINGER_MS = 1500
 };
-
-int64_t
-dns_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void
 arm(struct dns_question *q, int64_t ms)
@@ -44,7 +35,7 @@ arm(struct dns_question *q, int64_t ms)
 static unsigned
 left_until(int64_t when)
 {
-	int64_t left = when - dns_now();
+	int64_t left = when - sts_now_ms();
 
 	return left > 0 ? (unsigned)left : 0;
 }
@@ -125,7 +116,7 @@ attempt(struct dns_question *q, const struct dns_step *step)
 	enum dns_why why;
 
 	release(try); /* an older attempt */
-	*try = (struct dns_try){ .q = q, .step = *step, .began = dns_now() };
+	*try = (struct dns_try){ .q = q, .step = *step, .began = sts_now_ms() };
 	q->last = try;
 	q->slice = try->began + share;
 	arm(q, share);
@@ -146,11 +137,11 @@ learn(const struct dns_try *try, enum dns_why why)
 
 	if (!try->q->hurried)
 		dns_peer_note(&pool->peer[step->server], step->proto, why,
-		    dns_now());
+		    sts_now_ms());
 	if (try->link == NULL)
 		return;
 	if (why != DNS_WHY_TIMEOUT && why != DNS_WHY_NETWORK)
-		try->link->heard = dns_now();
+		try->link->heard = sts_now_ms();
 	else if (step->proto != DNS_BY_UDP && *link == try->link &&
 	    try->link->heard < try->began) {
 		/* Nobody else heard anything on this connection either. */
@@ -182,7 +173,7 @@ start_waiting(struct dns_pool *pool)
 		q->state = DNS_BUSY;
 		pool->busy++;
 		dns_plan_init(&q->plan, pool->peer, pool->n,
-		    pool->conf->transport, dns_now());
+		    pool->conf->transport, sts_now_ms());
 		if (dns_plan_next(&q->plan, &step))
 			attempt(q, &step);
 	}
@@ -283,7 +274,7 @@ dns_question_ask(struct dns_question *q, struct dns_pool *pool,
     unsigned timeout_ms)
 {
 	q->pool = pool;
-	q->deadline = dns_now() + timeout_ms;
+	q->deadline = sts_now_ms() + timeout_ms;
 	evtimer_assign(&q->timer, pool->base, tick, q);
 	if (!dns_wire_parse(&q->name, q->text)) {
 		q->state = DNS_HOPELESS;
@@ -301,7 +292,7 @@ dns_question_ask(struct dns_question *q, struct dns_pool *pool,
 void
 dns_question_hurry(struct dns_question *q, unsigned ms)
 {
-	int64_t end = dns_now() + ms;
+	int64_t end = sts_now_ms() + ms;
 	bool ready = q->state == DNS_HOPELESS;
 
 	if (q->state == DNS_DONE || q->deadline <= end)

@@ -82,7 +82,4 @@ void dns_question_ask(struct dns_question *, struct dns_pool *,
 void dns_question_hurry(struct dns_question *, unsigned ms);
 void dns_question_clear(struct dns_question *);
 
-/* Milliseconds of a steady clock. */
-int64_t dns_now(void);
-
 #endif

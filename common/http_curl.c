@@ -16,6 +16,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "clock.h"
 #include "err.h"
 #include "http_easy.h"
 #include "tls.h"
@@ -58,15 +59,6 @@ struct http {
 	CURL *spare[SPARE_MAX];
 	size_t nspare;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void
 arm(struct event *timer, int64_t ms)
@@ -113,7 +105,7 @@ static void
 start(struct get *get)
 {
 	struct http *http = get->http;
-	int64_t left = get->deadline - now_ms();
+	int64_t left = get->deadline - sts_now_ms();
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
 	TAILQ_REMOVE(&http->waiting, get, next);
@@ -414,7 +406,7 @@ http_get(struct http *http, const char *host, const struct sts_addr *addr,
 	get->http = http;
 	get->done = done;
 	get->arg = arg;
-	get->deadline = now_ms() + timeout_ms;
+	get->deadline = sts_now_ms() + timeout_ms;
 	evtimer_assign(&get->timer, http->base, tick, get);
 	TAILQ_INSERT_TAIL(&http->waiting, get, next);
 	if (naddr > 0)

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "err.h"
 
 /* Tell the adapter why there is no worker; only write(2) is safe here. */
@@ -161,19 +162,10 @@ sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
 	return STS_OK;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 void
 sts_spawn_hear(int fd, unsigned timeout_ms, struct sts_heard *h)
 {
-	int64_t end = now_ms() + timeout_ms, left;
+	int64_t end = sts_now_ms() + timeout_ms, left;
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	ssize_t n;
 
@@ -183,7 +175,7 @@ sts_spawn_hear(int fd, unsigned timeout_ms, struct sts_heard *h)
 	h->used = 0;
 	h->note[0] = '\0';
 	/* Signals of the host may interrupt; the deadline holds all the same.*/
-	while (!h->ended && (left = end - now_ms()) > 0) {
+	while (!h->ended && (left = end - sts_now_ms()) > 0) {
 		if (poll(&pfd, 1, (int)left) <= 0)
 			continue;
 		n = read(fd, h->buf + h->used, sizeof h->buf - h->used);

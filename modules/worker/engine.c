@@ -1,124 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The first and last steps of a domain: lock and cache, cache and lock.  The
- * order of steps is kept here, what they mean is settled in decide.c.
+ * The first steps of a domain: lock, then cache.  The order of steps is kept
+ * here and in look.c and fetch.c; what they mean is settled in decide.c.
  */
 #include "job.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "err.h"
-#include "hash.h"
 #include "lock.h"
 
 enum { LOCK_RETRY_MS = 25 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-unsigned
-job_left(const struct job *job)
-{
-	int64_t left = job->deadline - now_ms();
-
-	return left < 1 ? 1 : (unsigned)left;
-}
-
-void
-job_stage(const struct job *job, enum sts_stage stage)
-{
-	for (size_t i = 0; i < job->nwaiter; i++)
-		if (job->waiter[i].stage != NULL)
-			job->waiter[i].stage(job->waiter[i].arg, stage);
-}
-
-/* --- The end ------------------------------------------------------------ */
-
-static void
-job_free(struct job *job)
-{
-	if (job->lock_timer != NULL)
-		event_free(job->lock_timer);
-	if (job->probe_timer != NULL)
-		event_free(job->probe_timer);
-	if (job->probe != NULL)
-		job->probe->job = NULL;
-	if (job->locked)
-		lock_release(job->engine->lock_fd, job->domain);
-	sts_policy_free(job->policy);
-	free(job->cached);
-	free(job);
-}
-
-static struct job **
-find(struct engine *en, const char *domain)
-{
-	struct job **j =
-	    &en->bucket[sts_hash_fold(sts_hash(str_of(domain))) % BUCKETS];
-
-	while (*j != NULL && strcmp((*j)->domain, domain) != 0)
-		j = &(*j)->next;
-	return j;
-}
-
-/* Store before the lock goes, so that who waits for it reads the result. */
-static void
-store(struct job *job, const struct sts_next *next)
-{
-	struct sts_store *st = job->engine->store;
-	struct sts_err err;
-	enum sts_rc rc = STS_OK;
-
-	if (next->keep == STS_KEEP_ENTRY)
-		rc = sts_store_put(st, job->domain, &next->entry, &err);
-	else if (next->keep == STS_KEEP_DROP)
-		rc = sts_store_remove(st, job->domain, &err);
-	if (rc != STS_OK)
-		syslog(LOG_WARNING, "%s: %s", job->domain, err.text);
-	else if (next->keep == STS_KEEP_ENTRY)
-		sts_store_tidy(st, job->domain, job->facts.now);
-}
-
-void
-job_finish(struct job *job, const struct sts_next *next)
-{
-	struct engine_result result = { next->use, &next->entry, job->note,
-		job->fault };
-	struct job **j = find(job->engine, job->domain);
-
-	store(job, next);
-	*j = job->next;
-	job->engine->jobs--;
-	if (job->locked)
-		lock_release(job->engine->lock_fd, job->domain);
-	job->locked = false;
-	for (size_t i = 0; i < job->nwaiter; i++)
-		job->waiter[i].done(job->waiter[i].arg, job->domain, &result);
-	job_free(job);
-}
-
-void
-job_note(struct job *job, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(job->note, sizeof job->note, fmt, ap);
-	va_end(ap);
-}
-
-/* --- The beginning ------------------------------------------------------ */
 
 /* With the lock in hand the cache is read again: it may be fresh by now. */
 static void
@@ -164,7 +60,7 @@ try_lock(evutil_socket_t fd, short what, void *arg)
 		begin(job);
 		return;
 	}
-	if (now_ms() < job->deadline) {
+	if (sts_now_ms() < job->deadline) {
 		evtimer_add(job->lock_timer, &pause);
 		return;
 	}
@@ -190,7 +86,7 @@ job_new(struct engine *en, const char *domain, unsigned flags)
 	job->engine = en;
 	snprintf(job->domain, sizeof job->domain, "%s", domain);
 	job->flags = flags;
-	job->deadline = now_ms() + en->conf->fetch_timeout;
+	job->deadline = sts_now_ms() + en->conf->fetch_timeout;
 	job->facts.id = "";
 	job->lock_timer = evtimer_new(en->base, try_lock, job);
 	job->cached = malloc(sizeof *job->cached);
@@ -210,7 +106,7 @@ engine_add(struct engine *en, const char *domain, unsigned flags,
 	static const struct sts_entry nothing;
 	struct engine_result nomem = { STS_USE_LOCAL_FAULT, &nothing, "",
 		"worker: out of memory" };
-	struct job **j = find(en, domain);
+	struct job **j = job_find(en, domain);
 
 	if (*j == NULL && (*j = job_new(en, domain, flags)) != NULL) {
 		en->jobs++;

@@ -50,6 +50,11 @@ struct engine {
 	size_t jobs;
 };
 
+/* The place in the engine that holds the domain's job, or would. */
+struct job **job_find(struct engine *, const char *domain);
+
+void job_free(struct job *);
+
 /* What is left until the deadline, at least 1 ms. */
 unsigned job_left(const struct job *);
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/* A domain on its way: its time, who waits for it, and its end. */
+#include "job.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "clock.h"
+#include "hash.h"
+#include "lock.h"
+
+unsigned
+job_left(const struct job *job)
+{
+	int64_t left = job->deadline - sts_now_ms();
+
+	return left < 1 ? 1 : (unsigned)left;
+}
+
+void
+job_stage(const struct job *job, enum sts_stage stage)
+{
+	for (size_t i = 0; i < job->nwaiter; i++)
+		if (job->waiter[i].stage != NULL)
+			job->waiter[i].stage(job->waiter[i].arg, stage);
+}
+
+void
+job_free(struct job *job)
+{
+	if (job->lock_timer != NULL)
+		event_free(job->lock_timer);
+	if (job->probe_timer != NULL)
+		event_free(job->probe_timer);
+	if (job->probe != NULL)
+		job->probe->job = NULL;
+	if (job->locked)
+		lock_release(job->engine->lock_fd, job->domain);
+	sts_policy_free(job->policy);
+	free(job->cached);
+	free(job);
+}
+
+struct job **
+job_find(struct engine *en, const char *domain)
+{
+	struct job **j =
+	    &en->bucket[sts_hash_fold(sts_hash(str_of(domain))) % BUCKETS];
+
+	while (*j != NULL && strcmp((*j)->domain, domain) != 0)
+		j = &(*j)->next;
+	return j;
+}
+
+/* Store before the lock goes, so that who waits for it reads the result. */
+static void
+store(struct job *job, const struct sts_next *next)
+{
+	struct sts_store *st = job->engine->store;
+	struct sts_err err;
+	enum sts_rc rc = STS_OK;
+
+	if (next->keep == STS_KEEP_ENTRY)
+		rc = sts_store_put(st, job->domain, &next->entry, &err);
+	else if (next->keep == STS_KEEP_DROP)
+		rc = sts_store_remove(st, job->domain, &err);
+	if (rc != STS_OK)
+		syslog(LOG_WARNING, "%s: %s", job->domain, err.text);
+	else if (next->keep == STS_KEEP_ENTRY)
+		sts_store_tidy(st, job->domain, job->facts.now);
+}
+
+void
+job_finish(struct job *job, const struct sts_next *next)
+{
+	struct engine_result result = { next->use, &next->entry, job->note,
+		job->fault };
+	struct job **j = job_find(job->engine, job->domain);
+
+	store(job, next);
+	*j = job->next;
+	job->engine->jobs--;
+	if (job->locked)
+		lock_release(job->engine->lock_fd, job->domain);
+	job->locked = false;
+	for (size_t i = 0; i < job->nwaiter; i++)
+		job->waiter[i].done(job->waiter[i].arg, job->domain, &result);
+	job_free(job);
+}
+
+void
+job_note(struct job *job, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(job->note, sizeof job->note, fmt, ap);
+	va_end(ap);
+}
