@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * seed DIR policy|none DOMAIN...: entries as a worker would have stored them
+ * just now; the policy comes on standard input.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "store.h"
+
+int
+main(int argc, char *argv[])
+{
+	static char body[STS_BODY_MAX];
+	struct sts_entry e = { .kind = STS_ENTRY_NONE,
+		.why = STS_WHY_NO_RECORD,
+		.checked = time(NULL) };
+	struct sts_store *store;
+	struct sts_err err = { 0 };
+
+	if (argc < 4 || sts_store_open(&store, argv[1], &err) != STS_OK) {
+		fprintf(stderr, "seed: %s\n", err.text);
+		return 1;
+	}
+	e.until = e.checked + 86400;
+	if (strcmp(argv[2], "policy") == 0) {
+		e.kind = STS_ENTRY_POLICY;
+		e.why = STS_WHY_NOTHING;
+		e.fetched = e.checked;
+		snprintf(e.id, sizeof e.id, "1");
+		e.body = (struct sts_str){ body,
+			fread(body, 1, sizeof body, stdin) };
+	}
+	umask(077);
+	for (int i = 3; i < argc; i++)
+		if (sts_store_put(store, argv[i], &e, &err) != STS_OK) {
+			fprintf(stderr, "seed: %s\n", err.text);
+			return 1;
+		}
+	sts_store_close(store);
+	return 0;
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: ISC
+"""What the parts share: the programs of this folder, processes, users."""
+import os
+import pwd
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / "world"))
+BUILD = Path(os.environ.get("MTASTS_BENCH_BUILD", REPO / "build-bench"))
+BIN = BUILD / "bench"
+USER = "Debian-exim"
+
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wshadow",
+         "-Wconversion", "-Wcast-qual", f"-I{REPO}/common"]
+STS = [f"{BUILD}/common/libsts.a", f"{BUILD}/common/libsts_rules.a",
+       "-l:libinih.a"]
+PROGRAMS = {
+    "hit": ["hit.c", "-ldl"],
+    "nothing.so": ["nothing.c", "-shared", "-fPIC"],
+    "seed": ["seed.c", *STS],
+    "rules": ["rules.c", *STS],
+    "get": ["get.c", "-l:libcurl-gnutls.so.4"],
+}
+
+
+class BenchError(Exception):
+    """Nothing could be measured."""
+
+
+def build() -> None:
+    """The product as a release, and the programs that measure it."""
+    if not (BUILD / "build.ninja").exists():
+        call("meson", "setup", str(BUILD), str(REPO), "--buildtype=release",
+             "-Dtests=false")
+    call("meson", "compile", "-C", str(BUILD))
+    BIN.mkdir(exist_ok=True)
+    for name, args in PROGRAMS.items():
+        call(os.environ.get("CC", "cc"), *FLAGS, "-o", str(BIN / name), *args,
+             cwd=HERE)
+
+
+def call(*argv: str, stdin: str | None = None, **kw) -> str:
+    p = subprocess.run(argv, input=stdin, text=True, check=False,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+    if p.returncode != 0:
+        raise BenchError(f"{' '.join(argv)[:300]}: {p.stdout[-2000:]}"
+                         f"{p.stderr[-2000:]}")
+    return p.stdout
+
+
+def owner() -> dict:
+    """Arguments of subprocess that make a child the owner of caches."""
+    pw = pwd.getpwnam(USER)
+    return {"user": pw.pw_uid, "group": pw.pw_gid, "extra_groups": []}
+
+
+def own(path: Path) -> Path:
+    """An empty directory of the user of the MTA."""
+    path.mkdir(parents=True, exist_ok=True)
+    pw = pwd.getpwnam(USER)
+    os.chown(path, pw.pw_uid, pw.pw_gid)
+    path.chmod(0o750)
+    return path
+
+
+def seed(cache: Path, kind: str, *domains: str, body: str = "") -> None:
+    call(str(BIN / "seed"), str(cache), kind, *domains, stdin=body, **owner())
+
+
+def policy(domain: str) -> str:
+    return (f"version: STSv1\nmode: enforce\nmx: mx.{domain}\n"
+            "max_age: 604800\n")
+
+
+@dataclass
+class Used:
+    """What a process and its children used."""
+    wall: float
+    cpu: float
+    status: int
+
+
+def wait(p: subprocess.Popen, start: float, now) -> Used:
+    """Reap p; start and now are of the same clock."""
+    _, status, ru = os.wait4(p.pid, 0)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    return Used(now() - start, ru.ru_utime + ru.ru_stime, p.returncode)
+
+
+def status_kb(pid: int, key: str) -> int:
+    """A number of /proc/PID/status, such as VmHWM."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    for line in text.splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1])
+    return 0
