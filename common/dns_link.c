@@ -148,14 +148,16 @@ new_context(struct dns_loop *loop, const struct sts_conf *conf,
 }
 
 struct dns_link *
-dns_link_new(struct dns_loop *loop, const struct sts_conf *conf,
+dns_link_new(struct event_base *base, const struct sts_conf *conf,
     const struct sts_server *server, enum dns_proto proto)
 {
 	struct dns_link *link = calloc(1, sizeof *link);
 
 	if (link == NULL)
 		return NULL;
-	if ((link->ctx = new_context(loop, conf, server, proto)) == NULL) {
+	dns_loop_init(&link->loop, base, server);
+	if ((link->ctx = new_context(&link->loop, conf, server, proto)) ==
+	    NULL) {
 		free(link);
 		return NULL;
 	}

@@ -10,6 +10,7 @@
 #include "dns_plan.h"
 
 struct dns_link {
+	struct dns_loop loop;
 	getdns_context *ctx;
 	unsigned users; /* attempts under way */
 	bool retired;   /* goes with the last of them */
@@ -17,7 +18,7 @@ struct dns_link {
 };
 
 /* NULL: no memory.  server and conf are read, not kept. */
-struct dns_link *dns_link_new(struct dns_loop *, const struct sts_conf *,
+struct dns_link *dns_link_new(struct event_base *, const struct sts_conf *,
     const struct sts_server *, enum dns_proto);
 
 void dns_link_take(struct dns_link *);

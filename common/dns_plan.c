@@ -23,8 +23,8 @@ static const int8_t by_tcp[DNS_ROUNDS][WAYS] = { { DNS_BY_TCP, END },
 static const int8_t by_tls[DNS_ROUNDS][WAYS] = { { DNS_BY_TLS, END },
 	{ DNS_BY_TLS, END }, { DNS_BY_TLS, END } };
 /*
- * Over a network TCP comes first: getdns takes a UDP answer from any address
- * and port, so only the kernel's check of a TCP peer keeps forgers out.
+ * Over a network TCP comes first: a UDP answer is only as good as its source
+ * address, which others on the path can forge.
  */
 static const int8_t by_both[DNS_ROUNDS][WAYS] = { { DNS_BY_TCP, DNS_BY_UDP },
 	{ DNS_BY_UDP, END }, { DNS_BY_TCP, END } };
@@ -36,8 +36,8 @@ static const int8_t (*ways(const struct dns_peer *peer,
 		return by_tls; /* whoever asks for privacy gets it or nothing */
 	if (transport == STS_TRANSPORT_TCP)
 		return by_tcp;
-	if (transport == STS_TRANSPORT_UDP || peer->loopback ||
-	    peer->tcp_dead > now)
+	if (transport == STS_TRANSPORT_UDP ||
+	    (peer->loopback && DNS_UDP_CONNECTED) || peer->tcp_dead > now)
 		return by_udp;
 	return by_both;
 }

@@ -20,6 +20,13 @@ enum {
 	DNS_DEAD_MS = 60 * 1000 /* how long a silent server comes last */
 };
 
+/* Does the kernel see to it that a UDP answer comes from the server asked? */
+#if defined(__linux__)
+#define DNS_UDP_CONNECTED true
+#else
+#define DNS_UDP_CONNECTED false
+#endif
+
 enum dns_proto { DNS_BY_UDP, DNS_BY_TCP, DNS_BY_TLS };
 
 /* What is known of a nameserver from one question to the next. */

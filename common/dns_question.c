@@ -9,7 +9,6 @@
  */
 #include "dns_question.h"
 
-
 #include <event2/event.h>
 
 #include "clock.h"
@@ -48,7 +47,7 @@ get_link(struct dns_pool *pool, const struct dns_step *step)
 	struct dns_link **link = &pool->link[step->server][step->proto];
 
 	if (*link == NULL)
-		*link = dns_link_new(&pool->loop, pool->conf,
+		*link = dns_link_new(pool->base, pool->conf,
 		    &pool->server[step->server], step->proto);
 	return *link;
 }
@@ -338,10 +337,9 @@ enum sts_rc
 dns_pool_init(struct dns_pool *pool, struct event_base *base,
     const struct sts_conf *conf, struct sts_err *err)
 {
-	pool->base = base;
 	pool->conf = conf;
 	TAILQ_INIT(&pool->waiting);
-	dns_loop_init(&pool->loop, base);
+	pool->base = base;
 	for (size_t i = 0; i < pool->n; i++) {
 		pool->peer[i].loopback =
 		    sts_addr_loopback(&pool->server[i].addr);

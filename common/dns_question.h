@@ -12,7 +12,6 @@
 #include <getdns/getdns.h>
 
 #include "dns_link.h"
-#include "dns_loop.h"
 #include "dns_plan.h"
 #include "dns_reply.h"
 #include "dns_wire.h"
@@ -26,7 +25,6 @@ TAILQ_HEAD(dns_questions, dns_question);
 struct dns_pool {
 	struct event_base *base;
 	const struct sts_conf *conf;
-	struct dns_loop loop;
 	getdns_dict *plain; /* extensions of a query without EDNS */
 	size_t n;
 	struct sts_server server[STS_SERVERS_MAX];

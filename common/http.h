@@ -33,7 +33,8 @@ void http_free(struct http *); /* NULL is fine; open GETs never call back */
 /*
  * GET https://host/.well-known/mta-sts.txt from one of the addresses, SNI and
  * certificate name host.  GETs over the cap of the TLS library wait in a
- * queue; timeout_ms counts from the call, the queue included.  done is called
+ * queue; timeout_ms counts from its end, lest slow hosts make the GETs behind
+ * them fail unasked.  done is called
  * exactly once, from the event loop, never from within http_get; it may get
  * again, but not free the http.  The body of a reply other than 200 is not
  * waited for.  All arguments are copied.  False: no memory, done will not be

@@ -16,7 +16,6 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "clock.h"
 #include "err.h"
 #include "http_easy.h"
 #include "tls.h"
@@ -31,7 +30,7 @@ struct get {
 	struct http *http;
 	http_done *done;
 	void *arg;
-	int64_t deadline; /* ms */
+	unsigned timeout; /* ms, from the start */
 	struct event timer;
 	bool running, ended;
 	CURLcode code; /* once ended */
@@ -105,7 +104,6 @@ static void
 start(struct get *get)
 {
 	struct http *http = get->http;
-	int64_t left = get->deadline - sts_now_ms();
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
 	TAILQ_REMOVE(&http->waiting, get, next);
@@ -114,9 +112,10 @@ start(struct get *get)
 	http->running++;
 	if (get->ended)
 		return;
+	arm(&get->timer, get->timeout);
 	if ((get->easy.curl = get_handle(http)) != NULL)
 		code = http_easy_aim(&get->easy, get->addr, get->naddr,
-		    left > 0 ? (long)left : 1);
+		    (long)get->timeout);
 	if (code == CURLE_OK &&
 	    curl_easy_setopt(get->easy.curl, CURLOPT_PRIVATE, get) ==
 		CURLE_OK &&
@@ -406,13 +405,12 @@ http_get(struct http *http, const char *host, const struct sts_addr *addr,
 	get->http = http;
 	get->done = done;
 	get->arg = arg;
-	get->deadline = sts_now_ms() + timeout_ms;
+	get->timeout = timeout_ms;
 	evtimer_assign(&get->timer, http->base, tick, get);
 	TAILQ_INSERT_TAIL(&http->waiting, get, next);
 	if (naddr > 0)
 		memcpy(get->addr, addr, naddr * sizeof *addr);
 	get->naddr = naddr;
-	arm(&get->timer, timeout_ms);
 	if (naddr == 0 || len == 0 || len >= sizeof get->easy.host)
 		end(get, CURLE_COULDNT_CONNECT); /* nowhere to go */
 	else

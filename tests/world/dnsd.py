@@ -34,6 +34,7 @@ KINDS = {
     "good": (25, "pass", "pass"),
     "tcp-closes": (26, "pass", "close"),
     "dead-udp": (27, None, None),
+    "forged": (28, "forge", "drop"),
 }
 
 
@@ -147,7 +148,12 @@ class Server:
 
     def answer_udp(self, s: socket.socket, msg: bytes, peer) -> None:
         out = reply(self.udp, msg, False)
-        if out:
+        if out and self.udp == "forge":
+            # right in every byte, but from somebody else's socket
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.bind((self.addr, 0))
+                other.sendto(out, peer)
+        elif out:
             s.sendto(out, peer)
 
     def serve_tcp(self, s: socket.socket) -> None:
