@@ -26,7 +26,7 @@ SHIPPED = net.REPO / "packaging" / "exim"
 
 DEBCONF = """dc_eximconfig_configtype='{type}'
 dc_other_hostnames='sender.test'
-dc_local_interfaces='127.0.0.1 ; ::1'
+dc_local_interfaces='{listens}'
 dc_readhost=''
 dc_relay_domains='{relay}'
 dc_minimaldns='false'
@@ -86,7 +86,7 @@ def build() -> None:
     _debian("split")
     _debian("smarthost", type="smarthost", smarthost="smart.test",
             macros="MTASTS_SMARTHOST = smart.test\n")
-    _debian("relay", relay="relay.test")
+    _debian("relay", relay="relay.test", listens="")
     _debian("fussy", macros="ROUTER_DNSLOOKUP_IGNORE_TARGET_HOSTS = "
             "<; 127.0.0.0/8 ; 198.18.200.0/24\n")
     _debian("colon", macros="ROUTER_DNSLOOKUP_IGNORE_TARGET_HOSTS = "
@@ -104,7 +104,8 @@ def _debian(name: str, shipped: bool = True, macros: str = "",
             **kw) -> None:
     shutil.rmtree(ETC)
     shutil.copytree(KEPT / "debian", ETC)
-    values = {"type": type, "relay": "", "nets": "", "smarthost": ""} | kw
+    values = {"type": type, "relay": "", "nets": "", "smarthost": "",
+              "listens": "127.0.0.1 ; ::1"} | kw
     (ETC / "update-exim4.conf.conf").write_text(DEBCONF.format(**values))
     (ETC / "conf.d/main/000_localmacros").write_text(LOCAL + macros)
     if shipped:
