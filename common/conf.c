@@ -111,6 +111,13 @@ add_domain(struct sts_load *l, const char *name)
 	return true;
 }
 
+/* What inih skips as blank. */
+static bool
+is_space(char c)
+{
+	return is_wsp(c) || c == '\r' || c == '\v' || c == '\f';
+}
+
 /* [domain "example.com"], quotes optional. */
 static void
 take_section(struct sts_load *l, struct scan s)
@@ -122,6 +129,14 @@ take_section(struct sts_load *l, struct scan s)
 	l->skip = true;
 	if (!scan_char(&s, '[') || !scan_until(&s, ']', &inner)) {
 		sts_conf_problem(l, "bad-section", "a section needs its ]");
+		return;
+	}
+	s.p++;
+	while (s.p < s.end && is_space(*s.p))
+		s.p++;
+	if (s.p < s.end && *s.p != ';' && *s.p != '#') {
+		/* inih would drop it without a word */
+		sts_conf_problem(l, "bad-section", "text behind the ]");
 		return;
 	}
 	s = scan_str(inner);
@@ -165,13 +180,6 @@ take(void *arg, const char *section, const char *name, const char *value)
 	else
 		take_domain_key(l, name, str_of(value));
 	return 1;
-}
-
-/* What inih skips at the start of a line. */
-static bool
-is_space(char c)
-{
-	return is_wsp(c) || c == '\r' || c == '\v' || c == '\f';
 }
 
 /* fgets(3) for inih, out of memory. */

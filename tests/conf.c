@@ -65,6 +65,8 @@ static const struct {
 	{ "[zone \"a.example\"]\nmode = off\n", "!bad-section:1" },
 	{ "[domain \"a.example\"\nmode = off\n", "!bad-section:1 !bad-line:1" },
 	{ "[report]\n", "!bad-section:1" },
+	{ "[domain a.example] mode = enforce\n", "!bad-section:1" },
+	{ "[domain a.example] ; why\nmode = enforce\n", "" },
 	{ "\r\v[domain \"a.example\"]\nmode = off\n", "" },
 	{ "\xef\xbb\xbf[domain \"a.example\"]\nmode = off\n", "" },
 };
