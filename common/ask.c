@@ -103,19 +103,21 @@ take_entry(struct sts_heard *h, const char *domain, int64_t now,
 
 /*
  * No answer: the last stage tells whose fault it is.  The decision is the
- * same function's as ever; nothing is stored.
+ * same function's as ever; nothing is stored.  hurried: the worker had less
+ * time than it is due, which proves nothing about the policy host.
  */
 static struct sts_next
 judge_silence(const struct sts_heard *h, const struct sts_entry *cached,
-    int64_t now)
+    int64_t now, bool hurried)
 {
 	struct sts_facts f = { .now = now, .cached = cached, .id = "" };
 
 	f.look = STS_LOOK_FOUND;
 	if (h->frame != 0 /* a fault, or not to be read */ || h->ended ||
-	    h->stage == STS_STAGE_NONE)
+	    h->stage == STS_STAGE_NONE || h->stage == STS_STAGE_STORE)
 		f.got = STS_GOT_LOCAL;
-	else if (h->stage == STS_STAGE_STARTED || h->stage == STS_STAGE_DNS) {
+	else if (hurried || h->stage == STS_STAGE_STARTED ||
+	    h->stage == STS_STAGE_DNS) {
 		f.look = STS_LOOK_TEMPFAIL;
 		f.look_why = STS_WHY_DNS_TIMEOUT;
 	} else {
@@ -123,6 +125,20 @@ judge_silence(const struct sts_heard *h, const struct sts_entry *cached,
 		f.got_why = STS_WHY_FETCH_ERROR;
 	}
 	return sts_decide(&f);
+}
+
+/*
+ * 3.3: an unexpired policy of ours outlives whatever the worker believes; a
+ * newer one, of mode none too, comes as a policy.
+ */
+static void
+keep_live(struct sts_next *next, const struct sts_entry *cached, int64_t now)
+{
+	if (next->use == STS_USE_ENTRY || cached->kind != STS_ENTRY_POLICY ||
+	    now >= cached->until)
+		return;
+	next->use = STS_USE_ENTRY;
+	next->entry = *cached;
 }
 
 static enum sts_rc
@@ -134,7 +150,9 @@ local_fault(const struct sts_heard *h, const char *path, struct sts_err *err)
 		return sts_fail(err, STS_LOCAL, 0, "%s",
 		    sts_escape(shown, sizeof shown, h->bytes));
 	return sts_fail(err, STS_LOCAL, 0, "worker %s %s", path,
-	    h->frame != 0 ? "gave an answer that cannot be read"
+	    h->stage == STS_STAGE_STORE && !h->ended
+		? "did not come to an end of writing to the cache"
+		: h->frame != 0 ? "gave an answer that cannot be read"
 		: h->stage == STS_STAGE_NONE ? "did not start"
 					     : "ended without an answer");
 }
@@ -144,14 +162,17 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
     const struct sts_entry *cached, struct sts_next *next, struct sts_err *err)
 {
 	unsigned timeout = ctx->conf->fetch_timeout + STS_WAIT_GRACE;
+	bool hurried = false;
 	char path[WORKER_PATH];
 	int64_t began = sts_now_ms();
 	enum sts_rc rc;
 	int fd = -1;
 
 	/* A person who asked for it may wait; mail may not for ever. */
-	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited)
+	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited) {
 		timeout = STS_WAIT_MAX - ctx->waited;
+		hurried = true;
+	}
 	ctx->heard.frame = 0;
 	ctx->heard.ended = true;
 	ctx->heard.stage = STS_STAGE_NONE;
@@ -160,9 +181,11 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 	if (rc == STS_OK)
 		sts_spawn_hear(fd, timeout, &ctx->heard);
 	ctx->waited += (unsigned)(sts_now_ms() - began);
-	if (rc == STS_OK && take_entry(&ctx->heard, domain, now, next))
+	if (rc == STS_OK && take_entry(&ctx->heard, domain, now, next)) {
+		keep_live(next, cached, now);
 		return STS_OK;
-	*next = judge_silence(&ctx->heard, cached, now);
+	}
+	*next = judge_silence(&ctx->heard, cached, now, hurried);
 	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {
 		worker_path(ctx->conf, path);
 		rc = local_fault(&ctx->heard, path, err);

@@ -67,6 +67,18 @@ sts_close(struct sts_ctx *ctx)
 	free(ctx);
 }
 
+enum sts_rc
+sts_reopen(struct sts_ctx **ctx, const char *conf, struct sts_err *err)
+{
+	unsigned waited = *ctx == NULL ? 0 : (*ctx)->waited;
+	enum sts_rc rc;
+
+	sts_close(*ctx);
+	if ((rc = sts_open(ctx, conf, err)) == STS_OK)
+		(*ctx)->waited = waited;
+	return rc;
+}
+
 bool
 sts_stale(const struct sts_ctx *ctx)
 {

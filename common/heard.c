@@ -12,6 +12,7 @@ take_stage(struct sts_heard *h, char c)
 	case STS_STAGE_DNS:
 	case STS_STAGE_FOUND:
 	case STS_STAGE_GET:
+	case STS_STAGE_STORE:
 		h->stage = (enum sts_stage)c;
 		return true;
 	default:

@@ -19,7 +19,8 @@ enum sts_stage {
 	STS_STAGE_STARTED = 's', /* running; another worker may hold the lock */
 	STS_STAGE_DNS = 'd',     /* asked for the TXT record: DNS trouble */
 	STS_STAGE_FOUND = 't',   /* a TXT record is there */
-	STS_STAGE_GET = 'g'      /* and the policy is not to be had in time */
+	STS_STAGE_GET = 'g',     /* and the policy is not to be had in time */
+	STS_STAGE_STORE = 'k'    /* all is known, our own disk is slow */
 };
 
 enum sts_frame {

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -72,6 +73,42 @@ tidy_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+#ifdef __GLIBC__
+typedef __rlimit_resource_t resource;
+#else
+typedef int resource;
+#endif
+
+/*
+ * A setuid host hands on the limits of whoever called it; too little memory
+ * would look like a failure of the policy host.
+ */
+static void
+reset_limits(void)
+{
+	static const struct {
+		resource what;
+		rlim_t max;
+	} limits[] = {
+		{ RLIMIT_AS, RLIM_INFINITY },
+		{ RLIMIT_DATA, RLIM_INFINITY },
+		{ RLIMIT_CPU, RLIM_INFINITY },
+		{ RLIMIT_FSIZE, RLIM_INFINITY },
+		{ RLIMIT_NPROC, RLIM_INFINITY },
+		{ RLIMIT_STACK, 8 << 20 },
+		{ RLIMIT_NOFILE, 1024 },
+	};
+	struct rlimit rl;
+
+	if (geteuid() != 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		rl.rlim_cur = rl.rlim_max = limits[i].max;
+		(void)setrlimit(limits[i].what, &rl);
+	}
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+}
+
 /* For good: not even the loader may run as root. */
 static int
 drop_privilege(const struct sts_spawn *sp)
@@ -109,6 +146,7 @@ become_worker(const struct sts_spawn *sp, int out)
 	umask(077);
 	if (chdir("/") == -1)
 		give_up("chdir to /", sp->argv[0]);
+	reset_limits();
 	if (drop_privilege(sp) == -1)
 		give_up("dropping privilege", sp->argv[0]);
 	execve(sp->argv[0], argv.out, empty);

@@ -81,7 +81,9 @@ sts_store_open(struct sts_store **out, const char *dir, struct sts_err *err)
 	struct sts_store *s;
 	struct stat st;
 	enum sts_rc rc;
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	/* A link could be another user's way to have root act as a third. */
+	int fd = open(dir,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
 	*out = NULL;
 	if (fd == -1 || fstat(fd, &st) == -1) {

@@ -140,6 +140,13 @@ enum sts_rc sts_open(struct sts_ctx **out, const char *conf,
     struct sts_err *err);
 void sts_close(struct sts_ctx *); /* NULL is fine */
 
+/*
+ * The same for an open context: what was waited for still counts against the
+ * 30 s.  *ctx may be NULL; on failure it is, and what it was is closed.
+ */
+enum sts_rc sts_reopen(struct sts_ctx **ctx, const char *conf,
+    struct sts_err *err);
+
 /* Has the configuration file changed since sts_open()? */
 bool sts_stale(const struct sts_ctx *);
 

@@ -151,6 +151,7 @@ static const struct {
 	{ "names a fault", "printf 's!00000004oops' >&3", LOCAL },
 	{ "an entry of another domain", "printf 'sL0000000a1n:0:0:0:0' >&3",
 	    LOCAL },
+	{ "writes to a slow disk", "printf sdtgk >&3; sleep 3", LOCAL },
 	{ "only started", "printf s >&3; sleep 3", DNS },
 	{ "asks the DNS for ever", "printf sd >&3; sleep 3", DNS },
 	{ "found a record", "printf sdt >&3; sleep 3", NO_POLICY },
@@ -200,6 +201,50 @@ test_silence(void **state)
 	rows_done();
 }
 
+/* A worker that could not read the cache says what it believes: 3.3. */
+static void
+test_denial(void **state)
+{
+	static const enum sts_entry_kind kinds[] = { STS_ENTRY_NONE,
+		STS_ENTRY_NO_FETCH, STS_ENTRY_UNASKED };
+	struct sts_ctx *ctx = open_with("");
+	char frame[100], script[100];
+	struct sts_answer *a;
+	bool is_link;
+	size_t len;
+
+	(void)state;
+	snprintf(script, sizeof script, "cat %s/frame >&3", top);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct sts_entry e = { .kind = kinds[i],
+			.checked = time(NULL),
+			.until = time(NULL) + 60 };
+
+		len = sts_entry_encode(frame + STS_FRAME_HEAD, &e,
+		    "live.example", &is_link);
+		snprintf(script, sizeof script, "L%08zx", len);
+		memcpy(frame, script, STS_FRAME_HEAD);
+		frame[STS_FRAME_HEAD + len] = '\0';
+		write_text("frame", 0644, frame);
+		snprintf(script, sizeof script, "cat %s/frame >&3", top);
+		worker(script);
+		put_policy(ctx, "live.example", 7200);
+		ROW(sts_query(ctx, "live.example", STS_FRESH, &a, NULL) ==
+			    STS_OK &&
+			a->verdict == STS_POLICY && a->source == STS_FROM_CACHE,
+		    "entry kind %d took the policy away", (int)kinds[i]);
+		sts_answer_free(a);
+		(void)sts_cache_remove(ctx, "live.example", NULL);
+		ROW(sts_query(ctx, "live.example", STS_FRESH, &a, NULL) ==
+			    STS_OK &&
+			a->verdict == STS_NO_POLICY,
+		    "entry kind %d is not believed", (int)kinds[i]);
+		sts_answer_free(a);
+	}
+	sts_close(ctx);
+	rows_done();
+}
+
 /* --- Waiting ----------------------------------------------------------------
  */
 
@@ -225,6 +270,12 @@ test_sum(void **state)
 	ROW(time(NULL) - began <= 4, "waited %ld s",
 	    (long)(time(NULL) - began));
 	ROW(started() == 1, "workers after the time was used up");
+	/* With less time than is due, a slow GET proves nothing. */
+	worker("printf sdtg >&3; sleep 3");
+	ctx->waited = STS_WAIT_MAX - 1200;
+	ROW(sts_query(ctx, "late.example", 0, &a, NULL) == STS_OK && a->unasked,
+	    "a shortened wait became no policy");
+	sts_answer_free(a);
 	sts_close(ctx);
 	rows_done();
 }
@@ -357,6 +408,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_denial),
 		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_resolver_down),
 		cmocka_unit_test(test_behind),

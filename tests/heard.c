@@ -16,6 +16,7 @@ static const struct {
 	{ "started", LIT("s"), STS_STAGE_STARTED, 0, "", "", false },
 	{ "the last stage counts", LIT("sdtg"), STS_STAGE_GET, 0, "", "",
 	    false },
+	{ "storing", LIT("sdtgk"), STS_STAGE_STORE, 0, "", "", false },
 	{ "a frame", LIT("sdL00000003abc"), STS_STAGE_DNS, 'L', "abc", "",
 	    false },
 	{ "an empty frame", LIT("F00000000"), STS_STAGE_NONE, 'F', "", "",

@@ -12,7 +12,7 @@
 
 #include "ctx.h"
 
-enum { AT_ONCE = 64, ROUNDS_MAX = 200 };
+enum { AT_ONCE = 64, ROUNDS_MAX = 1000 };
 
 struct background {
 	struct worker *w;

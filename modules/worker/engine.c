@@ -29,8 +29,13 @@ begin(struct job *job)
 	job->facts.recheck = en->conf->recheck;
 	job->facts.must_look = (job->flags & (STS_FRESH | STS_REFETCH)) != 0;
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
-	if (sts_store_get(en->store, job->domain, job->cached, &err) != STS_OK)
-		job->cached->entry.kind = STS_ENTRY_ABSENT;
+	/* What cannot be read may be a policy: it must not be written over. */
+	if (sts_store_get(en->store, job->domain, job->cached, &err) !=
+	    STS_OK) {
+		snprintf(job->fault, sizeof job->fault, "%s", err.text);
+		job_fault(job);
+		return;
+	}
 	job->facts.marked =
 	    sts_store_marked(en->store, STS_MARK_FAILED, job->domain);
 	job->facts.answered =
@@ -51,29 +56,20 @@ try_lock(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval pause = { 0, LOCK_RETRY_MS * 1000 };
 	struct job *job = arg;
-	struct sts_next next;
 
 	(void)fd;
 	(void)what;
-	if (lock_try(job->engine->lock_fd, job->domain)) {
-		job->locked = true;
-		begin(job);
-		return;
-	}
-	if (sts_now_ms() < job->deadline) {
+	job->locked = lock_try(job->engine->lock_fd, job->domain);
+	if (!job->locked && sts_now_ms() < job->lock_until) {
+		job->hurried = true; /* there is less time left from now on */
 		evtimer_add(job->lock_timer, &pause);
 		return;
 	}
-	/* Another worker has been at it all the while; it will store. */
-	job_note(job, "another worker did not come to an end");
-	job->facts.now = time(NULL);
-	job->facts.cached = &job->cached->entry;
-	(void)sts_store_get(job->engine->store, job->domain, job->cached, NULL);
-	job->facts.look = STS_LOOK_TEMPFAIL;
-	job->facts.look_why = STS_WHY_DNS_TIMEOUT;
-	next = sts_decide(&job->facts);
-	next.keep = STS_KEEP_NOTHING;
-	job_finish(job, &next);
+	/*
+	 * The lock saves a GET, no more.  A worker that hangs, or one for a
+	 * domain that was made to share our byte, must not decide for us.
+	 */
+	begin(job);
 }
 
 static struct job *
@@ -87,6 +83,7 @@ job_new(struct engine *en, const char *domain, unsigned flags)
 	snprintf(job->domain, sizeof job->domain, "%s", domain);
 	job->flags = flags;
 	job->deadline = sts_now_ms() + en->conf->fetch_timeout;
+	job->lock_until = job->deadline - en->conf->fetch_timeout / 2;
 	job->facts.id = "";
 	job->lock_timer = evtimer_new(en->base, try_lock, job);
 	job->cached = malloc(sizeof *job->cached);

@@ -10,23 +10,6 @@
 
 enum { ADDRESSES_MAX = 16 }; /* of a policy host; more is no help */
 
-/* 3.3 and 10.2: who runs this host should hear of it, once per attempt. */
-static void
-warn(const struct job *job)
-{
-	if (job->facts.cached->kind == STS_ENTRY_POLICY &&
-	    job->facts.now < job->facts.cached->until)
-		syslog(LOG_WARNING,
-		    "%s: cached MTA-STS policy stays, the new "
-		    "one is not to be had: %s",
-		    job->domain, job->note);
-	else
-		syslog(LOG_NOTICE,
-		    "%s: MTA-STS record, but no policy to be "
-		    "had: %s",
-		    job->domain, job->note);
-}
-
 static void
 got_nothing(struct job *job, enum sts_reason why)
 {
@@ -34,7 +17,12 @@ got_nothing(struct job *job, enum sts_reason why)
 
 	job->facts.got = STS_GOT_NOTHING;
 	job->facts.got_why = why;
-	warn(job);
+	job->level = LOG_NOTICE;
+	if (job->hurried && why == STS_WHY_FETCH_ERROR) {
+		/* Not the five minutes' silence of 3.3, nor "no policy". */
+		job->facts.look = STS_LOOK_TEMPFAIL;
+		job->facts.look_why = STS_WHY_DNS_TIMEOUT;
+	}
 	next = sts_decide(&job->facts);
 	job_finish(job, &next);
 }
@@ -46,7 +34,7 @@ job_fault(struct job *job)
 
 	job->facts.look = STS_LOOK_FOUND; /* or not: it proves nothing */
 	job->facts.got = STS_GOT_LOCAL;
-	syslog(LOG_ERR, "%s: %s", job->domain, job->fault);
+	job->level = LOG_ERR;
 	next = sts_decide(&job->facts);
 	job_finish(job, &next);
 }

@@ -54,7 +54,10 @@ job_find(struct engine *en, const char *domain)
 	return j;
 }
 
-/* Store before the lock goes, so that who waits for it reads the result. */
+/*
+ * Store before the lock goes, so that who waits for it reads the result, and
+ * say so first: a slow disk of ours is no failure of the policy host.
+ */
 static void
 store(struct job *job, const struct sts_next *next)
 {
@@ -62,14 +65,40 @@ store(struct job *job, const struct sts_next *next)
 	struct sts_err err;
 	enum sts_rc rc = STS_OK;
 
+	if (next->keep == STS_KEEP_NOTHING ||
+	    (job->hurried &&
+		(next->entry.kind == STS_ENTRY_NO_FETCH ||
+		    next->entry.kind == STS_ENTRY_UNASKED)))
+		return;
+	job_stage(job, STS_STAGE_STORE);
 	if (next->keep == STS_KEEP_ENTRY)
 		rc = sts_store_put(st, job->domain, &next->entry, &err);
-	else if (next->keep == STS_KEEP_DROP)
+	else
 		rc = sts_store_remove(st, job->domain, &err);
-	if (rc != STS_OK)
-		syslog(LOG_WARNING, "%s: %s", job->domain, err.text);
-	else if (next->keep == STS_KEEP_ENTRY)
-		sts_store_tidy(st, job->domain, job->facts.now);
+	if (rc != STS_OK && job->fault[0] == '\0') {
+		snprintf(job->fault, sizeof job->fault, "%s", err.text);
+		job->level = LOG_WARNING;
+	}
+}
+
+/* 3.3 and 10.2: who runs this host should hear of it, once per attempt. */
+static void
+log_end(const struct job *job)
+{
+	const struct sts_entry *c = job->facts.cached;
+
+	if (job->fault[0] != '\0')
+		syslog(job->level, "%s: %s", job->domain, job->fault);
+	else if (c->kind == STS_ENTRY_POLICY && job->facts.now < c->until)
+		syslog(LOG_WARNING,
+		    "%s: cached MTA-STS policy stays, the new "
+		    "one is not to be had: %s",
+		    job->domain, job->note);
+	else
+		syslog(job->level,
+		    "%s: MTA-STS record, but no policy to be "
+		    "had: %s",
+		    job->domain, job->note);
 }
 
 void
@@ -87,6 +116,11 @@ job_finish(struct job *job, const struct sts_next *next)
 	job->locked = false;
 	for (size_t i = 0; i < job->nwaiter; i++)
 		job->waiter[i].done(job->waiter[i].arg, job->domain, &result);
+	/* Whatever may take its time comes after the answer. */
+	if (job->level != 0)
+		log_end(job);
+	if (next->keep == STS_KEEP_ENTRY)
+		sts_store_tidy(job->engine->store, job->domain, job->facts.now);
 	job_free(job);
 }
 

@@ -25,7 +25,10 @@ struct job {
 	int64_t deadline; /* monotonic, ms */
 	struct event *lock_timer;
 	struct event *probe_timer;
+	int64_t lock_until; /* the same clock: then it goes on without */
 	bool locked;
+	bool hurried; /* waited for the lock: its failures prove little */
+	int level; /* of syslog(3), where job_finish() has to say something */
 	struct probe *probe; /* while one is under way */
 	bool probed;         /* one came to its end */
 	bool waits;          /* for that end; the TXT question failed */
