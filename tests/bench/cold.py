@@ -25,7 +25,8 @@ import net
 DOMAINS, GROUP, ROUNDS = 2000, 20, 3
 CONNECTIONS, PORT = 50, 8461
 DIR = net.ROOT / "cold"
-BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+CA = {"openssl": "/etc/ssl/certs",
+      "gnutls": "/etc/ssl/certs/ca-certificates.crt"}
 PEER = "mta-sts-daemon"  # of postfix-mta-sts-resolver
 FLIGHT = {"openssl": 100, "gnutls": 8}
 MEMORY = {"openssl": (16, 0.12), "gnutls": (20, 4.5)}  # MB, MB in flight
@@ -110,7 +111,8 @@ def measure() -> list[Row]:
     runs: dict[str, list[Run]] = {}
     whats = {"openssl": lambda: worker("openssl"),
              "gnutls": lambda: worker("gnutls"),
-             "peer": peer, "get": bare_get}
+             "peer": peer, "get-gnutls": lambda: bare_get("gnutls"),
+             "get-openssl": lambda: bare_get("openssl")}
     for n in range(ROUNDS):
         order = list(whats)
         for name in order[n % len(order):] + order[:n % len(order)]:
@@ -118,7 +120,7 @@ def measure() -> list[Row]:
     return rows(runs)
 
 
-# --- the four ----------------------------------------------------------------
+# --- the programs ------------------------------------------------------------
 
 def worker(flavour: str, more: str = "") -> Run:
     """mtasts-fetch --serve, from its start to its last line."""
@@ -150,14 +152,15 @@ def worker(flavour: str, more: str = "") -> Run:
     return Run(wall, used.cpu, memory, watch.end())
 
 
-def bare_get() -> Run:
+def bare_get(flavour: str) -> Run:
+    """One GET after the other, without DNS, policy or cache."""
     text = "".join(f"mta-sts.{d} {address(i)}\n"
                    for i, d in enumerate(names()))
     (DIR / "list").write_text(text)
     start = time.monotonic()
     with (DIR / "list").open() as f:
-        p = subprocess.Popen([str(net.ROOT / "bench-get"), BUNDLE], stdin=f,
-                             **tools.owner())
+        p = subprocess.Popen([f"{net.ROOT}/bench-get-{flavour}", CA[flavour]],
+                             stdin=f, **tools.owner())
         used = tools.wait(p, start, time.monotonic)
     if used.status != 0:
         raise tools.BenchError("the bare GETs failed")
@@ -235,11 +238,13 @@ def rows(runs: dict[str, list[Run]]) -> list[Row]:
                "postfix-mta-sts-resolver", rate("peer"))
     fast.judge(">= 3 x", fast.ratio >= 3)
     lean = Row("cold", "gnutls worker, CPU a domain", "ms", cpu("gnutls"),
-               "bare GET", cpu("get"))
+               "bare GET", cpu("get-gnutls"))
     lean.judge("<= 1.15 x", lean.ratio <= 1.15)
     out = [fast,
            Row("cold", "openssl worker, CPU a domain", "ms", cpu("openssl"),
                "postfix-mta-sts-resolver", cpu("peer")),
+           Row("cold", "the same beside a GET alone", "ms", cpu("openssl"),
+               "bare GET", cpu("get-openssl")),
            lean,
            Row("cold", "gnutls worker", "domains/s", rate("gnutls"),
                "postfix-mta-sts-resolver", rate("peer"))]

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * get CAFILE: one GET after the other of https://HOST/.well-known/mta-sts.txt,
+ * get CA: one GET after the other of https://HOST/.well-known/mta-sts.txt,
  * "HOST ADDRESS" a line on stdin, a fresh handle each, with the settings that
- * the worker uses.  The least that a fetch can cost with this libcurl.
+ * the worker uses.  CA is a file or a directory.  The least that a fetch can
+ * cost with the libcurl it is linked with.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <curl/curl.h>
 
@@ -22,10 +25,13 @@ take(char *p, size_t size, size_t n, void *arg)
 static void
 set_up(CURL *c, const char *ca)
 {
+	struct stat st;
+	bool dir = stat(ca, &st) == 0 && S_ISDIR(st.st_mode);
+
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(c, CURLOPT_CAINFO, ca);
-	curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(c, CURLOPT_CAINFO, dir ? NULL : ca);
+	curl_easy_setopt(c, CURLOPT_CAPATH, dir ? ca : NULL);
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
 	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);

@@ -23,7 +23,8 @@ PROGRAMS = {
     "nothing.so": ["nothing.c", "-shared", "-fPIC"],
     "seed": ["seed.c", *STS],
     "rules": ["rules.c", *STS],
-    "get": ["get.c", "-l:libcurl-gnutls.so.4"],
+    "get-gnutls": ["get.c", "-l:libcurl-gnutls.so.4"],
+    "get-openssl": ["get.c", "-l:libcurl.so.4"],
 }
 
 
