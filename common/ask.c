@@ -173,22 +173,25 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 		timeout = STS_WAIT_MAX - ctx->waited;
 		hurried = true;
 	}
-	ctx->heard.frame = 0;
-	ctx->heard.ended = true;
-	ctx->heard.stage = STS_STAGE_NONE;
-	ctx->heard.note[0] = '\0';
+	if (ctx->heard == NULL &&
+	    (ctx->heard = malloc(sizeof *ctx->heard)) == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	ctx->heard->frame = 0;
+	ctx->heard->ended = true;
+	ctx->heard->stage = STS_STAGE_NONE;
+	ctx->heard->note[0] = '\0';
 	rc = start(ctx, domain, flags, &fd, err);
 	if (rc == STS_OK)
-		sts_spawn_hear(fd, timeout, &ctx->heard);
+		sts_spawn_hear(fd, timeout, ctx->heard);
 	ctx->waited += (unsigned)(sts_now_ms() - began);
-	if (rc == STS_OK && take_entry(&ctx->heard, domain, now, next)) {
+	if (rc == STS_OK && take_entry(ctx->heard, domain, now, next)) {
 		keep_live(next, cached, now);
 		return STS_OK;
 	}
-	*next = judge_silence(&ctx->heard, cached, now, hurried);
+	*next = judge_silence(ctx->heard, cached, now, hurried);
 	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {
 		worker_path(ctx->conf, path);
-		rc = local_fault(&ctx->heard, path, err);
+		rc = local_fault(ctx->heard, path, err);
 	}
 	/* An unexpired policy applies, whatever fails, 3.3. */
 	return next->use == STS_USE_LOCAL_FAULT ? rc : STS_OK;

@@ -210,8 +210,10 @@ read_line(char *buf, int size, void *arg)
 		(void)scan_lit(&s, "\xef\xbb\xbf"); /* as inih does */
 	while (s.p < s.end && is_space(*s.p))
 		s.p++;
-	if (s.p < s.end && *s.p == '[')
+	if (s.p < s.end && *s.p == '[') {
 		take_section(l, s);
+		line = str_of("[x]"); /* enough for inih, and faster */
+	}
 	memcpy(buf, line.p, line.len);
 	buf[line.len] = '\n';
 	buf[line.len + 1] = '\0';
@@ -226,6 +228,16 @@ by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* As those who keep many will have them. */
+static bool
+sorted(const struct sts_domain_conf *d, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(d[i - 1].name, d[i].name) > 0)
+			return false;
+	return true;
+}
+
 static void
 finish(struct sts_load *l, int bad_line)
 {
@@ -237,7 +249,7 @@ finish(struct sts_load *l, int bad_line)
 		sts_conf_problem(l, "bad-line", "not a key = value");
 	}
 	l->conf->domain = d;
-	if (l->conf->ndomain > 1)
+	if (!sorted(d, l->conf->ndomain))
 		qsort(d, l->conf->ndomain, sizeof *d, by_name);
 	for (size_t i = 1; i < l->conf->ndomain; i++)
 		if (strcmp(d[i - 1].name, d[i].name) == 0) {
@@ -251,8 +263,15 @@ finish(struct sts_load *l, int bad_line)
 static void
 set_defaults(struct sts_conf *c)
 {
-	static const char *const deny[] = { "0.0.0.0/8", "127.0.0.0/8",
-		"169.254.0.0/16", "::/128", "::1/128", "fe80::/10" };
+	/* Loopback and link-local; no parsing on the way of every mail. */
+	static const struct sts_net deny[] = {
+		{ { false, { 0 } }, 8 },
+		{ { false, { 127 } }, 8 },
+		{ { false, { 169, 254 } }, 16 },
+		{ { true, { 0 } }, 128 },
+		{ { true, { [15] = 1 } }, 128 },
+		{ { true, { 0xfe, 0x80 } }, 10 },
+	};
 
 	c->enabled = true;
 	c->cache_dir = STS_CACHE_DIR;
@@ -260,15 +279,34 @@ set_defaults(struct sts_conf *c)
 	c->fetch_timeout = 15000;
 	c->dns_timeout = 5000;
 	c->recheck = 3600;
-	for (size_t i = 0; i < ARRAY_LEN(deny); i++)
-		if (sts_net_parse(&c->deny[c->ndeny], str_of(deny[i])))
-			c->ndeny++;
+	memcpy(c->deny, deny, sizeof deny);
+	c->ndeny = ARRAY_LEN(deny);
+}
+
+static struct sts_conf_file
+file_of(const struct stat *st)
+{
+	return (struct sts_conf_file){ st->st_ino, st->st_size,
+		st->st_mtim.tv_sec, st->st_mtim.tv_nsec };
+}
+
+bool
+sts_conf_stale(const struct sts_conf *conf, const char *path)
+{
+	struct sts_conf_file now = { 0 };
+	struct stat st;
+
+	if (stat(path == NULL ? STS_CONF_PATH : path, &st) == 0)
+		now = file_of(&st);
+	return now.inode != conf->file.inode || now.size != conf->file.size ||
+	    now.seconds != conf->file.seconds ||
+	    now.nanoseconds != conf->file.nanoseconds;
 }
 
 /* *buf is the caller's; NULL and STS_OK for a default file that is missing. */
 static enum sts_rc
 read_file(const char *path, bool must, char **buf, size_t *len,
-    struct sts_err *err)
+    struct sts_conf_file *file, struct sts_err *err)
 {
 	struct stat st;
 	ssize_t n;
@@ -276,6 +314,7 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 
 	*buf = NULL;
 	*len = 0;
+	*file = (struct sts_conf_file){ 0 };
 	if (fd == -1) {
 		if (errno == ENOENT && !must)
 			return STS_OK;
@@ -301,6 +340,7 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 		return sts_fail(err, STS_LOCAL, 0, "%s: cannot read it", path);
 	}
 	*len = (size_t)n;
+	*file = file_of(&st);
 	return STS_OK;
 }
 
@@ -336,18 +376,21 @@ sts_conf_parse(struct sts_conf **out, const char *path, struct sts_str text,
 enum sts_rc
 sts_conf_load(struct sts_conf **out, const char *path, struct sts_err *err)
 {
+	struct sts_conf_file file;
 	struct sts_str text;
 	enum sts_rc rc;
 	char *buf;
 
 	*out = NULL;
 	rc = read_file(path == NULL ? STS_CONF_PATH : path, path != NULL, &buf,
-	    &text.len, err);
+	    &text.len, &file, err);
 	if (rc != STS_OK)
 		return rc;
 	text.p = buf;
 	rc = sts_conf_parse(out, path == NULL ? STS_CONF_PATH : path, text,
 	    NULL, NULL, err);
+	if (rc == STS_OK)
+		(*out)->file = file;
 	free(buf);
 	return rc;
 }
@@ -356,13 +399,14 @@ enum sts_rc
 sts_conf_check(const char *path, sts_problem_fn *fn, void *arg,
     struct sts_err *err)
 {
+	struct sts_conf_file file;
 	struct sts_conf *conf;
 	struct sts_str text;
 	enum sts_rc rc;
 	char *buf;
 
 	rc = read_file(path == NULL ? STS_CONF_PATH : path, path != NULL, &buf,
-	    &text.len, err);
+	    &text.len, &file, err);
 	if (rc != STS_OK)
 		return rc;
 	text.p = buf;

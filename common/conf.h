@@ -46,7 +46,14 @@ struct sts_domain_conf {
 	unsigned line;
 };
 
+/* Which file it was that was read; all 0: none, or text in memory. */
+struct sts_conf_file {
+	uint64_t inode;
+	int64_t size, seconds, nanoseconds; /* of its last change */
+};
+
 struct sts_conf {
+	struct sts_conf_file file;
 	bool enabled; /* the kill switch */
 	const char *cache_dir;
 	const char *worker_dir;
@@ -78,6 +85,9 @@ void sts_conf_free(struct sts_conf *); /* NULL is fine */
 /* The same for text in memory; path is only for messages. */
 enum sts_rc sts_conf_parse(struct sts_conf **out, const char *path,
     struct sts_str text, sts_problem_fn *fn, void *arg, struct sts_err *err);
+
+/* Is there another file at path now than the one that was read? */
+bool sts_conf_stale(const struct sts_conf *, const char *path);
 
 /* The section of a domain (lower case); NULL: none. */
 const struct sts_domain_conf *sts_conf_domain(const struct sts_conf *,

@@ -16,12 +16,6 @@
 
 /* --- Opening ------------------------------------------------------------ */
 
-static const char *
-conf_path(const struct sts_ctx *ctx)
-{
-	return ctx->path == NULL ? STS_CONF_PATH : ctx->path;
-}
-
 enum sts_rc
 sts_open(struct sts_ctx **out, const char *conf, struct sts_err *err)
 {
@@ -33,15 +27,14 @@ sts_open(struct sts_ctx **out, const char *conf, struct sts_err *err)
 	if (conf != NULL && conf[0] != '/')
 		return sts_fail(err, STS_USAGE, 0,
 		    "the configuration file needs an absolute path");
-	if ((ctx = calloc(1, sizeof *ctx)) == NULL ||
+	if ((ctx = malloc(sizeof *ctx)) == NULL ||
 	    (conf != NULL && (copy = strdup(conf)) == NULL)) {
 		free(ctx);
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	}
+	/* Not the bytes of the entry: that would touch its 17 pages. */
+	memset(ctx, 0, offsetof(struct sts_ctx, slot));
 	ctx->path = copy;
-	/* Before reading: a change in between is noticed, never missed. */
-	if (stat(conf_path(ctx), &ctx->seen) == -1)
-		ctx->seen.st_ino = 0;
 	if ((rc = sts_conf_load(&ctx->conf, conf, err)) != STS_OK) {
 		sts_close(ctx);
 		return rc;
@@ -64,6 +57,7 @@ sts_close(struct sts_ctx *ctx)
 	sts_store_close(ctx->store);
 	sts_conf_free(ctx->conf);
 	free(path.out);
+	free(ctx->heard);
 	free(ctx);
 }
 
@@ -82,14 +76,7 @@ sts_reopen(struct sts_ctx **ctx, const char *conf, struct sts_err *err)
 bool
 sts_stale(const struct sts_ctx *ctx)
 {
-	struct stat st;
-
-	if (stat(conf_path(ctx), &st) == -1)
-		return ctx->seen.st_ino != 0;
-	return st.st_ino != ctx->seen.st_ino ||
-	    st.st_size != ctx->seen.st_size ||
-	    st.st_mtim.tv_sec != ctx->seen.st_mtim.tv_sec ||
-	    st.st_mtim.tv_nsec != ctx->seen.st_mtim.tv_nsec;
+	return sts_conf_stale(ctx->conf, ctx->path);
 }
 
 enum sts_rc
@@ -205,7 +192,7 @@ explain(struct sts_answer *a, const struct sts_next *next, const char *note,
 	    a->verdict == STS_CANNOT_TELL)
 		fact = "enforce is configured, but there is no policy";
 	if (strcmp(why, "-") == 0)
-		snprintf(a->why, sizeof a->why, "%s", fact);
+		memcpy(a->why, fact, strlen(fact) + 1);
 	else
 		snprintf(a->why, sizeof a->why, "%s: %.150s", fact, why);
 }
@@ -249,7 +236,7 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 			a->verdict = STS_NO_POLICY;
 	}
 	a->verdict = sts_override(d, a->verdict, &a->mode);
-	explain(a, next, network ? ctx->heard.note : "", d);
+	explain(a, next, network ? ctx->heard->note : "", d);
 	return STS_OK;
 }
 

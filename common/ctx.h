@@ -3,8 +3,6 @@
 #ifndef STS_CTX_H
 #define STS_CTX_H
 
-#include <sys/stat.h>
-
 #include "conf.h"
 #include "spawn.h"
 #include "store.h"
@@ -20,13 +18,12 @@ enum {
 
 struct sts_ctx {
 	struct sts_conf *conf;
-	const char *path; /* of the configuration; NULL: the default */
-	struct stat seen; /* the file as it was read; st_ino 0: missing */
+	const char *path;        /* of the configuration; NULL: the default */
 	struct sts_store *store; /* NULL until first needed */
 	unsigned waited;         /* ms, in sum */
 	int64_t began;           /* when the query in hand began */
-	struct sts_slot slot;    /* the entry in hand */
-	struct sts_heard heard;
+	struct sts_heard *heard; /* NULL until a worker is asked */
+	struct sts_slot slot;    /* the entry in hand; last, for it is large */
 };
 
 /* The store, opened when first needed. */

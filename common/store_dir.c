@@ -135,11 +135,18 @@ sts_store_dir_of(const char *domain)
 	return (unsigned)(sts_hash(str_of(domain)) % STS_STORE_DIRS);
 }
 
-static void
-entry_path(char out[STS_STORE_NAME], const char *domain)
+char *
+sts_store_put_path(char *p, const char *domain)
 {
-	snprintf(out, STS_STORE_NAME, "%02x/%s", sts_store_dir_of(domain),
-	    domain);
+	static const char hex[] = "0123456789abcdef";
+	unsigned dir = sts_store_dir_of(domain);
+	size_t len = strlen(domain);
+
+	*p++ = hex[dir >> 4];
+	*p++ = hex[dir & 15];
+	*p++ = '/';
+	memcpy(p, domain, len + 1);
+	return p + len;
 }
 
 /* The directory part of a path of ours: all of them are two levels at most. */
@@ -274,7 +281,7 @@ sts_store_get(struct sts_store *s, const char *domain, struct sts_slot *slot,
 	struct sts_ids ids;
 	int error = EPERM;
 
-	entry_path(path, domain);
+	sts_store_put_path(path, domain);
 	slot->entry = (struct sts_entry){ .kind = STS_ENTRY_ABSENT };
 	if (sts_store_enter(s, &ids)) {
 		error = sts_store_read(s, path, domain, slot);
@@ -361,7 +368,7 @@ sts_store_put(struct sts_store *s, const char *domain,
 
 	if (buf == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	entry_path(path, domain);
+	sts_store_put_path(path, domain);
 	len = sts_entry_encode(buf, e, domain, &is_link);
 	if (len == 0)
 		error = EINVAL;
@@ -395,7 +402,7 @@ sts_store_remove(struct sts_store *s, const char *domain, struct sts_err *err)
 	char path[STS_STORE_NAME];
 	int error;
 
-	entry_path(path, domain);
+	sts_store_put_path(path, domain);
 	if ((error = sts_store_unlink(s, path)) == 0)
 		return STS_OK;
 	return sts_fail(err, STS_LOCAL, 0, "cannot remove cache entry %s: %s",

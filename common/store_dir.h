@@ -30,6 +30,12 @@ enum { STS_STORE_NAME = STS_NAME_SIZE + 16, STS_STORE_DIRS = 256 };
 unsigned sts_store_dir_of(const char *domain);
 
 /*
+ * "ab/example.com" into p, which has STS_STORE_NAME bytes; returns its end.
+ * No snprintf(3): this is on the way of every mail.
+ */
+char *sts_store_put_path(char *p, const char *domain);
+
+/*
  * Read the entry at path below the store.  0, or an errno where reading
  * itself failed; ENOENT is 0 with an absent entry.
  */

@@ -18,25 +18,20 @@
 static void
 mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *domain)
 {
-	switch (mark) {
-	case STS_MARK_FAILED:
-		snprintf(out, STS_STORE_NAME, "%02x/%s~failed",
-		    sts_store_dir_of(domain), domain);
-		break;
-	case STS_MARK_ANSWERED:
-		snprintf(out, STS_STORE_NAME, "%02x/%s~answered",
-		    sts_store_dir_of(domain), domain);
-		break;
-	case STS_MARK_WANT:
-		snprintf(out, STS_STORE_NAME, "~want/%s", domain);
-		break;
-	case STS_MARK_RUNNING:
-		snprintf(out, STS_STORE_NAME, "~running");
-		break;
-	case STS_MARK_RESOLVER_DOWN:
-		snprintf(out, STS_STORE_NAME, "~resolver-down");
-		break;
-	}
+	static const char *const words[] = {
+		[STS_MARK_FAILED] = "~failed",
+		[STS_MARK_ANSWERED] = "~answered",
+		[STS_MARK_WANT] = "~want/",
+		[STS_MARK_RUNNING] = "~running",
+		[STS_MARK_RESOLVER_DOWN] = "~resolver-down",
+	};
+	size_t len = strlen(words[mark]);
+
+	if (mark == STS_MARK_FAILED || mark == STS_MARK_ANSWERED)
+		out = sts_store_put_path(out, domain);
+	memcpy(out, words[mark], len + 1);
+	if (mark == STS_MARK_WANT)
+		memcpy(out + len, domain, strlen(domain) + 1);
 }
 
 enum sts_rc

@@ -12,7 +12,6 @@
  */
 #include "answer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,9 +83,10 @@ exim_answer(const struct sts_answer *a)
 		size += room_for(sts_policy_mx(a->policy, i));
 	if ((text = malloc(size)) == NULL)
 		return NULL;
-	p = text +
-	    snprintf(text, size, "sts=%s%s%s ignore=\"", sts_mode_name(a->mode),
-		a->id[0] == '\0' ? "" : " id=", a->id);
+	p = put(put(text, "sts="), sts_mode_name(a->mode));
+	if (a->id[0] != '\0')
+		p = put(put(p, " id="), a->id);
+	p = put(p, " ignore=\"");
 	if (enforce)
 		p = put_list(p, a->policy);
 	put(p, "\"")[0] = '\0';
