@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <time.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define CURL_DISABLE_DEPRECATION /* curl_multi_socket_all() */
 #include <curl/curl.h>
@@ -21,7 +24,8 @@
 #include "tls.h"
 
 enum {
-	SPARE_MAX = 8, /* handles kept for the next GETs */
+	SPARE_MAX = 8,  /* handles kept for the next GETs */
+	TRIM_EVERY = 4, /* GETs */
 	NUDGE_MS = 200
 };
 
@@ -53,6 +57,7 @@ struct http {
 	CURLM *multi;
 	struct event timer, nudge;
 	size_t running;
+	unsigned ended;            /* GETs, in all */
 	struct gets waiting, open; /* open: running or ended */
 	struct watches watches;
 	CURL *spare[SPARE_MAX];
@@ -157,6 +162,21 @@ free_get(struct get *get)
 	free(get);
 }
 
+/*
+ * GnuTLS reads the whole CA bundle for each GET; with several in flight the
+ * heap falls into pieces and would stay twice as large as ever needed.
+ */
+static void
+give_back(struct http *http)
+{
+#ifdef __GLIBC__
+	if (++http->ended % TRIM_EVERY == 0)
+		(void)malloc_trim(0);
+#else
+	(void)http;
+#endif
+}
+
 /* The GET has ended, or its time has. */
 static void
 tick(evutil_socket_t fd, short what, void *arg)
@@ -172,6 +192,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	http_easy_reply(&get->easy, get->code, &reply);
 	get->done(get->arg, &reply);
 	free_get(get);
+	give_back(http);
 	start_waiting(http);
 }
 

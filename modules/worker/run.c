@@ -54,9 +54,11 @@ list_done(void *arg, const char *domain, const struct engine_result *r)
 static void
 refuse(struct worker *w, const char *name, const struct sts_err *err)
 {
+	/* 3.4: an address literal has none, and that is an answer. */
+	const char *kind = err->rc == STS_ABSENT ? "none" : "fault";
 	char shown[80];
 
-	printf("%s fault - - 0 %s\n",
+	printf("%s %s - - 0 %s\n",
 	    sts_escape(shown, sizeof shown, str_of(name)),
 	    err->text[0] == '\0' ? "not a domain name" : err->text);
 	if (fflush(stdout) != 0)
@@ -70,7 +72,7 @@ list_add(struct worker *w, const char *name, unsigned flags)
 	char domain[STS_NAME_SIZE];
 	struct sts_err err = { 0 };
 
-	if (sts_domain_normal(domain, name, &err) != STS_OK)
+	if (worker_name(domain, name, &err) != STS_OK)
 		refuse(w, name, &err);
 	else
 		engine_add(w->engine, domain, flags, &waiter);

@@ -13,6 +13,10 @@ struct worker {
 	bool failed;    /* the exit status */
 };
 
+/* sts_domain_normal(), and U-labels in UTF-8 become A-labels. */
+enum sts_rc worker_name(char out[STS_NAME_SIZE], const char *name,
+    struct sts_err *err);
+
 /* One domain for the adapter that holds the other end of the pipe. */
 void run_pipe(struct worker *, const char *domain);
 

@@ -166,6 +166,20 @@ def entries(p: steps.Place) -> str:
                            if "~" not in x.name))
 
 
+def serve(p: steps.Place) -> str:
+    """A worker that is kept: domains on its input, a line for each."""
+    d = p.scenario.domain
+    owner = p.cache.stat()
+    r = subprocess.run(
+        ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}",
+         "--clear-groups", f"/usr/libexec/mtasts/mtasts-fetch-{p.flavour}",
+         "-c", str(p.conf_file), "--serve"],
+        input=f"{d}\n{d.upper()}.\nnone.{d}\nb\u00fccher.{d}\n[192.0.2.1]\n"
+        f"{d} fresh\n\n../x\n", text=True, check=False, capture_output=True,
+        timeout=60)
+    return "".join(sorted(r.stdout.splitlines(True))) + r.stderr
+
+
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
     entries, stale_hits, pipe_ends, client_ends, torn_writes, outside_names,
-    witness, cache_listing, worker_uid, unprivileged)}
+    serve, witness, cache_listing, worker_uid, unprivileged)}
