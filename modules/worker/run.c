@@ -59,7 +59,7 @@ refuse(struct worker *w, const char *name, const struct sts_err *err)
 	char shown[80];
 
 	printf("%s %s - - 0 %s\n",
-	    sts_escape(shown, sizeof shown, str_of(name)),
+	    sts_escape(shown, sizeof shown, str_of(name)), kind,
 	    err->text[0] == '\0' ? "not a domain name" : err->text);
 	if (fflush(stdout) != 0)
 		w->failed = true;
