@@ -284,7 +284,7 @@ static enum dns_why
 judge(struct dns_found *out, const getdns_dict *reply,
     const struct dns_wire *name, uint32_t type)
 {
-	uint32_t rcode, tc, qr, qtype, qclass;
+	uint32_t rcode, tc, qr, qtype, qclass, ancount;
 	getdns_list *answer = NULL;
 	getdns_bindata *qname;
 	struct end end;
@@ -308,8 +308,10 @@ judge(struct dns_found *out, const getdns_dict *reply,
 		return why;
 	if (tc != 0)
 		return DNS_WHY_TRUNCATED;
-	if (getdns_dict_get_list(reply, "answer", &answer) != 0 ||
-	    !follow(&end, answer, name, type))
+	/* Cut off, where the header promised more. */
+	if (getdns_dict_get_int(reply, "/header/ancount", &ancount) ||
+	    getdns_dict_get_list(reply, "answer", &answer) != 0 ||
+	    ancount != length(answer) || !follow(&end, answer, name, type))
 		return DNS_WHY_MALFORMED;
 	if (end.n == 0)
 		return nothing(out, reply, rcode, end.ttl);

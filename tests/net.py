@@ -52,6 +52,7 @@ NEAR = {  # name: (address, UDP does, TCP does), as in dnsd.KINDS
     "near-refused": ("127.0.0.19", "rcode5", "rcode5"),
     "near-nx-records": ("127.0.0.20", "nx-records", "nx-records"),
     "near-other-type": ("127.0.0.21", "other-type", "other-type"),
+    "near-promises": ("127.0.0.29", "promises", "promises"),
     "near-no-aaaa": ("127.0.0.22", "no-aaaa", "no-aaaa"),
     "near-a-servfail": ("127.0.0.23", "a-servfail", "a-servfail"),
     "near-closes": ("127.0.0.24", "drop", "close"),
@@ -75,6 +76,10 @@ def near_reply(act: str, msg: bytes, tcp: bool) -> bytes | None:
     if act == "nx-records":
         out = bytearray(dnsd.ask_good(msg, tcp) or b"")
         out[3] = out[3] & 0xf0 | 3
+        return bytes(out)
+    if act == "promises":
+        out = bytearray(dnsd.header_only(msg, 0))
+        out[7] = 1  # one answer, it says
         return bytes(out)
     if act == "other-type":
         out = bytearray(dnsd.ask_good(msg, tcp) or b"")
@@ -356,6 +361,9 @@ DNS_ROWS = [
         "TEMPFAIL malformed"),
     Row("wrong id", f"{s('wrong-id')} -T udp -t 1000 dns txt one.test",
         "TEMPFAIL (timeout|network)"),
+    Row("fewer records than the header says",
+        f"{s('near-promises')} -t 1000 dns txt _mta-sts.one.test",
+        "TEMPFAIL "),
     Row("an answer from another port",
         f"{s('forged')} -T udp -t 1000 dns txt _mta-sts.one.test",
         "TEMPFAIL timeout"),
