@@ -114,10 +114,10 @@ judge_silence(const struct sts_heard *h, const struct sts_entry *cached,
 
 	f.look = STS_LOOK_FOUND;
 	if (h->frame != 0 /* a fault, or not to be read */ || h->ended ||
-	    h->stage == STS_STAGE_NONE || h->stage == STS_STAGE_STORE)
+	    h->stage == STS_STAGE_NONE || h->stage == STS_STAGE_STORE ||
+	    (h->stage == STS_STAGE_STARTED && !hurried))
 		f.got = STS_GOT_LOCAL;
-	else if (hurried || h->stage == STS_STAGE_STARTED ||
-	    h->stage == STS_STAGE_DNS) {
+	else if (hurried || h->stage == STS_STAGE_DNS) {
 		f.look = STS_LOOK_TEMPFAIL;
 		f.look_why = STS_WHY_DNS_TIMEOUT;
 	} else {
@@ -153,6 +153,8 @@ local_fault(const struct sts_heard *h, const char *path, struct sts_err *err)
 	    h->stage == STS_STAGE_STORE && !h->ended
 		? "did not come to an end of writing to the cache"
 		: h->frame != 0 ? "gave an answer that cannot be read"
+		: h->stage == STS_STAGE_STARTED && !h->ended
+		? "came nowhere in its time"
 		: h->stage == STS_STAGE_NONE ? "did not start"
 					     : "ended without an answer");
 }

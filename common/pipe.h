@@ -16,7 +16,7 @@ enum { STS_PIPE_FD = 3, STS_FRAME_HEAD = 9 };
 /* At the adapter's deadline the last stage decides what is believed. */
 enum sts_stage {
 	STS_STAGE_NONE = 0,      /* it never ran: our own fault */
-	STS_STAGE_STARTED = 's', /* running; another worker may hold the lock */
+	STS_STAGE_STARTED = 's', /* running; waits half its time for the lock */
 	STS_STAGE_DNS = 'd',     /* asked for the TXT record: DNS trouble */
 	STS_STAGE_FOUND = 't',   /* a TXT record is there */
 	STS_STAGE_GET = 'g',     /* and the policy is not to be had in time */

@@ -87,8 +87,11 @@ sts_store_open(struct sts_store **out, const char *dir, struct sts_err *err)
 
 	*out = NULL;
 	if (fd == -1 || fstat(fd, &st) == -1) {
-		rc = sts_fail(err, STS_LOCAL, 0, "cache directory %s: %s", dir,
-		    strerror(errno));
+		rc = sts_fail(err, STS_LOCAL, 0, "cache directory %s: %s%s",
+		    dir, strerror(errno),
+		    errno == ENOTDIR || errno == ELOOP
+			? " (a symbolic link will not do)"
+			: "");
 		goto out;
 	}
 	if ((rc = check_owner(dir, &st, err)) != STS_OK)

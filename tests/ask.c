@@ -152,7 +152,7 @@ static const struct {
 	{ "an entry of another domain", "printf 'sL0000000a1n:0:0:0:0' >&3",
 	    LOCAL },
 	{ "writes to a slow disk", "printf sdtgk >&3; sleep 3", LOCAL },
-	{ "only started", "printf s >&3; sleep 3", DNS },
+	{ "only started", "printf s >&3; sleep 3", LOCAL },
 	{ "asks the DNS for ever", "printf sd >&3; sleep 3", DNS },
 	{ "found a record", "printf sdt >&3; sleep 3", NO_POLICY },
 	{ "GETs for ever", "printf sdtg >&3; sleep 3", NO_POLICY },

@@ -66,10 +66,16 @@ get_ctx(struct sts_ctx **out, const char *path, struct sts_err *err)
 	enum sts_rc rc;
 
 	if (state.ctx == NULL || !same || sts_stale(state.ctx)) {
+		free(state.path);
+		state.path = NULL;
+		if (path != NULL && (state.path = strdup(path)) == NULL) {
+			sts_close(state.ctx);
+			state.ctx = NULL;
+			snprintf(err->text, sizeof err->text, "out of memory");
+			return STS_NOMEM;
+		}
 		if ((rc = sts_reopen(&state.ctx, path, err)) != STS_OK)
 			return rc;
-		free(state.path);
-		state.path = path == NULL ? NULL : strdup(path);
 	}
 	*out = state.ctx;
 	return STS_OK;

@@ -102,7 +102,8 @@ engine_add(struct engine *en, const char *domain, unsigned flags,
 	static const struct timeval at_once = { 0, 0 };
 	static const struct sts_entry nothing;
 	struct engine_result nomem = { STS_USE_LOCAL_FAULT, &nothing, "",
-		"worker: out of memory" };
+		"worker: out of memory, or asked for this domain too often at "
+		"once" };
 	struct job **j = job_find(en, domain);
 
 	if (*j == NULL && (*j = job_new(en, domain, flags)) != NULL) {

@@ -37,8 +37,9 @@ void engine_free(struct engine *); /* NULL is fine; nobody is called */
 
 /*
  * Look at a domain (sts_domain_normal() form).  flags: STS_FRESH and
- * STS_REFETCH.  done is called once, at the latest after fetch_timeout,
- * perhaps from within this call where there is no memory.
+ * STS_REFETCH.  done is called once, at the latest after fetch_timeout
+ * and what the GET has to wait for its turn among others, perhaps from within
+ * this call where there is no memory.
  */
 void engine_add(struct engine *, const char *domain, unsigned flags,
     const struct engine_waiter *);

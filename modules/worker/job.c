@@ -40,6 +40,7 @@ job_free(struct job *job)
 		lock_release(job->engine->lock_fd, job->domain);
 	sts_policy_free(job->policy);
 	free(job->cached);
+	free(job->newer);
 	free(job);
 }
 
@@ -55,11 +56,38 @@ job_find(struct engine *en, const char *domain)
 }
 
 /*
+ * Another worker, with or without the lock, may have fetched a policy since
+ * we read the cache: then that is the answer, and stays (RFC 8461 3.3).
+ * False: it may be written over.
+ */
+static bool
+overtaken(struct job *job, struct sts_next *next)
+{
+	const struct sts_entry *c = job->facts.cached;
+	int64_t known = c->kind == STS_ENTRY_POLICY ? c->fetched : 0;
+	struct sts_err err;
+
+	if (job->facts.got == STS_GOT_POLICY)
+		return false;
+	if ((job->newer = malloc(sizeof *job->newer)) == NULL ||
+	    sts_store_get(job->engine->store, job->domain, job->newer, &err) !=
+		STS_OK)
+		return true; /* what cannot be seen is left alone */
+	if (job->newer->entry.kind != STS_ENTRY_POLICY ||
+	    job->newer->entry.fetched <= known ||
+	    job->newer->entry.until <= job->facts.now)
+		return false;
+	next->use = STS_USE_ENTRY;
+	next->entry = job->newer->entry;
+	return true;
+}
+
+/*
  * Store before the lock goes, so that who waits for it reads the result, and
  * say so first: a slow disk of ours is no failure of the policy host.
  */
 static void
-store(struct job *job, const struct sts_next *next)
+store(struct job *job, struct sts_next *next)
 {
 	struct sts_store *st = job->engine->store;
 	struct sts_err err;
@@ -67,10 +95,12 @@ store(struct job *job, const struct sts_next *next)
 
 	if (next->keep == STS_KEEP_NOTHING ||
 	    (job->hurried &&
-		(next->entry.kind == STS_ENTRY_NO_FETCH ||
-		    next->entry.kind == STS_ENTRY_UNASKED)))
+		(next->use == STS_USE_UNKNOWN ||
+		    next->entry.kind == STS_ENTRY_NO_FETCH)))
 		return;
 	job_stage(job, STS_STAGE_STORE);
+	if (overtaken(job, next))
+		return;
 	if (next->keep == STS_KEEP_ENTRY)
 		rc = sts_store_put(st, job->domain, &next->entry, &err);
 	else
@@ -102,13 +132,16 @@ log_end(const struct job *job)
 }
 
 void
-job_finish(struct job *job, const struct sts_next *next)
+job_finish(struct job *job, const struct sts_next *decided)
 {
-	struct engine_result result = { next->use, &next->entry, job->note,
-		job->fault };
+	struct sts_next next = *decided;
+	struct engine_result result = { .entry = &next.entry,
+		.note = job->note,
+		.fault = job->fault };
 	struct job **j = job_find(job->engine, job->domain);
 
-	store(job, next);
+	store(job, &next);
+	result.use = next.use;
 	*j = job->next;
 	job->engine->jobs--;
 	if (job->locked)
@@ -119,7 +152,7 @@ job_finish(struct job *job, const struct sts_next *next)
 	/* Whatever may take its time comes after the answer. */
 	if (job->level != 0)
 		log_end(job);
-	if (next->keep == STS_KEEP_ENTRY)
+	if (next.keep == STS_KEEP_ENTRY)
 		sts_store_tidy(job->engine->store, job->domain, job->facts.now);
 	job_free(job);
 }

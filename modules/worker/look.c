@@ -44,13 +44,15 @@ static void
 probe(struct job *job)
 {
 	struct engine *en = job->engine;
+	unsigned timeout = en->conf->dns_timeout * 2 / 5;
 
 	if (job->probed || job->probe != NULL ||
 	    (job->probe = calloc(1, sizeof *job->probe)) == NULL)
 		return;
 	*job->probe = (struct probe){ job, en->store };
-	if (!dns_probe(en->dns, en->conf->dns_timeout * 2 / 5, got_probe,
-		job->probe)) {
+	if (timeout > job_left(job))
+		timeout = job_left(job);
+	if (!dns_probe(en->dns, timeout, got_probe, job->probe)) {
 		free(job->probe);
 		job->probe = NULL;
 		job->probed = true;
