@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/* The end of a domain in the worker: what is stored, what is told. */
+#include "row.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "job.h"
+
+#define OWNER 65534
+#define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"
+
+static char dir[] = "/tmp/mtasts-job.XXXXXX";
+static struct sts_store *store;
+static enum sts_use told;
+
+static void
+done(void *arg, const char *domain, const struct engine_result *r)
+{
+	(void)arg;
+	(void)domain;
+	told = r->use;
+}
+
+static struct sts_entry
+policy(int64_t fetched)
+{
+	return (struct sts_entry){ .kind = STS_ENTRY_POLICY,
+		.id = "one",
+		.fetched = fetched,
+		.checked = fetched,
+		.until = time(NULL) + 86400,
+		.body = LIT(BODY) };
+}
+
+static const struct {
+	const char *clause;
+	enum sts_entry_kind there; /* stored by another since we read */
+	enum sts_entry_kind result;
+	enum sts_use use;
+	bool hurried;
+	enum sts_entry_kind kept;
+	enum sts_use told;
+} cases[] = {
+#define E(k) STS_ENTRY_##k
+#define U(u) STS_USE_##u
+	{ "3.1 none is stored", E(ABSENT), E(NONE), U(NOTHING), false, E(NONE),
+	    U(NOTHING) },
+	{ "3.3 not over a policy fetched meanwhile", E(POLICY), E(NONE),
+	    U(NOTHING), false, E(POLICY), U(ENTRY) },
+	{ "3.3 nor is a failed fetch", E(POLICY), E(NO_FETCH), U(NOTHING),
+	    false, E(POLICY), U(ENTRY) },
+	{ "3.3 nor that nobody could be asked", E(POLICY), E(UNASKED),
+	    U(UNKNOWN), false, E(POLICY), U(ENTRY) },
+	{ "over what is no policy it is", E(NONE), E(UNASKED), U(UNKNOWN),
+	    false, E(UNASKED), U(UNKNOWN) },
+	{ "a failure in a hurry is not stored", E(ABSENT), E(NO_FETCH),
+	    U(NOTHING), true, E(ABSENT), U(NOTHING) },
+	{ "nor is silence", E(ABSENT), E(UNASKED), U(UNKNOWN), true, E(ABSENT),
+	    U(UNKNOWN) },
+	{ "an answer in a hurry is", E(ABSENT), E(NONE), U(NOTHING), true,
+	    E(NONE), U(NOTHING) },
+#undef E
+#undef U
+};
+
+static struct sts_entry
+entry_of(enum sts_entry_kind kind)
+{
+	if (kind == STS_ENTRY_POLICY)
+		return policy(time(NULL) - 1);
+	return (struct sts_entry){ .kind = kind,
+		.checked = time(NULL),
+		.until = time(NULL) + 60 };
+}
+
+static void
+test_finish(void **state)
+{
+	static struct sts_slot slot;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct engine en = { .store = store, .lock_fd = -1, .jobs = 1 };
+		struct job *job = calloc(1, sizeof *job);
+		struct sts_next next = { .act = STS_ACT_ANSWER,
+			.use = cases[i].use,
+			.keep = STS_KEEP_ENTRY,
+			.entry = entry_of(cases[i].result) };
+		struct sts_entry there = entry_of(cases[i].there);
+
+		job->engine = &en;
+		memcpy(job->domain, "a.example", 10);
+		job->hurried = cases[i].hurried;
+		job->cached = calloc(1, sizeof *job->cached);
+		job->facts.cached = &job->cached->entry;
+		job->facts.now = time(NULL);
+		job->waiter[job->nwaiter++] =
+		    (struct engine_waiter){ NULL, done, NULL };
+		*job_find(&en, job->domain) = job;
+		(void)sts_store_remove(store, job->domain, NULL);
+		if (there.kind != STS_ENTRY_ABSENT)
+			(void)sts_store_put(store, job->domain, &there, NULL);
+		job_finish(job, &next);
+		(void)sts_store_get(store, "a.example", &slot, NULL);
+		ROW(slot.entry.kind == cases[i].kept && told == cases[i].told &&
+			en.jobs == 0,
+		    "%s: kept %d told %d", cases[i].clause,
+		    (int)slot.entry.kind, (int)told);
+	}
+	rows_done();
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (mkdtemp(dir) == NULL || chmod(dir, 0750) == -1)
+		return -1;
+	if (geteuid() == 0 && chown(dir, OWNER, OWNER) == -1)
+		return -1;
+	return sts_store_open(&store, dir, NULL) == STS_OK ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[sizeof dir + 16];
+
+	(void)state;
+	sts_store_close(store);
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	return system(command);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_finish) };
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
