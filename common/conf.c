@@ -373,22 +373,22 @@ sts_conf_parse(struct sts_conf **out, const char *path, struct sts_str text,
 	return STS_OK;
 }
 
-enum sts_rc
-sts_conf_load(struct sts_conf **out, const char *path, struct sts_err *err)
+static enum sts_rc
+load(struct sts_conf **out, const char *path, sts_problem_fn *fn, void *arg,
+    struct sts_err *err)
 {
+	const char *name = path == NULL ? STS_CONF_PATH : path;
 	struct sts_conf_file file;
 	struct sts_str text;
 	enum sts_rc rc;
 	char *buf;
 
 	*out = NULL;
-	rc = read_file(path == NULL ? STS_CONF_PATH : path, path != NULL, &buf,
-	    &text.len, &file, err);
+	rc = read_file(name, path != NULL, &buf, &text.len, &file, err);
 	if (rc != STS_OK)
 		return rc;
 	text.p = buf;
-	rc = sts_conf_parse(out, path == NULL ? STS_CONF_PATH : path, text,
-	    NULL, NULL, err);
+	rc = sts_conf_parse(out, name, text, fn, arg, err);
 	if (rc == STS_OK)
 		(*out)->file = file;
 	free(buf);
@@ -396,24 +396,19 @@ sts_conf_load(struct sts_conf **out, const char *path, struct sts_err *err)
 }
 
 enum sts_rc
+sts_conf_load(struct sts_conf **out, const char *path, struct sts_err *err)
+{
+	return load(out, path, NULL, NULL, err);
+}
+
+enum sts_rc
 sts_conf_check(const char *path, sts_problem_fn *fn, void *arg,
     struct sts_err *err)
 {
-	struct sts_conf_file file;
 	struct sts_conf *conf;
-	struct sts_str text;
-	enum sts_rc rc;
-	char *buf;
+	enum sts_rc rc = load(&conf, path, fn, arg, err);
 
-	rc = read_file(path == NULL ? STS_CONF_PATH : path, path != NULL, &buf,
-	    &text.len, &file, err);
-	if (rc != STS_OK)
-		return rc;
-	text.p = buf;
-	rc = sts_conf_parse(&conf, path == NULL ? STS_CONF_PATH : path, text,
-	    fn, arg, err);
 	sts_conf_free(conf);
-	free(buf);
 	return rc;
 }
 
