@@ -14,6 +14,7 @@ enum { WAITERS_MAX = 64, BUCKETS = 256 };
 /* "Does any nameserver answer?"; may outlive the job that asked. */
 struct probe {
 	struct job *job; /* NULL: gone */
+	bool cut; /* had less time than is due: its silence says little */
 	struct sts_store *store;
 };
 

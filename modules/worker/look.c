@@ -27,7 +27,7 @@ got_probe(void *arg, const struct dns_answer *ans)
 	struct probe *pr = arg;
 	struct job *job = pr->job;
 
-	if (ans->outcome == DNS_TEMPFAIL &&
+	if (ans->outcome == DNS_TEMPFAIL && !pr->cut &&
 	    (ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK))
 		(void)sts_store_mark(pr->store, STS_MARK_RESOLVER_DOWN, NULL,
 		    NULL);
@@ -49,9 +49,11 @@ probe(struct job *job)
 	if (job->probed || job->probe != NULL ||
 	    (job->probe = calloc(1, sizeof *job->probe)) == NULL)
 		return;
-	*job->probe = (struct probe){ job, en->store };
-	if (timeout > job_left(job))
+	*job->probe = (struct probe){ .job = job, .store = en->store };
+	if (timeout > job_left(job)) {
 		timeout = job_left(job);
+		job->probe->cut = true;
+	}
 	if (!dns_probe(en->dns, timeout, got_probe, job->probe)) {
 		free(job->probe);
 		job->probe = NULL;
