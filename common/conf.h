@@ -25,6 +25,9 @@ enum sts_transport {
 
 enum sts_dns_failure { STS_DNS_PROCEED, STS_DNS_DEFER };
 
+/* What a host that cannot wait is told of a domain not asked for yet. */
+enum sts_cold { STS_COLD_OPPORTUNISTIC, STS_COLD_TEMPFAIL };
+
 enum sts_domain_mode {
 	STS_DOMAIN_FOLLOW, /* what the domain publishes */
 	STS_DOMAIN_OFF,
@@ -64,6 +67,7 @@ struct sts_conf {
 	unsigned fetch_timeout; /* ms, for one domain in all */
 	unsigned dns_timeout;   /* ms, for one question in all */
 	enum sts_dns_failure dns_failure;
+	enum sts_cold cold;
 	unsigned recheck; /* s between two looks at the TXT record */
 	const char *ca_file, *ca_path; /* NULL: the TLS library's default */
 	struct sts_net deny[STS_DENY_MAX];

@@ -88,6 +88,19 @@ take_dns_failure(struct sts_load *l, struct sts_str v)
 	return n != -1;
 }
 
+static bool
+take_cold(struct sts_load *l, struct sts_str v)
+{
+	static const struct sts_choice c[] = {
+		{ "opportunistic", STS_COLD_OPPORTUNISTIC },
+		{ "tempfail", STS_COLD_TEMPFAIL },
+	};
+	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
+
+	l->conf->cold = (enum sts_cold)n;
+	return n != -1;
+}
+
 /* "15s", "1h": a number needs its unit, so that nobody has to guess it. */
 static bool
 seconds(struct sts_str v, uint64_t min, uint64_t max, uint64_t *out)
@@ -221,6 +234,7 @@ static const struct key {
 	{ "fetch_timeout", take_fetch_timeout, "1s to 60s", false },
 	{ "dns_timeout", take_dns_timeout, "1s to 30s", false },
 	{ "dns_failure", take_dns_failure, "proceed or defer", false },
+	{ "cold", take_cold, "opportunistic or tempfail", false },
 	{ "recheck", take_recheck, "1s to 1d", false },
 	{ "ca_file", take_ca_file, "an absolute path", false },
 	{ "ca_path", take_ca_path, "an absolute path", false },

@@ -6,8 +6,10 @@
  *
  *   DIR/ab/example.com          an entry (ab: hash of the name)
  *   DIR/ab/example.com~failed   a mark about a domain; also ~answered
+ *   DIR/ab/example.com~mx       the MX set of a domain, mx.h
  *   DIR/ab/~tmp.PID.N           an entry while it is written
  *   DIR/~want/example.com       a domain that waits for a background worker
+ *   DIR/~mx/192.0.2.1~failed    marks about an address of an MX host
  *   DIR/~...                    marks about the machine, the lock file
  *
  * "~" cannot stand in a domain name.  A process with effective uid 0 does all
@@ -23,6 +25,7 @@
 #include <sys/types.h>
 
 #include "cache.h"
+#include "mx.h"
 #include "sts.h"
 
 struct sts_store;
@@ -60,16 +63,31 @@ enum sts_rc sts_store_put(struct sts_store *, const char *domain,
 enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
     struct sts_err *err);
 
+/*
+ * The MX set of a domain; kind UNKNOWN where nothing usable is there.  The
+ * same file rules as for entries.
+ */
+enum sts_rc sts_store_get_mx(struct sts_store *, const char *domain,
+    struct sts_mx_set *, struct sts_err *err);
+enum sts_rc sts_store_put_mx(struct sts_store *, const char *domain,
+    const struct sts_mx_set *, struct sts_err *err);
+
 /* Empty files whose time of modification is the message. */
 enum sts_mark {
 	STS_MARK_FAILED,   /* a delivery to the domain failed */
 	STS_MARK_ANSWERED, /* somebody looked because of that */
 	STS_MARK_WANT,     /* somebody wants the domain looked at */
-	STS_MARK_RUNNING,  /* a background worker serves the wants */
+	STS_MARK_WANT_MX,  /* and its MX set too */
+	STS_MARK_RELAYED,  /* sts_mx_next() was asked, to the day */
+	/* about an MX address, in the form of sts_addr_text() */
+	STS_MARK_MX_FAILED, /* a session failed before TLS or in it */
+	STS_MARK_MX_PROBED, /* a worker tried to connect */
+	STS_MARK_MX_DOWN,   /* and there was no answer */
+	STS_MARK_RUNNING,   /* a background worker serves the wants */
 	STS_MARK_RESOLVER_DOWN
 };
 
-/* domain is NULL for the two marks about the machine. */
+/* domain (or address) is NULL for the two marks about the machine. */
 enum sts_rc sts_store_mark(struct sts_store *, enum sts_mark,
     const char *domain, struct sts_err *err);
 int64_t sts_store_marked(struct sts_store *, enum sts_mark,
@@ -83,8 +101,8 @@ void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
 bool sts_store_claim(struct sts_store *, enum sts_mark, const char *domain,
     int64_t now, int64_t stale);
 
-/* Domains that wait; fn returns false to stop. */
-void sts_store_wanted(struct sts_store *,
+/* Domains that wait, WANT or WANT_MX; fn returns false to stop. */
+void sts_store_wanted(struct sts_store *, enum sts_mark,
     bool (*fn)(void *arg, const char *domain), void *arg);
 
 /* The lock file, 0600, for record locks; -1 and errno. The caller's. */

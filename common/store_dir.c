@@ -157,7 +157,7 @@ static int
 make_dir(const struct sts_store *s, const char *path)
 {
 	const char *slash = strchr(path, '/');
-	char dir[8];
+	char dir[16];
 
 	if (slash == NULL || (size_t)(slash - path) >= sizeof dir)
 		return -1;

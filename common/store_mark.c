@@ -15,23 +15,43 @@
 
 #include "err.h"
 
-static void
-mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *domain)
+static char *
+put(char *out, const char *text)
 {
-	static const char *const words[] = {
-		[STS_MARK_FAILED] = "~failed",
-		[STS_MARK_ANSWERED] = "~answered",
-		[STS_MARK_WANT] = "~want/",
-		[STS_MARK_RUNNING] = "~running",
-		[STS_MARK_RESOLVER_DOWN] = "~resolver-down",
-	};
-	size_t len = strlen(words[mark]);
+	size_t len = strlen(text);
 
-	if (mark == STS_MARK_FAILED || mark == STS_MARK_ANSWERED)
-		out = sts_store_put_path(out, domain);
-	memcpy(out, words[mark], len + 1);
-	if (mark == STS_MARK_WANT)
-		memcpy(out + len, domain, strlen(domain) + 1);
+	memcpy(out, text, len + 1);
+	return out + len;
+}
+
+static void
+mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
+{
+	/* The name of what it is about stands in front, behind, or nowhere. */
+	static const struct {
+		enum { MACHINE, DOMAIN, LISTED, ADDRESS } kind;
+		const char *word;
+	} marks[] = {
+		[STS_MARK_FAILED] = { DOMAIN, "~failed" },
+		[STS_MARK_ANSWERED] = { DOMAIN, "~answered" },
+		[STS_MARK_WANT] = { LISTED, "~want/" },
+		[STS_MARK_WANT_MX] = { LISTED, "~want-mx/" },
+		[STS_MARK_RELAYED] = { DOMAIN, "~relayed" },
+		[STS_MARK_MX_FAILED] = { ADDRESS, "~failed" },
+		[STS_MARK_MX_PROBED] = { ADDRESS, "~probed" },
+		[STS_MARK_MX_DOWN] = { ADDRESS, "~down" },
+		[STS_MARK_RUNNING] = { MACHINE, "~running" },
+		[STS_MARK_RESOLVER_DOWN] = { MACHINE, "~resolver-down" },
+	};
+	const char *word = marks[mark].word;
+
+	if (marks[mark].kind == DOMAIN)
+		out = sts_store_put_path(out, about);
+	else if (marks[mark].kind == ADDRESS)
+		out = put(put(out, "~mx/"), about);
+	out = put(out, word);
+	if (marks[mark].kind == LISTED)
+		put(out, about);
 }
 
 enum sts_rc
@@ -108,8 +128,8 @@ sts_store_claim(struct sts_store *s, enum sts_mark mark, const char *domain,
 }
 
 void
-sts_store_wanted(struct sts_store *s, bool (*fn)(void *, const char *),
-    void *arg)
+sts_store_wanted(struct sts_store *s, enum sts_mark mark,
+    bool (*fn)(void *, const char *), void *arg)
 {
 	struct sts_ids ids;
 	struct dirent *d;
@@ -119,7 +139,7 @@ sts_store_wanted(struct sts_store *s, bool (*fn)(void *, const char *),
 
 	if (!sts_store_enter(s, &ids))
 		return;
-	fd = openat(s->fd, "~want",
+	fd = openat(s->fd, mark == STS_MARK_WANT_MX ? "~want-mx" : "~want",
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd != -1 && (dir = fdopendir(fd)) == NULL)
 		close(fd);

@@ -179,7 +179,10 @@ struct sts_answer {
 enum sts_query_flag {
 	STS_FRESH = 1 << 0,   /* look at the TXT record before answering */
 	STS_REFETCH = 1 << 1, /* and fetch the policy even if the id is old */
-	STS_OFFLINE = 1 << 2  /* the cache alone; no worker is started */
+	STS_OFFLINE = 1 << 2, /* the cache alone; no worker is started */
+	STS_BEHIND = 1 << 3   /* never waits: the cache alone, and what is due
+			       * is asked for in the background; where nothing
+			       * is known the verdict follows "cold" */
 };
 
 /*
@@ -197,6 +200,51 @@ void sts_answer_free(struct sts_answer *); /* NULL is fine */
  * looks for a newer one first (RFC 8461 5), at most once in 5 minutes.
  */
 enum sts_rc sts_failed(struct sts_ctx *, const char *domain,
+    struct sts_err *err);
+
+/* --- Choosing the MX host, for hosts that leave it to us (OpenSMTPD) ----- */
+
+/*
+ * The MX host to try next for a domain whose mail goes over forced TLS, from
+ * the cache alone: files of this host are read, nothing is waited for.  Under
+ * an enforce policy only hosts that match it (4.1); otherwise any of the
+ * domain's hosts, for mail that was queued under a policy since gone.  An old
+ * or missing MX set is asked for in the background, for 5 days after the last
+ * such call.
+ * STS_TEMPFAIL: not known yet.  STS_INVALID: there is no host to be tried
+ * (none matches, null MX, this machine is the best MX).  STS_LOCAL, STS_NOMEM
+ * as for sts_query().  In each case mail must wait; err says why.
+ */
+enum sts_rc sts_mx_next(struct sts_ctx *, const char *domain,
+    char host[STS_NAME_SIZE], struct sts_err *err);
+
+/*
+ * A session with an MX address (text, without brackets) failed before TLS was
+ * up or in it; or, failed false, worked.  STS_USAGE: not an address.
+ */
+enum sts_rc sts_mx_learnt(struct sts_ctx *, const char *address, bool failed,
+    struct sts_err *err);
+
+/*
+ * A kept worker, for programs with an event loop: policies and MX sets are
+ * fetched before they are needed.  None of these calls waits.
+ */
+struct sts_kept;
+/* Lends ctx; STS_LOCAL: cannot be started now, try again later. */
+enum sts_rc sts_kept_start(struct sts_ctx *ctx, struct sts_kept **out,
+    struct sts_err *err);
+void sts_kept_stop(struct sts_kept *); /* NULL is fine */
+/* For poll(2): POLLIN always, POLLOUT on the other while it wants it. */
+int sts_kept_in(const struct sts_kept *);
+int sts_kept_out(const struct sts_kept *); /* -1: nothing to write */
+/* STS_USAGE: not a policy domain.  STS_NOMEM.  Else domain will be told of. */
+enum sts_rc sts_kept_ask(struct sts_kept *, const char *domain,
+    struct sts_err *err);
+/*
+ * Move bytes; then one domain that is done, in sts_domain_normal() form:
+ * STS_OK.  STS_ABSENT: none for now.  STS_LOCAL: the worker is gone.
+ */
+enum sts_rc sts_kept_next(struct sts_kept *, char domain[STS_NAME_SIZE],
     struct sts_err *err);
 
 /* --- The cache, for administrators ------------------------------------- */

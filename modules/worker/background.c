@@ -55,7 +55,7 @@ static void
 serve_wants(struct background *bg)
 {
 	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-		sts_store_wanted(bg->w->store, add, bg);
+		sts_store_wanted(bg->w->store, STS_MARK_WANT, add, bg);
 		if (engine_jobs(bg->w->engine) == 0)
 			return;
 		event_base_dispatch(bg->w->base);
@@ -89,7 +89,7 @@ run_background(struct worker *w)
 		/* Who came between the last look and the unmarking saw a
 		 * running worker and left it to us. */
 		more = false;
-		sts_store_wanted(w->store, any, &more);
+		sts_store_wanted(w->store, STS_MARK_WANT, any, &more);
 	} while (more &&
 	    sts_store_claim(w->store, STS_MARK_RUNNING, NULL, time(NULL),
 		STS_RUNNING_STALE));
