@@ -20,11 +20,16 @@ live(const struct sts_facts *f)
 	return f->cached->kind == STS_ENTRY_POLICY && f->now < f->cached->until;
 }
 
-/* Has t been within the last span?  A time ahead of the clock is not. */
+bool
+sts_within(int64_t now, int64_t t, int64_t span)
+{
+	return t != 0 && t <= now + STS_CLOCK_SLACK && now - t < span;
+}
+
 static bool
 within(const struct sts_facts *f, int64_t t, int64_t span)
 {
-	return t != 0 && t <= f->now + STS_CLOCK_SLACK && f->now - t < span;
+	return sts_within(f->now, t, span);
 }
 
 static struct sts_next

@@ -93,6 +93,9 @@ struct sts_next {
 
 struct sts_next sts_decide(const struct sts_facts *);
 
+/* Has t, unless 0, been within the last span?  Ahead of the clock it is not. */
+bool sts_within(int64_t now, int64_t t, int64_t span);
+
 /*
  * What the configuration of the domain (NULL: none) makes of a published
  * mode.  "testing" never lowers what the administrator set, and enforce

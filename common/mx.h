@@ -27,8 +27,12 @@ enum {
 	STS_MX_FAILED_SPAN = 3600, /* s a failed session counts: RFC 5321 5.1
 				    * leaves it open; smtpd tries again after
 				    * 400, 1600, 3600 s */
-	STS_MX_DOWN_SPAN = 600,    /* s an unanswered probe counts */
-	STS_MX_KEEP = 5 * 86400    /* s a set is kept after it was asked for */
+	STS_MX_DOWN_SPAN = 3600,   /* s an unanswered probe counts, unless a
+				    * later one is answered: smtpd does not
+				    * say which address it could not reach */
+	STS_MX_PROBE_SPAN = 600,   /* s after which a probe is repeated */
+	STS_MX_KEEP = 5 * 86400,   /* s a set is kept after it was asked for */
+	STS_MX_RELAYED_GAP = 86400 /* s between two marks of that */
 };
 
 enum sts_mx_kind {
@@ -63,22 +67,31 @@ size_t sts_mx_encode(char *buf, const struct sts_mx_set *, const char *domain);
 /* False, and kind UNKNOWN, for anything odd. */
 bool sts_mx_decode(struct sts_mx_set *, struct sts_str, const char *domain);
 
-/* What experience says of one host; times of 0: never. */
+/* The set is to be asked for (again): UNKNOWN, over, or from the future. */
+bool sts_mx_stale(const struct sts_mx_set *, int64_t now);
+
+const char *sts_mx_kind_name(enum sts_mx_kind);
+
+/* When addresses of one host were last seen to fail; 0: never. */
 struct sts_mx_seen {
-	int64_t failed; /* when the last usable address of it failed */
-	bool down;      /* probed of late, and no address answered */
+	int64_t failed[STS_MX_ADDRS_MAX]; /* in a session, before or in TLS */
+	int64_t down[STS_MX_ADDRS_MAX];   /* no answer to a probe */
 };
 
 /*
- * The index of the host to try next, or -1 with the reason in err:
+ * The index of the host to try next, or -1 with the reason in err, which does
+ * not name the domain:
  *   STS_INVALID   null MX, nothing there, no host matches the policy, or
  *                 this machine is the best MX (RFC 5321 5.1: hosts at and
- *                 behind our own preference are no way to deliver)
+ *                 behind our own preference are no way to deliver; counted
+ *                 before any policy, RFC 8461 8.4)
  *   STS_TEMPFAIL  the set is UNKNOWN
  * policy NULL: no patterns to match.  seen has set->n rows.  Hosts of one
- * preference are taken in an order that random decides.  A host that failed
- * within STS_MX_FAILED_SPAN, or is down, comes behind all others; where all
- * are such, the one whose failure is oldest, which starts over with the best.
+ * preference are taken in an order that random decides.  A host whose every
+ * address failed within STS_MX_FAILED_SPAN or is down comes behind all
+ * others; among such, the one whose last failure is oldest comes first, which
+ * starts over with the best.  One without addresses comes last of all: no
+ * session with it can fail, so nothing would be learnt.
  */
 int sts_mx_select(const struct sts_mx_set *, const struct sts_policy *,
     const struct sts_mx_seen *seen, int64_t now, uint32_t random,

@@ -209,9 +209,9 @@ read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-static int
-read_file(const struct sts_store *s, const char *path, const char *domain,
-    struct sts_slot *slot)
+int
+sts_store_read_file(const struct sts_store *s, const char *path,
+    struct sts_file *f)
 {
 	struct stat st;
 	ssize_t n;
@@ -219,25 +219,40 @@ read_file(const struct sts_store *s, const char *path, const char *domain,
 	int fd = openat(s->fd, path,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
+	f->good = false;
 	if (fd == -1)
 		return sts_store_odd(errno) ? 0 : errno;
 	if (fstat(fd, &st) == -1) {
 		error = errno;
 		goto out;
 	}
-	slot->used = st.st_mtime;
+	f->used = st.st_mtime;
 	/* No link is left where a writer replaced it since it was opened. */
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_uid != s->uid ||
-	    st.st_size > STS_ENTRY_MAX)
+	    st.st_size > (off_t)f->size)
 		goto out;
-	if ((n = read_all(fd, slot->buf, (size_t)st.st_size)) == -1) {
+	if ((n = read_all(fd, f->buf, (size_t)st.st_size)) == -1) {
 		error = errno;
 		goto out;
 	}
-	slot->broken = !sts_entry_decode(&slot->entry,
-	    (struct sts_str){ slot->buf, (size_t)n }, false, domain);
+	f->len = (size_t)n;
+	f->good = true;
 out:
 	close(fd);
+	return error;
+}
+
+static int
+read_file(const struct sts_store *s, const char *path, const char *domain,
+    struct sts_slot *slot)
+{
+	struct sts_file f = { .buf = slot->buf, .size = sizeof slot->buf };
+	int error = sts_store_read_file(s, path, &f);
+
+	slot->used = f.used;
+	if (f.good)
+		slot->broken = !sts_entry_decode(&slot->entry,
+		    (struct sts_str){ f.buf, f.len }, false, domain);
 	return error;
 }
 
@@ -337,9 +352,9 @@ write_link(const struct sts_store *s, const char *tmp, const char *text)
 	return errno;
 }
 
-static int
-put(struct sts_store *s, const char *path, const char *domain, char *buf,
-    size_t len, bool is_link)
+int
+sts_store_replace(struct sts_store *s, const char *path, const char *domain,
+    char *buf, size_t len, bool is_link)
 {
 	char tmp[STS_STORE_NAME];
 	int error;
@@ -376,7 +391,7 @@ sts_store_put(struct sts_store *s, const char *domain,
 	if (len == 0)
 		error = EINVAL;
 	else if (sts_store_enter(s, &ids)) {
-		error = put(s, path, domain, buf, len, is_link);
+		error = sts_store_replace(s, path, domain, buf, len, is_link);
 		sts_store_leave(&ids);
 	}
 	free(buf);

@@ -42,6 +42,27 @@ char *sts_store_put_path(char *p, const char *domain);
 int sts_store_read(const struct sts_store *, const char *path,
     const char *domain, struct sts_slot *);
 
+/* A file's bytes, and when it was written. */
+struct sts_file {
+	char *buf; /* the caller's, of size bytes */
+	size_t size;
+	size_t len;
+	int64_t used;
+	bool good; /* false: nothing there, or nothing of ours */
+};
+
+/* The same for any file below the store; the caller has the owner's ids. */
+int sts_store_read_file(const struct sts_store *, const char *path,
+    struct sts_file *);
+
+/*
+ * Replace what is at path, in the part of domain, in one step; 0, or an
+ * errno.  is_link: buf, with room for a NUL, becomes the target of a link.
+ * The caller has the owner's ids.
+ */
+int sts_store_replace(struct sts_store *, const char *path, const char *domain,
+    char *buf, size_t len, bool is_link);
+
 /*
  * openat(2) with O_CREAT and our usual flags, making the directory where it
  * is missing.
