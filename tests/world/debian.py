@@ -1,0 +1,126 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: ISC
+"""Folders with a small Debian and its OpenSMTPD, one for each release.
+
+  debian.py [RELEASE...]   make those that are missing (bookworm, trixie,
+                           testing); one line each: folder and version
+
+They are kept in /var/cache/mtasts-tests, or where MTASTS_DEBIAN_DIR says; a
+folder RELEASE there is made in another place and renamed, so a half one never
+stays.  Nobody writes into a finished one: tests lay an overlay over it.
+"""
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+CACHE = Path(os.environ.get("MTASTS_DEBIAN_DIR", "/var/cache/mtasts-tests"))
+# The second list: what the worker needs.  Libraries with times of 64 bits have
+# names of their own since trixie.
+BASE = ["opensmtpd", "ca-certificates", "libidn2-0", "libunbound8"]
+OLD = ["libgetdns10", "libcurl4", "libevent-core-2.1-7"]
+NEW = [f"{p}t64" for p in OLD]
+RELEASES = {"bookworm": BASE + OLD, "trixie": BASE + NEW,
+            "testing": BASE + NEW}
+MARK = "etc/mtasts-packages"  # what the folder was made with
+
+
+class DebianError(Exception):
+    """There is no folder to be had."""
+
+
+def folder(release: str) -> Path:
+    """The finished folder of a release, made if need be."""
+    path = CACHE / f"debian-{release}"
+    want = " ".join(RELEASES[release])
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f".lock-{release}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (path / MARK).exists() or (path / MARK).read_text() != want:
+            _make(release, path, want)
+    return path
+
+
+def version(path: Path) -> str:
+    """Of the opensmtpd in a folder."""
+    status = (path / "var/lib/dpkg/status").read_text(encoding="utf-8")
+    m = re.search(r"^Package: opensmtpd\n(?:.+\n)*?Version: (.+)$", status,
+                  re.M)
+    return m[1] if m else "none"
+
+
+def _make(release: str, path: Path, want: str) -> None:
+    new, old = path.with_suffix(".new"), path.with_suffix(".old")
+    for d in (new, old):
+        shutil.rmtree(d, ignore_errors=True)
+    argv = ["debootstrap", "--variant=minbase", "--merged-usr",
+            "--include=" + want.replace(" ", ","), release, str(new), mirror()]
+    for last in (False, True):
+        p = subprocess.run(argv, text=True, check=False, env=_environment(),
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if p.returncode == 0:
+            break
+        log = new / "debootstrap/debootstrap.log"
+        tail = log.read_text(errors="replace")[-1500:] if log.exists() else ""
+        shutil.rmtree(new, ignore_errors=True)
+        if last:
+            raise DebianError(f"{release}: {p.stdout[-500:]}{tail}")
+        time.sleep(10)  # a mirror in the middle of its update
+    shutil.rmtree(new / "var/cache/apt", ignore_errors=True)
+    shutil.rmtree(new / "var/lib/apt/lists", ignore_errors=True)
+    (new / MARK).write_text(want)
+    if path.exists():
+        path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _apt(*argv: str) -> str:
+    return subprocess.run(argv, text=True, check=False, capture_output=True
+                          ).stdout
+
+
+def mirror() -> str:
+    """Where this host has its own Debian from."""
+    for line in _apt("apt-get", "indextargets", "--format",
+                     "$(LABEL) $(COMPONENT) $(REPO_URI)",
+                     "Identifier: Packages").splitlines():
+        words = line.split()
+        if words[:2] == ["Debian", "main"] and len(words) == 3:
+            return words[2]
+    raise DebianError("this host has no package source of Debian (is "
+                      "apt-get update due?)")
+
+
+def _environment() -> dict[str, str]:
+    """A proxy that apt uses is for debootstrap as well."""
+    env = {k: v for k, v in os.environ.items() if k.lower().endswith("_proxy")}
+    m = re.search(r"='(.+)'", _apt("apt-config", "shell", "p",
+                                   "Acquire::http::Proxy"))
+    if m:
+        env.setdefault("http_proxy", m[1])
+    return env | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                  "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(RELEASES)
+    if set(names) - set(RELEASES):
+        print(f"debian: there is only {' '.join(RELEASES)}", file=sys.stderr)
+        return 2
+    try:
+        for name in names:
+            path = folder(name)
+            print(f"{path}\topensmtpd {version(path)}", flush=True)
+    except (DebianError, OSError) as e:
+        print(f"debian: {e}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
