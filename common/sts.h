@@ -96,6 +96,24 @@ struct sts_record {
 enum sts_rc sts_record_select(struct sts_record *out, const struct sts_str *txt,
     size_t n, sts_problem_fn *fn, void *arg, struct sts_err *err);
 
+/* --- TXT record for reports, RFC 8460 3 ---------------------------------- */
+
+enum { STS_RUA_MAX = 8 };
+
+/* Where reports go: mailto and https URIs, none twice, in their order. */
+struct sts_tlsrpt {
+	size_t n;
+	struct sts_str rua[STS_RUA_MAX]; /* point into the records */
+};
+
+/*
+ * Choose among the TXT records of _smtp._tls.DOMAIN, as sts_record_select()
+ * does.  URIs to which nothing can be sent are skipped; STS_INVALID, too,
+ * where none is left.
+ */
+enum sts_rc sts_tlsrpt_select(struct sts_tlsrpt *out, const struct sts_str *txt,
+    size_t n, sts_problem_fn *fn, void *arg, struct sts_err *err);
+
 /* --- Policy, 3.2 ------------------------------------------------------- */
 
 enum sts_mode { STS_MODE_NONE, STS_MODE_TESTING, STS_MODE_ENFORCE };

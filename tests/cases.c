@@ -182,6 +182,82 @@ txt(struct tally *t, const json_t *row)
 	    got);
 }
 
+/* How far apart the wordings of the rows' verdicts are, no string compare. */
+static bool
+as_wanted(const json_t *rfc, enum sts_rc rc)
+{
+	const char *result = text(rfc, "result");
+
+	if (json_object_get(rfc, "valid") != NULL)
+		return json_is_true(json_object_get(rfc, "valid")) ==
+		    (rc == STS_OK);
+	if (strncmp(result, "ok", 2) == 0)
+		return rc == STS_OK;
+	if (strcmp(result, "none") == 0)
+		return rc == STS_ABSENT;
+	return rc == STS_INVALID; /* malformed, none (multiple) */
+}
+
+static bool
+same_rua(const struct sts_tlsrpt *out, const json_t *want)
+{
+	json_t *uri;
+	size_t i;
+
+	if (want == NULL)
+		return true;
+	if (out->n != json_array_size(want))
+		return false;
+	json_array_foreach(want, i,
+	    uri) if (json_string_length(uri) != out->rua[i].len ||
+	    memcmp(json_string_value(uri), out->rua[i].p, out->rua[i].len) !=
+		0) return false;
+	return true;
+}
+
+/* A record, a set of them, a set of their strings, or one URI. */
+static void
+tlsrpt(struct tally *t, const json_t *row)
+{
+	static char buf[TEXT_MAX];
+	const json_t *rfc = json_object_get(row, "rfc");
+	json_t *one, *list = json_object_get(row, "txt_strings");
+	struct sts_str rec[16] = { { buf, 0 } };
+	struct sts_tlsrpt out;
+	struct sts_err err = { 0 };
+	size_t n = 0, used = 0, i;
+	enum sts_rc rc;
+	char got[400];
+
+	if (strcmp(text(row, "kind"), "version-tag") == 0) {
+		/* a verdict on half a record: no question to a whole reader */
+		t->rows++;
+		t->open++;
+		return;
+	}
+	json_array_foreach(list, i, one) if (n < sizeof rec / sizeof rec[0])
+	    rec[n++] = joined(buf, &used, one, false);
+	list = json_object_get(row, "txt_records");
+	json_array_foreach(list, i, one) if (n < sizeof rec / sizeof rec[0])
+	{
+		rec[n].p = buf + used;
+		rec[n].len = append(buf, used, one, 1) - used;
+		used += rec[n++].len;
+	}
+	if (json_object_get(row, "uri") != NULL)
+		rec[n++].len = (size_t)snprintf(buf, sizeof buf,
+		    "v=TLSRPTv1; rua=%s", text(row, "uri"));
+	if (json_object_get(row, "input") != NULL)
+		rec[n++].len = input(buf, row);
+	rc = sts_tlsrpt_select(&out, rec, n, NULL, NULL, &err);
+	snprintf(got, sizeof got, "%s, %zu rua: %s", sts_rc_name(rc), out.n,
+	    err.text);
+	verdict(t, row,
+	    n > 0 && as_wanted(rfc, rc) &&
+		same_rua(&out, json_object_get(rfc, "rua")),
+	    got);
+}
+
 static void
 mx(struct tally *t, const json_t *row)
 {
@@ -214,7 +290,8 @@ main(int argc, char **argv)
 	static const struct {
 		const char *file;
 		void (*run)(struct tally *, const json_t *);
-	} files[] = { { "txt", txt }, { "policy", policy }, { "mx", mx } };
+	} files[] = { { "txt", txt }, { "policy", policy }, { "mx", mx },
+		{ "tlsrpt-txt", tlsrpt } };
 	const char *shared = getenv("MTASTS_SHARED");
 	const char *ci = getenv("CI");
 	unsigned wrong = 0;

@@ -54,6 +54,7 @@ int cli_cache_purge(struct cli *, int argc, char **argv);
 int cli_cache_refresh(struct cli *, int argc, char **argv);
 int cli_lint_policy(struct cli *, int argc, char **argv);
 int cli_lint_txt(struct cli *, int argc, char **argv);
+int cli_lint_tlsrpt(struct cli *, int argc, char **argv);
 int cli_lint_mx(struct cli *, int argc, char **argv);
 int cli_lint_config(struct cli *, int argc, char **argv);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mtasts lint txt: the TXT records of one name, as a JSON array of arrays of
- * strings.  {"base64":"..."} stands for bytes that JSON cannot carry.
+ * mtasts lint txt, lint tlsrpt: the TXT records of one name, as a JSON array of
+ * arrays of strings.  {"base64":"..."} stands for bytes that JSON cannot carry.
  */
 #include "lint.h"
 
@@ -119,8 +119,50 @@ judge_txt(const struct cli *cli, const struct sts_str *txt, size_t n)
 	return txt_result(&r, rc == STS_OK ? &rec : NULL);
 }
 
-int
-cli_lint_txt(struct cli *cli, int argc, char **argv)
+static int
+tlsrpt_result(struct remarks *r, const struct sts_tlsrpt *t, bool usable)
+{
+	json_t *rua = NULL;
+	int rc;
+
+	if ((r->cli->opts & CLI_JSON) != 0) {
+		rua = json_array();
+		for (size_t i = 0; i < t->n; i++)
+			json_array_append_new(rua,
+			    json_stringn(t->rua[i].p, t->rua[i].len));
+		return cli_json_line(json_pack("{s:b,s:o,s:o}", "usable",
+					 usable, "rua", rua, "problems",
+					 r->list),
+		    usable ? CLI_OK : CLI_NO);
+	}
+	rc = remarks_verdict(r, usable, usable ? "usable" : "not usable");
+	for (size_t i = 0; i < t->n; i++)
+		printf(", %.*s", (int)t->rua[i].len, t->rua[i].p);
+	putchar('\n');
+	return rc;
+}
+
+static int
+judge_tlsrpt(const struct cli *cli, const struct sts_str *txt, size_t n)
+{
+	struct sts_tlsrpt out;
+	struct sts_err err = { 0 };
+	struct remarks r;
+	enum sts_rc rc;
+
+	if (!remarks_init(&r, cli, "tlsrpt"))
+		return remarks_lost(&r);
+	rc = sts_tlsrpt_select(&out, txt, n, remarks_take, &r, &err);
+	if (rc == STS_NOMEM || r.lost)
+		return remarks_lost(&r);
+	if (rc != STS_OK)
+		remarks_err(&r, &err, rc == STS_ABSENT ? "absent" : "record");
+	return tlsrpt_result(&r, &out, rc == STS_OK);
+}
+
+static int
+lint(struct cli *cli, int argc, char **argv,
+    int (*judge)(const struct cli *, const struct sts_str *, size_t))
 {
 	struct sts_str *rec = NULL;
 	char *text = NULL, *room = NULL;
@@ -131,7 +173,7 @@ cli_lint_txt(struct cli *cli, int argc, char **argv)
 	int status;
 
 	if (argc != 0)
-		return cli_usage(cli->cmd, "lint txt: unexpected '%s'",
+		return cli_usage(cli->cmd, "unexpected '%s'",
 		    cli_shown(argv[0]));
 	if (!cli_read(&text, &len, "-", TXT_BYTES))
 		return cli_fault("standard input: %s", strerror(errno));
@@ -155,11 +197,23 @@ cli_lint_txt(struct cli *cli, int argc, char **argv)
 	else if (!json_is_array(root) || !join(rec, room, root, &why))
 		status = cli_usage(cli->cmd, "input: %s", why);
 	else
-		status = judge_txt(cli, rec, n);
+		status = judge(cli, rec, n);
 out:
 	json_decref(root);
 	free(rec);
 	free(room);
 	free(text);
 	return status;
+}
+
+int
+cli_lint_txt(struct cli *cli, int argc, char **argv)
+{
+	return lint(cli, argc, argv, judge_txt);
+}
+
+int
+cli_lint_tlsrpt(struct cli *cli, int argc, char **argv)
+{
+	return lint(cli, argc, argv, judge_tlsrpt);
 }

@@ -45,6 +45,9 @@ static const struct cli_cmd cmds[] = {
 	{ "lint", "txt", "[--json] <RECORDS.json",
 	    "judge the TXT records of _mta-sts.DOMAIN, a JSON array on stdin",
 	    CLI_JSON, cli_lint_txt },
+	{ "lint", "tlsrpt", "[--json] <RECORDS.json",
+	    "judge the TXT records of _smtp._tls.DOMAIN", CLI_JSON,
+	    cli_lint_tlsrpt },
 	{ "lint", "mx", "[--json] HOST PATTERN...",
 	    "does the MX host match one of the patterns?", CLI_JSON,
 	    cli_lint_mx },
@@ -169,7 +172,7 @@ unknown(int argc, char **argv)
 {
 	static const char words[][32] = {
 		"list|show|purge|refresh",
-		"policy|txt|mx|config",
+		"policy|txt|tlsrpt|mx|config",
 	};
 	static const char *const groups[] = { "cache", "lint" };
 

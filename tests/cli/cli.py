@@ -66,8 +66,8 @@ USAGE = [
     (["cache", "purge", "--all", "--expired"], ["cache purge"]),
     (["cache", "purge", "--all", "a.example"], ["cache purge"]),
     (["cache", "refresh"], ["no domain", "cache refresh"]),
-    (["lint"], ["lint policy|txt|mx|config"]),
-    (["lint", "polic"], ["'lint polic'", "lint policy|txt|mx|config"]),
+    (["lint"], ["lint policy|txt|tlsrpt|mx|config"]),
+    (["lint", "polic"], ["'lint polic'", "lint policy|txt|tlsrpt|mx|config"]),
     (["lint", "policy"], ["lint policy"]),
     (["lint", "policy", "a", "b"], ["lint policy"]),
     (["lint", "txt", "x"], ["'x'", "lint txt"]),
@@ -218,6 +218,39 @@ def txt() -> None:
               (j["usable"] or j["problems"]), r)
         r = Ran(["lint", "txt"], raw)
         check(f"txt as text {name}", r.rc == rc and r.out.isascii(), r)
+
+
+# What the two have in common is shown with the other one.
+TLSRPT = [
+    ("one", '[["v=TLSRPTv1; rua=mailto:a@x.example"]]', 0,
+     {"usable": True, "rua": ["mailto:a@x.example"], "problems": []}),
+    ("joined", '[["v=TLSRPTv1; rua=mailto:a", "@x.example"]]', 0,
+     {"rua": ["mailto:a@x.example"]}),
+    ("two URIs", '[["v=TLSRPTv1;rua=mailto:a@x.example, https://x.example/r"'
+     ']]', 0, {"rua": ["mailto:a@x.example", "https://x.example/r"]}),
+    ("one of no use", '[["v=TLSRPTv1;rua=http://x.example,mailto:a@x.example"'
+     ']]', 0, {"rua": ["mailto:a@x.example"]}),
+    ("no rua", '[["v=TLSRPTv1;"]]', 1, {"usable": False, "rua": []}),
+    ("none", "[]", 1, {"usable": False, "rua": []}),
+    ("not JSON", "v=TLSRPTv1; rua=mailto:a@x.example", 2, None),
+]
+
+
+def tlsrpt() -> None:
+    for name, text, rc, keys in TLSRPT:
+        r = Ran(["lint", "tlsrpt", "--json"], text.encode())
+        if keys is None:
+            check(f"tlsrpt {name}", r.rc == rc and not r.out and
+                  b"usage:" in r.err, r)
+            continue
+        j, = r.json()
+        check(f"tlsrpt {name}", r.rc == rc and
+              set(j) == {"usable", "rua", "problems"} and
+              all(j[k] == v for k, v in keys.items()) and
+              (j["usable"] or j["problems"]), r)
+        r = Ran(["lint", "tlsrpt"], text.encode())
+        check(f"tlsrpt as text {name}", r.rc == rc and
+              all(u.encode() in r.out for u in keys["rua"]), r)
 
 
 # --- lint mx, lint config ------------------------------------------------------
@@ -440,8 +473,8 @@ def terminal() -> None:
 
 def main() -> int:
     try:
-        for part in (usage, policy, txt, mx, config, private_cache, query,
-                     cache, output, terminal):
+        for part in (usage, policy, txt, tlsrpt, mx, config, private_cache,
+                     query, cache, output, terminal):
             part()
     finally:
         shutil.rmtree(HERE)
