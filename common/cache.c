@@ -2,13 +2,11 @@
 /*
  * Cache entries, format 1.
  *
- *   file = "mtasts1 " length " " sum LF *( word *( " " word ) LF ) LF body
+ *   file = first-line *( word *( " " word ) LF ) LF body
  *   link = "1" kind ":" *( number ":" ) sum
  *
- * length counts the bytes after the first LF, sum is taken over the domain
- * and those bytes, so that a torn file and a file under another domain's name
- * are both seen.  Numbers in a link are hexadecimal, to stay below
- * STS_LINK_MAX bytes.
+ * The first line is that of seal.h.  Numbers in a link are hexadecimal, to stay
+ * below STS_LINK_MAX bytes.
  */
 #include "cache.h"
 
@@ -16,11 +14,9 @@
 #include <stdio.h>
 
 #include "hash.h"
+#include "seal.h"
 
-/* Later than any clock that could be right: keeps sums from overflowing. */
-#define TIME_MAX_SANE ((int64_t)1 << 40)
-
-#define FILE_MAGIC "mtasts1 "
+#define FILE_MAGIC "mtasts1"
 
 static const char *const reasons[] = {
 	[STS_WHY_NOTHING] = "-",
@@ -45,60 +41,12 @@ sts_id_hash(const char *id)
 	return sts_hash_fold(sts_hash(str_of(id)));
 }
 
-static uint32_t
-sum(const char *domain, struct sts_str s)
-{
-	return sts_hash_fold(sts_hash_more(sts_hash(str_of(domain)), s));
-}
-
-/* --- Numbers, in both directions ---------------------------------------- */
-
-static bool
-hex64(struct sts_str s, uint64_t max, uint64_t *out)
-{
-	uint64_t n = 0;
-	unsigned d;
-
-	if (s.len == 0 || s.len > 16)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (is_digit(s.p[i]))
-			d = (unsigned)(s.p[i] - '0');
-		else if (s.p[i] >= 'a' && s.p[i] <= 'f')
-			d = (unsigned)(s.p[i] - 'a' + 10);
-		else
-			return false;
-		n = n << 4 | d;
-	}
-	*out = n;
-	return n <= max;
-}
-
-/* One word and the separator behind it. */
-static bool
-word(struct scan *s, char sep, struct sts_str *out)
-{
-	return scan_until(s, sep, out) && scan_char(s, sep);
-}
-
 static bool
 hex_word(struct scan *s, uint64_t max, uint64_t *out)
 {
 	struct sts_str w;
 
-	return word(s, ':', &w) && hex64(w, max, out);
-}
-
-static bool
-time_word(struct scan *s, char sep, int64_t *out)
-{
-	struct sts_str w;
-	uint64_t n;
-
-	if (!word(s, sep, &w) || !str_u64(w, TIME_MAX_SANE, &n))
-		return false;
-	*out = (int64_t)n;
-	return true;
+	return scan_word(s, ':', &w) && sts_hex64(w, max, out);
 }
 
 static bool
@@ -106,7 +54,7 @@ reason_word(struct scan *s, enum sts_reason *out)
 {
 	struct sts_str w;
 
-	if (!word(s, '\n', &w))
+	if (!scan_word(s, '\n', &w))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
 		if (str_is(w, reasons[i])) {
@@ -146,7 +94,7 @@ encode_link(char *buf, char letter, const struct sts_entry *e,
 	if (n < 0 || n > STS_LINK_MAX - 8)
 		return 0;
 	snprintf(buf + n, 9, "%08" PRIx32,
-	    sum(domain, (struct sts_str){ buf, (size_t)n }));
+	    sts_seal_sum(domain, (struct sts_str){ buf, (size_t)n }));
 	return (size_t)n + 8;
 }
 
@@ -158,15 +106,15 @@ decode_link(struct sts_entry *e, struct sts_str in, const char *domain)
 	struct sts_str kind;
 
 	if (in.len > STS_LINK_MAX || !scan_char(&s, '1') ||
-	    !word(&s, ':', &kind) || kind.len != 1)
+	    !scan_word(&s, ':', &kind) || kind.len != 1)
 		return false;
-	if (!hex_word(&s, TIME_MAX_SANE, &a) ||
-	    !hex_word(&s, TIME_MAX_SANE, &b) ||
+	if (!hex_word(&s, STS_TIME_MAX, &a) ||
+	    !hex_word(&s, STS_TIME_MAX, &b) ||
 	    !hex_word(&s, STS_WHY_LAST, &why) || !hex_word(&s, UINT32_MAX, &id))
 		return false;
 	if (scan_left(&s) != 8 ||
-	    !hex64((struct sts_str){ s.p, 8 }, UINT32_MAX, &want) ||
-	    want != sum(domain, (struct sts_str){ in.p, in.len - 8 }))
+	    !sts_hex64((struct sts_str){ s.p, 8 }, UINT32_MAX, &want) ||
+	    want != sts_seal_sum(domain, (struct sts_str){ in.p, in.len - 8 }))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(link_kinds); i++)
 		if (link_kinds[i].letter == kind.p[0])
@@ -192,7 +140,7 @@ static size_t
 encode_file(char *buf, const struct sts_entry *e, const char *domain)
 {
 	char head[STS_ENTRY_HEAD_MAX - 64];
-	char first[64];
+	char first[STS_SEAL_MAX];
 	uint64_t h;
 	size_t len, flen;
 	int n;
@@ -210,9 +158,8 @@ encode_file(char *buf, const struct sts_entry *e, const char *domain)
 	len = (size_t)n + e->body.len;
 	h = sts_hash_more(sts_hash(str_of(domain)),
 	    (struct sts_str){ head, (size_t)n });
-	n = snprintf(first, sizeof first, FILE_MAGIC "%zu %08" PRIx32 "\n", len,
+	flen = sts_seal_put(first, FILE_MAGIC, len,
 	    sts_hash_fold(sts_hash_more(h, e->body)));
-	flen = (size_t)n;
 	memcpy(buf, first, flen);
 	memcpy(buf + flen, head, len - e->body.len);
 	if (e->body.len > 0)
@@ -225,7 +172,7 @@ decode_id(struct scan *s, struct sts_entry *e)
 {
 	struct sts_str id;
 
-	if (!word(s, '\n', &id) || !str_all(id, is_alnum) ||
+	if (!scan_word(s, '\n', &id) || !str_all(id, is_alnum) ||
 	    id.len >= sizeof e->id)
 		return false;
 	memcpy(e->id, id.p, id.len);
@@ -247,16 +194,17 @@ decode_head(struct sts_entry *e, struct scan *s, const char *domain)
 	struct sts_str w;
 	int64_t id;
 
-	if (!scan_lit(s, "domain ") || !word(s, '\n', &w) ||
+	if (!scan_lit(s, "domain ") || !scan_word(s, '\n', &w) ||
 	    !str_is(w, domain) || !scan_lit(s, "id ") || !decode_id(s, e) ||
-	    !scan_lit(s, "fetched ") || !time_word(s, '\n', &e->fetched) ||
-	    !scan_lit(s, "checked ") || !time_word(s, '\n', &e->checked) ||
-	    !scan_lit(s, "expires ") || !time_word(s, '\n', &e->until) ||
-	    !scan_lit(s, "tried ") || !time_word(s, ' ', &e->tried) ||
-	    !time_word(s, '\n', &e->retry) || !scan_lit(s, "failed ") ||
-	    !time_word(s, ' ', &e->failed) || !time_word(s, '\n', &id) ||
-	    id > UINT32_MAX || !scan_lit(s, "why ") ||
-	    !reason_word(s, &e->why) || !scan_char(s, '\n'))
+	    !scan_lit(s, "fetched ") || !sts_time_word(s, '\n', &e->fetched) ||
+	    !scan_lit(s, "checked ") || !sts_time_word(s, '\n', &e->checked) ||
+	    !scan_lit(s, "expires ") || !sts_time_word(s, '\n', &e->until) ||
+	    !scan_lit(s, "tried ") || !sts_time_word(s, ' ', &e->tried) ||
+	    !sts_time_word(s, '\n', &e->retry) || !scan_lit(s, "failed ") ||
+	    !sts_time_word(s, ' ', &e->failed) ||
+	    !sts_time_word(s, '\n', &id) || id > UINT32_MAX ||
+	    !scan_lit(s, "why ") || !reason_word(s, &e->why) ||
+	    !scan_char(s, '\n'))
 		return false;
 	e->failed_id = (uint32_t)id;
 	return sane(e);
@@ -266,14 +214,9 @@ static bool
 decode_file(struct sts_entry *e, struct sts_str in, const char *domain)
 {
 	struct scan s = scan_str(in);
-	struct sts_str w;
-	uint64_t len, want;
 
-	if (in.len > STS_ENTRY_MAX || !scan_lit(&s, FILE_MAGIC) ||
-	    !word(&s, ' ', &w) || !str_u64(w, STS_ENTRY_MAX, &len) ||
-	    !word(&s, '\n', &w) || !hex64(w, UINT32_MAX, &want) ||
-	    len != scan_left(&s) ||
-	    want != sum(domain, (struct sts_str){ s.p, scan_left(&s) }) ||
+	if (in.len > STS_ENTRY_MAX ||
+	    !sts_seal_open(&s, FILE_MAGIC, domain, STS_ENTRY_MAX) ||
 	    !decode_head(e, &s, domain))
 		return false;
 	e->body = scan_rest(&s);

@@ -167,6 +167,13 @@ scan_until(struct scan *s, char c, struct sts_str *out)
 	return true;
 }
 
+/* Bytes up to c, and c itself. */
+static inline bool
+scan_word(struct scan *s, char c, struct sts_str *out)
+{
+	return scan_until(s, c, out) && scan_char(s, c);
+}
+
 static inline struct sts_str
 scan_rest(struct scan *s)
 {
