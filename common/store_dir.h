@@ -35,6 +35,11 @@ unsigned sts_store_dir_of(const char *domain);
  */
 char *sts_store_put_path(char *p, const char *domain);
 
+/* What follows the domain in the name of its MX set, and the whole path. */
+#define STS_STORE_MX "~mx"
+#define STS_STORE_RELAYED "~relayed" /* the same for the mark */
+void sts_store_put_mx_path(char path[STS_STORE_NAME], const char *domain);
+
 /*
  * Read the entry at path below the store.  0, or an errno where reading
  * itself failed; ENOENT is 0 with an absent entry.

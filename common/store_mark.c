@@ -36,7 +36,7 @@ mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
 		[STS_MARK_ANSWERED] = { DOMAIN, "~answered" },
 		[STS_MARK_WANT] = { LISTED, "~want/" },
 		[STS_MARK_WANT_MX] = { LISTED, "~want-mx/" },
-		[STS_MARK_RELAYED] = { DOMAIN, "~relayed" },
+		[STS_MARK_RELAYED] = { DOMAIN, STS_STORE_RELAYED },
 		[STS_MARK_MX_FAILED] = { ADDRESS, "~failed" },
 		[STS_MARK_MX_PROBED] = { ADDRESS, "~probed" },
 		[STS_MARK_MX_DOWN] = { ADDRESS, "~down" },

@@ -13,12 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "decide.h"
 #include "err.h"
 
 enum {
 	UNUSED_MAX = 180 * 86400, /* s a policy is kept without being used */
 	LEFTOVER_MAX = 86400,     /* s a mark or half-written entry is kept */
 	TIDY_EVERY = 86400,
+	ADDRESS_MAX = 2 * STS_MX_FAILED_SPAN,
+	/* The mark is set at most once in a gap. */
+	RELAYED_MAX = STS_MX_KEEP + STS_MX_RELAYED_GAP,
 	PER_DIR_MAX = 8192 /* entries; two million in the whole store */
 };
 
@@ -144,16 +148,99 @@ drop(DIR *dir, const char *name, size_t *removed)
 	return true;
 }
 
-/* Marks and half-written entries of processes that were killed. */
-static void
-drop_leftover(DIR *dir, const char *name, int64_t now)
+/* Is the end of name what, and all before it domain? */
+static bool
+splits(const char *name, const char *what, char domain[STS_NAME_SIZE])
 {
+	const char *tilde = strchr(name, '~');
+	size_t len;
+
+	if (tilde == NULL || strcmp(tilde, what) != 0 ||
+	    (len = (size_t)(tilde - name)) == 0 || len >= STS_NAME_SIZE)
+		return false;
+	memcpy(domain, name, len);
+	domain[len] = '\0';
+	return true;
+}
+
+/* Mail was handed on to the domain of late, and may lie in a queue. */
+static bool
+relayed(const struct sts_store *s, const char *domain, int64_t now)
+{
+	char path[STS_STORE_NAME];
 	struct stat st;
 
-	if (strchr(name, '~') != NULL && strcmp(name, "~tidied") != 0 &&
-	    fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    now - st.st_mtime > LEFTOVER_MAX)
-		(void)unlinkat(dirfd(dir), name, 0);
+	memcpy(sts_store_put_path(path, domain), STS_STORE_RELAYED,
+	    sizeof STS_STORE_RELAYED);
+	return fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    sts_within(now, st.st_mtime, RELAYED_MAX);
+}
+
+/* Does a live policy, or mail on its way, need the domain's MX set? */
+static bool
+mx_needed(const struct sts_store *s, const char *domain, int64_t now,
+    struct sts_slot *slot)
+{
+	char path[STS_STORE_NAME];
+
+	if (relayed(s, domain, now))
+		return true;
+	sts_store_put_path(path, domain);
+	return sts_store_read(s, path, domain, slot) != 0 ||
+	    (slot->entry.kind == STS_ENTRY_POLICY && now < slot->entry.until);
+}
+
+/*
+ * What is no entry: marks, MX sets, and half-written files of processes that
+ * were killed.
+ */
+static void
+drop_leftover(const struct sts_store *s, DIR *dir, const char *name,
+    int64_t now, struct sts_slot *slot)
+{
+	char domain[STS_NAME_SIZE];
+	struct stat st;
+
+	if (strchr(name, '~') == NULL || strcmp(name, "~tidied") == 0 ||
+	    fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    sts_within(now, st.st_mtime, LEFTOVER_MAX + 1))
+		return;
+	if (splits(name, STS_STORE_RELAYED, domain) &&
+	    sts_within(now, st.st_mtime, RELAYED_MAX))
+		return;
+	if (splits(name, STS_STORE_MX, domain) &&
+	    mx_needed(s, domain, now, slot))
+		return;
+	(void)unlinkat(dirfd(dir), name, 0);
+}
+
+/* A directory of marks, each of which is over after a time. */
+static void
+prune_marks(const struct sts_store *s, const char *name, int64_t now,
+    int64_t span)
+{
+	DIR *dir = open_dir(s, name);
+	struct dirent *d;
+	struct stat st;
+
+	if (dir == NULL)
+		return;
+	while ((d = readdir(dir)) != NULL)
+		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+			0 &&
+		    !sts_within(now, st.st_mtime, span))
+			(void)unlinkat(dirfd(dir), d->d_name, 0);
+	closedir(dir);
+}
+
+/* Marks that stand in no part of the store. */
+static void
+prune_lists(const struct sts_store *s, int64_t now)
+{
+	prune_marks(s, "~mx", now, ADDRESS_MAX);
+	/* Wants that no worker came for: asked again where they matter. */
+	prune_marks(s, "~want", now, LEFTOVER_MAX);
+	prune_marks(s, "~want-mx", now, LEFTOVER_MAX);
 }
 
 static void
@@ -171,7 +258,7 @@ prune_dir(const struct sts_store *s, unsigned n, int64_t now,
 		return;
 	while ((d = readdir(dir)) != NULL) {
 		if (!is_entry(d->d_name, n)) {
-			drop_leftover(dir, d->d_name, now);
+			drop_leftover(s, dir, d->d_name, now, slot);
 			continue;
 		}
 		snprintf(path, sizeof path, "%02x/%s", n, d->d_name);
@@ -209,6 +296,7 @@ sts_store_prune(struct sts_store *s, int64_t now, size_t *removed,
 	}
 	for (unsigned i = 0; i < STS_STORE_DIRS; i++)
 		prune_dir(s, i, now, slot, &n);
+	prune_lists(s, now);
 	sts_store_leave(&ids);
 	free(slot);
 	if (removed != NULL)
@@ -238,6 +326,7 @@ sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 		    now - st.st_mtime > TIDY_EVERY) {
 			(void)utimensat(s->fd, path, NULL, AT_SYMLINK_NOFOLLOW);
 			prune_dir(s, n, now, slot, &removed);
+			prune_lists(s, now);
 		}
 		if (fd != -1) /* the first entry here: nothing to tidy yet */
 			close(fd);

@@ -2,6 +2,8 @@
 /* The store on a real directory, with what a hostile owner may plant in it. */
 #include "row.h"
 
+#include "plant.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -130,69 +132,6 @@ test_entries(void **state)
 	rows_done();
 }
 
-/* Each plants something at the place of b.example; none may be believed. */
-static void
-plant_garbage(const char *path)
-{
-	int fd = open(path, O_CREAT | O_WRONLY, 0600);
-
-	(void)!write(fd, "mtasts1 garbage", 15);
-	close(fd);
-}
-
-static void
-plant_empty(const char *path)
-{
-	close(open(path, O_CREAT | O_WRONLY, 0600));
-}
-
-static void
-plant_fifo(const char *path)
-{
-	(void)mkfifo(path, 0600);
-}
-
-static void
-plant_directory(const char *path)
-{
-	(void)mkdir(path, 0700);
-}
-
-static void
-plant_link(const char *path)
-{
-	(void)!symlink("/etc/passwd", path);
-}
-
-static void
-plant_long_link(const char *path)
-{
-	char target[300];
-
-	memset(target, 'x', sizeof target);
-	target[sizeof target - 1] = '\0';
-	(void)!symlink(target, path);
-}
-
-static void
-plant_hard_link(const char *path)
-{
-	char from[64];
-
-	snprintf(from, sizeof from, "%s/planted", dir);
-	plant_garbage(from);
-	(void)!link(from, path);
-}
-
-static void
-plant_big(const char *path)
-{
-	int fd = open(path, O_CREAT | O_WRONLY, 0600);
-
-	(void)!ftruncate(fd, (off_t)1 << 40);
-	close(fd);
-}
-
 static void
 plant_others_link(const char *path)
 {
@@ -209,10 +148,7 @@ plant_others_link(const char *path)
 static void
 test_planted(void **state)
 {
-	static void (*const plants[])(const char *) = { plant_garbage,
-		plant_empty, plant_fifo, plant_directory, plant_link,
-		plant_long_link, plant_hard_link, plant_big,
-		plant_others_link };
+	plant_fn *const plants[] = { PLANTS, plant_others_link };
 	struct sts_entry p = policy("good");
 	const char *path;
 
