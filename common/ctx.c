@@ -27,13 +27,11 @@ sts_open(struct sts_ctx **out, const char *conf, struct sts_err *err)
 	if (conf != NULL && conf[0] != '/')
 		return sts_fail(err, STS_USAGE, 0,
 		    "the configuration file needs an absolute path");
-	if ((ctx = malloc(sizeof *ctx)) == NULL ||
+	if ((ctx = calloc(1, sizeof *ctx)) == NULL ||
 	    (conf != NULL && (copy = strdup(conf)) == NULL)) {
 		free(ctx);
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	}
-	/* Not the bytes of the entry: that would touch its 17 pages. */
-	memset(ctx, 0, offsetof(struct sts_ctx, slot));
 	ctx->path = copy;
 	if ((rc = sts_conf_load(&ctx->conf, conf, err)) != STS_OK) {
 		sts_close(ctx);
@@ -56,6 +54,7 @@ sts_close(struct sts_ctx *ctx)
 	path.in = ctx->path;
 	sts_store_close(ctx->store);
 	sts_conf_free(ctx->conf);
+	sts_slot_clear(&ctx->slot);
 	free(path.out);
 	free(ctx->heard);
 	free(ctx);

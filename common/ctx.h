@@ -23,7 +23,7 @@ struct sts_ctx {
 	unsigned waited;         /* ms, in sum */
 	int64_t began;           /* when the query in hand began */
 	struct sts_heard *heard; /* NULL until a worker is asked */
-	struct sts_slot slot;    /* the entry in hand; last, for it is large */
+	struct sts_slot slot;    /* the entry in hand */
 };
 
 /* The store, opened when first needed. */

@@ -30,13 +30,18 @@
 
 struct sts_store;
 
-/* One entry and the bytes it points into. */
+/*
+ * One entry and the bytes it points into.  Zeroed before its first use; what
+ * it holds is good until the next, and goes by sts_slot_clear().
+ */
 struct sts_slot {
 	struct sts_entry entry; /* kind ABSENT: nothing usable there */
 	bool broken;            /* something is there, but odd */
 	int64_t used;           /* modification time */
-	char buf[STS_ENTRY_MAX];
+	char *buf;              /* NULL: points nowhere */
 };
+
+void sts_slot_clear(struct sts_slot *); /* zeroed again */
 
 /*
  * STS_LOCAL: missing, unreadable, owned by root, or writable by others than

@@ -190,6 +190,13 @@ sts_store_odd(int error)
 	    error == ENXIO || error == EMLINK || error == EISDIR;
 }
 
+void
+sts_slot_clear(struct sts_slot *slot)
+{
+	free(slot->buf);
+	*slot = (struct sts_slot){ .buf = NULL };
+}
+
 static ssize_t
 read_all(int fd, char *buf, size_t size)
 {
@@ -231,7 +238,9 @@ sts_store_read_file(const struct sts_store *s, const char *path,
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_uid != s->uid ||
 	    st.st_size > (off_t)f->size)
 		goto out;
-	if ((n = read_all(fd, f->buf, (size_t)st.st_size)) == -1) {
+	if ((f->buf == NULL &&
+		(f->buf = malloc((size_t)st.st_size + 1)) == NULL) ||
+	    (n = read_all(fd, f->buf, (size_t)st.st_size)) == -1) {
 		error = errno;
 		goto out;
 	}
@@ -246,9 +255,10 @@ static int
 read_file(const struct sts_store *s, const char *path, const char *domain,
     struct sts_slot *slot)
 {
-	struct sts_file f = { .buf = slot->buf, .size = sizeof slot->buf };
+	struct sts_file f = { .size = STS_ENTRY_MAX };
 	int error = sts_store_read_file(s, path, &f);
 
+	slot->buf = f.buf;
 	slot->used = f.used;
 	if (f.good)
 		slot->broken = !sts_entry_decode(&slot->entry,
@@ -258,7 +268,7 @@ read_file(const struct sts_store *s, const char *path, const char *domain,
 
 static int
 read_link(const struct sts_store *s, const char *path, const char *domain,
-    struct sts_slot *slot, size_t len)
+    struct sts_slot *slot, struct sts_str text)
 {
 	struct stat st;
 
@@ -266,8 +276,8 @@ read_link(const struct sts_store *s, const char *path, const char *domain,
 		return sts_store_odd(errno) ? 0 : errno;
 	slot->used = st.st_mtime;
 	if (st.st_uid == s->uid)
-		slot->broken = !sts_entry_decode(&slot->entry,
-		    (struct sts_str){ slot->buf, len }, true, domain);
+		slot->broken =
+		    !sts_entry_decode(&slot->entry, text, true, domain);
 	return 0;
 }
 
@@ -275,17 +285,17 @@ int
 sts_store_read(const struct sts_store *s, const char *path, const char *domain,
     struct sts_slot *slot)
 {
+	char link[STS_LINK_MAX + 1];
 	ssize_t n;
 
-	slot->entry = (struct sts_entry){ .kind = STS_ENTRY_ABSENT };
-	slot->broken = false;
-	slot->used = 0;
-	n = readlinkat(s->fd, path, slot->buf, STS_LINK_MAX + 1);
+	sts_slot_clear(slot);
+	n = readlinkat(s->fd, path, link, sizeof link);
 	if (n == -1 && errno == ENOENT)
 		return 0;
 	slot->broken = true; /* until it proves good */
 	if (n != -1)
-		return read_link(s, path, domain, slot, (size_t)n);
+		return read_link(s, path, domain, slot,
+		    (struct sts_str){ link, (size_t)n });
 	if (errno == EINVAL) /* not a link */
 		return read_file(s, path, domain, slot);
 	return sts_store_odd(errno) ? 0 : errno;
@@ -300,7 +310,7 @@ sts_store_get(struct sts_store *s, const char *domain, struct sts_slot *slot,
 	int error = EPERM;
 
 	sts_store_put_path(path, domain);
-	slot->entry = (struct sts_entry){ .kind = STS_ENTRY_ABSENT };
+	sts_slot_clear(slot);
 	if (sts_store_enter(s, &ids)) {
 		error = sts_store_read(s, path, domain, slot);
 		sts_store_leave(&ids);

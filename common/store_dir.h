@@ -47,9 +47,9 @@ void sts_store_put_mx_path(char path[STS_STORE_NAME], const char *domain);
 int sts_store_read(const struct sts_store *, const char *path,
     const char *domain, struct sts_slot *);
 
-/* A file's bytes, and when it was written. */
+/* A file's bytes, which the caller owns, and when it was written. */
 struct sts_file {
-	char *buf; /* the caller's, of size bytes */
+	char *buf; /* of size bytes; NULL: becomes as large as the file */
 	size_t size;
 	size_t len;
 	int64_t used;

@@ -244,9 +244,9 @@ prune_lists(const struct sts_store *s, int64_t now)
 }
 
 static void
-prune_dir(const struct sts_store *s, unsigned n, int64_t now,
-    struct sts_slot *slot, size_t *removed)
+prune_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
 {
+	struct sts_slot slot = { .buf = NULL };
 	char path[STS_STORE_NAME];
 	struct rows rows = { 0 };
 	struct dirent *d;
@@ -258,18 +258,19 @@ prune_dir(const struct sts_store *s, unsigned n, int64_t now,
 		return;
 	while ((d = readdir(dir)) != NULL) {
 		if (!is_entry(d->d_name, n)) {
-			drop_leftover(s, dir, d->d_name, now, slot);
+			drop_leftover(s, dir, d->d_name, now, &slot);
 			continue;
 		}
 		snprintf(path, sizeof path, "%02x/%s", n, d->d_name);
-		if (sts_store_read(s, path, d->d_name, slot) != 0)
+		if (sts_store_read(s, path, d->d_name, &slot) != 0)
 			continue;
-		worth = worth_of(slot, now);
+		worth = worth_of(&slot, now);
 		if (worth == WORTH_NOTHING)
 			drop(dir, d->d_name, removed);
-		else if (!add_row(&rows, d->d_name, worth, slot->used))
+		else if (!add_row(&rows, d->d_name, worth, slot.used))
 			break;
 	}
+	sts_slot_clear(&slot);
 	if (rows.n > PER_DIR_MAX) {
 		qsort(rows.row, rows.n, sizeof *rows.row, by_worth);
 		for (size_t i = 0; i < rows.n - PER_DIR_MAX; i++)
@@ -283,22 +284,16 @@ enum sts_rc
 sts_store_prune(struct sts_store *s, int64_t now, size_t *removed,
     struct sts_err *err)
 {
-	struct sts_slot *slot = malloc(sizeof *slot);
 	struct sts_ids ids;
 	size_t n = 0;
 
-	if (slot == NULL)
-		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	if (!sts_store_enter(s, &ids)) {
-		free(slot);
+	if (!sts_store_enter(s, &ids))
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of the cache");
-	}
 	for (unsigned i = 0; i < STS_STORE_DIRS; i++)
-		prune_dir(s, i, now, slot, &n);
+		prune_dir(s, i, now, &n);
 	prune_lists(s, now);
 	sts_store_leave(&ids);
-	free(slot);
 	if (removed != NULL)
 		*removed = n;
 	return STS_OK;
@@ -307,7 +302,6 @@ sts_store_prune(struct sts_store *s, int64_t now, size_t *removed,
 void
 sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 {
-	struct sts_slot *slot;
 	char path[STS_STORE_NAME];
 	struct sts_ids ids;
 	struct stat st;
@@ -316,8 +310,6 @@ sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 	int fd;
 
 	snprintf(path, sizeof path, "%02x/~tidied", n);
-	if ((slot = malloc(sizeof *slot)) == NULL)
-		return;
 	if (sts_store_enter(s, &ids)) {
 		fd = openat(s->fd, path,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -325,14 +317,13 @@ sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 		    fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    now - st.st_mtime > TIDY_EVERY) {
 			(void)utimensat(s->fd, path, NULL, AT_SYMLINK_NOFOLLOW);
-			prune_dir(s, n, now, slot, &removed);
+			prune_dir(s, n, now, &removed);
 			prune_lists(s, now);
 		}
 		if (fd != -1) /* the first entry here: nothing to tidy yet */
 			close(fd);
 		sts_store_leave(&ids);
 	}
-	free(slot);
 }
 
 /* --- Walking ------------------------------------------------------------ */
@@ -341,20 +332,16 @@ enum sts_rc
 sts_store_walk(struct sts_store *s, sts_slot_fn *fn, void *arg,
     struct sts_err *err)
 {
-	struct sts_slot *slot = malloc(sizeof *slot);
+	struct sts_slot slot = { .buf = NULL };
 	char path[STS_STORE_NAME];
 	struct sts_ids ids;
 	struct dirent *d;
 	bool more = true;
 	DIR *dir;
 
-	if (slot == NULL)
-		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	if (!sts_store_enter(s, &ids)) {
-		free(slot);
+	if (!sts_store_enter(s, &ids))
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of the cache");
-	}
 	for (unsigned i = 0; i < STS_STORE_DIRS && more; i++) {
 		snprintf(path, sizeof path, "%02x", i);
 		if ((dir = open_dir(s, path)) == NULL)
@@ -363,12 +350,12 @@ sts_store_walk(struct sts_store *s, sts_slot_fn *fn, void *arg,
 			if (!is_entry(d->d_name, i))
 				continue;
 			snprintf(path, sizeof path, "%02x/%s", i, d->d_name);
-			if (sts_store_read(s, path, d->d_name, slot) == 0)
-				more = fn(arg, d->d_name, slot);
+			if (sts_store_read(s, path, d->d_name, &slot) == 0)
+				more = fn(arg, d->d_name, &slot);
 		}
 		closedir(dir);
 	}
 	sts_store_leave(&ids);
-	free(slot);
+	sts_slot_clear(&slot);
 	return STS_OK;
 }

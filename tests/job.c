@@ -94,8 +94,7 @@ test_finish(void **state)
 		job->engine = &en;
 		memcpy(job->domain, "a.example", 10);
 		job->hurried = cases[i].hurried;
-		job->cached = calloc(1, sizeof *job->cached);
-		job->facts.cached = &job->cached->entry;
+		job->facts.cached = &job->cached.entry;
 		job->facts.now = time(NULL);
 		job->waiter[job->nwaiter++] =
 		    (struct engine_waiter){ NULL, done, NULL };

@@ -25,12 +25,12 @@ begin(struct job *job)
 	struct sts_err err;
 
 	job->facts.now = time(NULL);
-	job->facts.cached = &job->cached->entry;
+	job->facts.cached = &job->cached.entry;
 	job->facts.recheck = en->conf->recheck;
 	job->facts.must_look = (job->flags & (STS_FRESH | STS_REFETCH)) != 0;
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
 	/* What cannot be read may be a policy: it must not be written over. */
-	if (sts_store_get(en->store, job->domain, job->cached, &err) !=
+	if (sts_store_get(en->store, job->domain, &job->cached, &err) !=
 	    STS_OK) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
 		job_fault(job);
@@ -86,12 +86,10 @@ job_new(struct engine *en, const char *domain, unsigned flags)
 	job->lock_until = job->deadline - en->conf->fetch_timeout / 2;
 	job->facts.id = "";
 	job->lock_timer = evtimer_new(en->base, try_lock, job);
-	job->cached = malloc(sizeof *job->cached);
-	if (job->cached == NULL || job->lock_timer == NULL) {
+	if (job->lock_timer == NULL) {
 		job_free(job);
 		return NULL;
 	}
-	job->cached->entry = (struct sts_entry){ .kind = STS_ENTRY_ABSENT };
 	return job;
 }
 

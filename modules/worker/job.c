@@ -39,8 +39,8 @@ job_free(struct job *job)
 	if (job->locked)
 		lock_release(job->engine->lock_fd, job->domain);
 	sts_policy_free(job->policy);
-	free(job->cached);
-	free(job->newer);
+	sts_slot_clear(&job->cached);
+	sts_slot_clear(&job->newer);
 	free(job);
 }
 
@@ -69,16 +69,15 @@ overtaken(struct job *job, struct sts_next *next)
 
 	if (job->facts.got == STS_GOT_POLICY)
 		return false;
-	if ((job->newer = malloc(sizeof *job->newer)) == NULL ||
-	    sts_store_get(job->engine->store, job->domain, job->newer, &err) !=
-		STS_OK)
+	if (sts_store_get(job->engine->store, job->domain, &job->newer, &err) !=
+	    STS_OK)
 		return true; /* what cannot be seen is left alone */
-	if (job->newer->entry.kind != STS_ENTRY_POLICY ||
-	    job->newer->entry.fetched <= known ||
-	    job->newer->entry.until <= job->facts.now)
+	if (job->newer.entry.kind != STS_ENTRY_POLICY ||
+	    job->newer.entry.fetched <= known ||
+	    job->newer.entry.until <= job->facts.now)
 		return false;
 	next->use = STS_USE_ENTRY;
-	next->entry = job->newer->entry;
+	next->entry = job->newer.entry;
 	return true;
 }
 

@@ -34,8 +34,8 @@ struct job {
 	bool probed;         /* one came to its end */
 	bool waits;          /* for that end; the TXT question failed */
 	struct sts_facts facts;
-	struct sts_slot *cached;
-	struct sts_slot *newer; /* the same again, before it is written over */
+	struct sts_slot cached;
+	struct sts_slot newer; /* the same again, before it is written over */
 	struct sts_record record;
 	struct sts_policy *policy;
 	char note[200];
