@@ -22,8 +22,12 @@
 static bool
 plain(const char *name)
 {
-	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-")] ==
-	    '\0';
+	for (; *name != '\0'; name++)
+		if ((*name < 'a' || *name > 'z') &&
+		    (*name < '0' || *name > '9') && *name != '.' &&
+		    *name != '-')
+			return false;
+	return true;
 }
 
 /* Room for one pattern: each byte may become "\\." */
