@@ -43,36 +43,57 @@ worker_path(const struct sts_conf *c, char path[WORKER_PATH])
 		memcpy(path, other, sizeof other);
 }
 
+/* What the words after the worker's own name begin with: its configuration. */
+struct words {
+	char path[WORKER_PATH];
+	const char *argv[8];
+	unsigned n;
+};
+
+static struct sts_spawn
+worker_of(const struct sts_ctx *ctx, struct words *w)
+{
+	worker_path(ctx->conf, w->path);
+	memset(w->argv, 0, sizeof w->argv);
+	w->argv[0] = w->path;
+	w->n = 1;
+	if (ctx->path != NULL) {
+		w->argv[w->n++] = "-c";
+		w->argv[w->n++] = ctx->path;
+	}
+	return (struct sts_spawn){ w->argv, sts_store_uid(ctx->store),
+		sts_store_gid(ctx->store) };
+}
+
 /* domain NULL: a background worker. */
 static enum sts_rc
 start(struct sts_ctx *ctx, const char *domain, unsigned flags, int *fd,
     struct sts_err *err)
 {
-	char path[WORKER_PATH];
-	const char *argv[8] = { path };
-	struct sts_spawn sp = {
-		argv,
-		sts_store_uid(ctx->store),
-		sts_store_gid(ctx->store),
-	};
-	unsigned n = 1;
+	struct words w;
+	struct sts_spawn sp = worker_of(ctx, &w);
 
-	worker_path(ctx->conf, path);
-	if (ctx->path != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = ctx->path;
-	}
 	if (domain == NULL)
-		argv[n++] = "--background";
+		w.argv[w.n++] = "--background";
 	else {
-		argv[n++] = "--pipe";
+		w.argv[w.n++] = "--pipe";
 		if ((flags & STS_REFETCH) != 0)
-			argv[n++] = "--refetch";
+			w.argv[w.n++] = "--refetch";
 		else if ((flags & STS_FRESH) != 0)
-			argv[n++] = "--fresh";
-		argv[n++] = domain;
+			w.argv[w.n++] = "--fresh";
+		w.argv[w.n++] = domain;
 	}
 	return sts_spawn_start(&sp, fd, err);
+}
+
+enum sts_rc
+sts_ask_serve(struct sts_ctx *ctx, int *fd, struct sts_err *err)
+{
+	struct words w;
+	struct sts_spawn sp = worker_of(ctx, &w);
+
+	w.argv[w.n++] = "--serve";
+	return sts_spawn_serve(&sp, fd, err);
 }
 
 /* The answer of a worker that gave one; false: it gave none. */

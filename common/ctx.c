@@ -75,7 +75,15 @@ sts_reopen(struct sts_ctx **ctx, const char *conf, struct sts_err *err)
 bool
 sts_stale(const struct sts_ctx *ctx)
 {
-	return sts_conf_stale(ctx->conf, ctx->path);
+	return sts_conf_stale(ctx->conf, ctx->path) ||
+	    (ctx->store != NULL &&
+		sts_store_moved(ctx->store, ctx->conf->cache_dir));
+}
+
+unsigned
+sts_timeout_ms(const struct sts_ctx *ctx)
+{
+	return ctx->conf->fetch_timeout;
 }
 
 enum sts_rc

@@ -39,6 +39,9 @@ enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
     int64_t now, const struct sts_entry *cached, struct sts_next *next,
     struct sts_err *err);
 
+/* Start a kept worker; *fd as sts_spawn_serve() has it. */
+enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
+
 /* Have the domain looked at while nobody waits. */
 void sts_look_behind(struct sts_ctx *, const char *domain, int64_t now);
 

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,9 +28,18 @@
 #include "clock.h"
 #include "err.h"
 
-/* Tell the adapter why there is no worker; only write(2) is safe here. */
+/* What the worker gets of the pipes; -1: nothing. */
+struct ends {
+	int in, out; /* its standard input and output */
+	int pipe;    /* STS_PIPE_FD */
+};
+
+/*
+ * Tell the adapter why there is no worker; only write(2) is safe here.  A
+ * kept worker's adapter hears of it by the end of the pipe, and why by a line.
+ */
 _Noreturn static void
-give_up(const char *what, const char *path)
+give_up(const struct ends *ends, const char *what, const char *path)
 {
 	char text[STS_FRAME_HEAD + 200];
 	int n = snprintf(text + STS_FRAME_HEAD, sizeof text - STS_FRAME_HEAD,
@@ -40,24 +50,41 @@ give_up(const char *what, const char *path)
 		n = (int)(sizeof text - STS_FRAME_HEAD) - 1;
 	snprintf(head, sizeof head, "%c%08x", STS_FRAME_FAULT, (unsigned)n);
 	memcpy(text, head, STS_FRAME_HEAD);
-	if (write(STS_PIPE_FD, text, (size_t)n + STS_FRAME_HEAD) == -1)
+	if (ends->pipe == -1) {
+		text[STS_FRAME_HEAD - 2] = '!';
+		text[STS_FRAME_HEAD - 1] = ' ';
+		text[STS_FRAME_HEAD + n] = '\n';
+		if (write(STDOUT_FILENO, text + STS_FRAME_HEAD - 2,
+			(size_t)n + 3) == -1)
+			_exit(126);
+	} else if (write(STS_PIPE_FD, text, (size_t)n + STS_FRAME_HEAD) == -1)
 		_exit(126);
 	_exit(127);
 }
 
-/* The pipe to 3, nothing on 0 to 2, all else closed. */
-static int
-tidy_descriptors(int out)
+/* Out of the way of the numbers that are given out; -1 stays. */
+static bool
+lift(int *fd)
 {
-	int fd = fcntl(out, F_DUPFD, 10), null;
+	return *fd == -1 || (*fd = fcntl(*fd, F_DUPFD, 10)) != -1;
+}
 
-	if (fd == -1 || dup2(fd, STS_PIPE_FD) == -1 ||
-	    (null = open("/dev/null", O_RDWR)) == -1)
+/* The ends to their places, nothing where there is none, all else closed. */
+static int
+tidy_descriptors(struct ends e)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null == -1 || !lift(&null) || !lift(&e.in) || !lift(&e.out) ||
+	    !lift(&e.pipe))
 		return -1;
-	for (int i = 0; i < STS_PIPE_FD; i++)
-		if (dup2(null, i) == -1)
-			return -1;
-	closefrom(STS_PIPE_FD + 1);
+	if (dup2(e.in == -1 ? null : e.in, STDIN_FILENO) == -1 ||
+	    dup2(e.out == -1 ? null : e.out, STDOUT_FILENO) == -1 ||
+	    dup2(null, STDERR_FILENO) == -1)
+		return -1;
+	if (e.pipe != -1 && dup2(e.pipe, STS_PIPE_FD) == -1)
+		return -1;
+	closefrom(e.pipe == -1 ? STS_PIPE_FD : STS_PIPE_FD + 1);
 	return 0;
 }
 
@@ -132,7 +159,7 @@ drop_privilege(const struct sts_spawn *sp)
 }
 
 _Noreturn static void
-become_worker(const struct sts_spawn *sp, int out)
+become_worker(const struct sts_spawn *sp, const struct ends *ends)
 {
 	char *const empty[] = { NULL };
 	union { /* execve(2) wants the argv of before const */
@@ -141,16 +168,16 @@ become_worker(const struct sts_spawn *sp, int out)
 	} argv = { .in = sp->argv };
 
 	tidy_signals();
-	if (tidy_descriptors(out) == -1)
+	if (tidy_descriptors(*ends) == -1)
 		_exit(126);
 	umask(077);
 	if (chdir("/") == -1)
-		give_up("chdir to /", sp->argv[0]);
+		give_up(ends, "chdir to /", sp->argv[0]);
 	reset_limits();
 	if (drop_privilege(sp) == -1)
-		give_up("dropping privilege", sp->argv[0]);
+		give_up(ends, "dropping privilege", sp->argv[0]);
 	execve(sp->argv[0], argv.out, empty);
-	give_up("exec", sp->argv[0]);
+	give_up(ends, "exec", sp->argv[0]);
 }
 
 static pid_t
@@ -164,17 +191,14 @@ reap(pid_t pid)
 	return got;
 }
 
-enum sts_rc
-sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
+/* The worker has the ends when this is done; the caller still closes them. */
+static enum sts_rc
+spawn(const struct sts_spawn *sp, const struct ends *ends, struct sts_err *err)
 {
 	sigset_t all, old;
-	int p[2], error;
+	int error;
 	pid_t pid;
 
-	if (pipe(p) == -1)
-		return sts_fail(err, STS_LOCAL, 0, "pipe: %s", strerror(errno));
-	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
-	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
 	/* A handler of the host must not run in our child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
@@ -183,21 +207,60 @@ sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
 		(void)setsid();
 		pid = fork();
 		if (pid == 0)
-			become_worker(sp, p[1]);
+			become_worker(sp, ends);
 		_exit(pid == -1);
 	}
 	error = errno;
 	if (pid != -1)
 		reap(pid);
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	close(p[1]);
-	if (pid == -1 || fd == NULL)
-		close(p[0]);
-	else
-		*fd = p[0];
 	if (pid == -1)
 		return sts_fail(err, STS_LOCAL, 0, "fork: %s", strerror(error));
 	return STS_OK;
+}
+
+enum sts_rc
+sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
+{
+	struct ends ends = { -1, -1, -1 };
+	enum sts_rc rc;
+	int p[2];
+
+	if (pipe(p) == -1)
+		return sts_fail(err, STS_LOCAL, 0, "pipe: %s", strerror(errno));
+	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
+	ends.pipe = p[1];
+	rc = spawn(sp, &ends, err);
+	close(p[1]);
+	if (rc != STS_OK || fd == NULL)
+		close(p[0]);
+	else
+		*fd = p[0];
+	return rc;
+}
+
+enum sts_rc
+sts_spawn_serve(const struct sts_spawn *sp, int *fd, struct sts_err *err)
+{
+	struct ends ends = { -1, -1, -1 };
+	enum sts_rc rc;
+	int p[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, p) == -1)
+		return sts_fail(err, STS_LOCAL, 0, "socketpair: %s",
+		    strerror(errno));
+	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
+	ends.in = ends.out = p[1];
+	rc = spawn(sp, &ends, err);
+	close(p[1]);
+	if (rc != STS_OK)
+		close(p[0]);
+	else
+		*fd = p[0];
+	return rc;
 }
 
 void

@@ -34,6 +34,14 @@ struct sts_heard {
 enum sts_rc sts_spawn_start(const struct sts_spawn *, int *fd,
     struct sts_err *err);
 
+/*
+ * The same for a worker that is kept: *fd, which does not block, is a socket
+ * to its standard input and output.  It ends when that is closed.  One that
+ * cannot start says "! WHY" in a line.
+ */
+enum sts_rc sts_spawn_serve(const struct sts_spawn *, int *fd,
+    struct sts_err *err);
+
 /* Read until a whole frame, the end, or timeout_ms; then close fd. */
 void sts_spawn_hear(int fd, unsigned timeout_ms, struct sts_heard *);
 

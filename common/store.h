@@ -51,6 +51,9 @@ enum sts_rc sts_store_open(struct sts_store **out, const char *dir,
     struct sts_err *err);
 void sts_store_close(struct sts_store *); /* NULL is fine */
 
+/* Is dir, under which it was opened, another directory by now, or gone? */
+bool sts_store_moved(const struct sts_store *, const char *dir);
+
 uid_t sts_store_uid(const struct sts_store *);
 gid_t sts_store_gid(const struct sts_store *);
 

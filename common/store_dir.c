@@ -118,6 +118,15 @@ sts_store_close(struct sts_store *s)
 	free(s);
 }
 
+bool
+sts_store_moved(const struct sts_store *s, const char *dir)
+{
+	struct stat now, then;
+
+	return lstat(dir, &now) == -1 || fstat(s->fd, &then) == -1 ||
+	    now.st_dev != then.st_dev || now.st_ino != then.st_ino;
+}
+
 uid_t
 sts_store_uid(const struct sts_store *s)
 {

@@ -165,8 +165,14 @@ void sts_close(struct sts_ctx *); /* NULL is fine */
 enum sts_rc sts_reopen(struct sts_ctx **ctx, const char *conf,
     struct sts_err *err);
 
-/* Has the configuration file changed since sts_open()? */
+/*
+ * Has the configuration file changed since sts_open(), or is the cache
+ * directory another one than the one in use?
+ */
 bool sts_stale(const struct sts_ctx *);
+
+/* ms that are to be waited for one domain: fetch_timeout. */
+unsigned sts_timeout_ms(const struct sts_ctx *);
 
 /*
  * Judge a configuration file, NULL as for sts_open(); fn hears each problem,
@@ -252,7 +258,7 @@ struct sts_kept;
 enum sts_rc sts_kept_start(struct sts_ctx *ctx, struct sts_kept **out,
     struct sts_err *err);
 void sts_kept_stop(struct sts_kept *); /* NULL is fine */
-/* For poll(2): POLLIN always, POLLOUT on the other while it wants it. */
+/* For poll(2): POLLIN always, POLLOUT while it is wanted. */
 int sts_kept_in(const struct sts_kept *);
 int sts_kept_out(const struct sts_kept *); /* -1: nothing to write */
 /* STS_USAGE: not a policy domain.  STS_NOMEM.  Else domain will be told of. */

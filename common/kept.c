@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker that is kept (--serve), for programs with an event loop: names go
+ * in, names come out when all there is to know of them is in the cache.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ctx.h"
+#include "err.h"
+#include "scan.h"
+#include "told.h"
+
+/* Beyond it the worker has more to do than anybody would wait for. */
+enum { QUEUE_MAX = 256 * 1024 };
+
+struct sts_kept {
+	int fd;
+	struct sts_told told;
+	size_t head, tail; /* of what is in the queue */
+	char queue[QUEUE_MAX];
+};
+
+enum sts_rc
+sts_kept_start(struct sts_ctx *ctx, struct sts_kept **out, struct sts_err *err)
+{
+	struct sts_kept *k;
+	enum sts_rc rc;
+
+	*out = NULL;
+	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
+		return rc;
+	if ((k = malloc(sizeof *k)) == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	/* Not the queue: that would touch its pages. */
+	memset(k, 0, offsetof(struct sts_kept, queue));
+	if ((rc = sts_ask_serve(ctx, &k->fd, err)) != STS_OK) {
+		free(k);
+		return rc;
+	}
+	*out = k;
+	return STS_OK;
+}
+
+void
+sts_kept_stop(struct sts_kept *k)
+{
+	if (k == NULL)
+		return;
+	close(k->fd);
+	free(k);
+}
+
+int
+sts_kept_in(const struct sts_kept *k)
+{
+	return k->fd;
+}
+
+int
+sts_kept_out(const struct sts_kept *k)
+{
+	return k->head == k->tail ? -1 : k->fd;
+}
+
+enum sts_rc
+sts_kept_ask(struct sts_kept *k, const char *domain, struct sts_err *err)
+{
+	char name[STS_NAME_SIZE];
+	size_t len;
+
+	if (sts_domain_normal(name, domain, err) != STS_OK)
+		return sts_fail(err, STS_USAGE, 0, "not a policy domain");
+	len = strlen(name);
+	if (k->head > 0 && k->tail + len + 4 > sizeof k->queue) {
+		memmove(k->queue, k->queue + k->head, k->tail - k->head);
+		k->tail -= k->head;
+		k->head = 0;
+	}
+	if (k->tail + len + 4 > sizeof k->queue)
+		return sts_fail(err, STS_NOMEM, 0,
+		    "the worker has too much to do");
+	memcpy(k->queue + k->tail, name, len);
+	memcpy(k->queue + k->tail + len, " mx\n", 4);
+	k->tail += len + 4;
+	return STS_OK;
+}
+
+/* False: nobody reads. */
+static bool
+flush(struct sts_kept *k)
+{
+	ssize_t n;
+
+	while (k->head < k->tail) {
+		n = send(k->fd, k->queue + k->head, k->tail - k->head,
+		    MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return errno == EAGAIN;
+		k->head += (size_t)n;
+	}
+	k->head = k->tail = 0;
+	return true;
+}
+
+/* False: the worker has closed its end. */
+static bool
+fill(struct sts_kept *k)
+{
+	size_t room;
+	char *p = sts_told_room(&k->told, &room);
+	ssize_t n;
+
+	do
+		n = read(k->fd, p, room);
+	while (n == -1 && errno == EINTR);
+	if (n <= 0)
+		return n == -1 && errno == EAGAIN;
+	sts_told_add(&k->told, (size_t)n);
+	return true;
+}
+
+enum sts_rc
+sts_kept_next(struct sts_kept *k, char domain[STS_NAME_SIZE],
+    struct sts_err *err)
+{
+	bool alive = flush(k);
+	size_t before;
+
+	/* What it said before it went is still true. */
+	for (;;) {
+		if (sts_told_next(&k->told, domain))
+			return STS_OK;
+		before = k->told.used - k->told.taken;
+		if (!fill(k)) {
+			alive = false;
+			break;
+		}
+		if (k->told.used == before)
+			break;
+	}
+	if (alive)
+		return STS_ABSENT;
+	return sts_fail(err, STS_LOCAL, 0, "%s",
+	    k->told.fault[0] != '\0' ? k->told.fault
+				     : "the kept worker has ended");
+}

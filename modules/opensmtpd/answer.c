@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ *   domain      found: an enforce policy is in force; smtpd takes the action
+ *               with forced TLS.  In doubt an error, and the client is told
+ *               to come again: "not found" would be delivery without TLS.
+ *   relayhost   one MX host as smtpd's relay URL, or an error: mail waits.
+ */
+#include "answer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+fault(struct table_answer *a, const char *text)
+{
+	a->found = TABLE_ERROR;
+	snprintf(a->text, sizeof a->text, "mta-sts: %s",
+	    text[0] == '\0' ? "unknown fault" : text);
+}
+
+static void
+local_fault(struct table_answer *a, const struct sts_err *err)
+{
+	a->local = true;
+	fault(a, err->text);
+}
+
+/* STS_OK: *unknown says that the cache had nothing. */
+static enum sts_rc
+ask_domain(struct table_answer *a, struct sts_ctx *ctx, const char *domain,
+    bool *unknown, struct sts_err *err)
+{
+	struct sts_answer *said;
+	enum sts_rc rc = sts_query(ctx, domain, STS_BEHIND, &said, err);
+
+	if (rc != STS_OK)
+		return rc;
+	*unknown = said->unasked;
+	if (said->verdict == STS_CANNOT_TELL)
+		fault(a, said->why);
+	else if (said->verdict == STS_POLICY && said->mode == STS_MODE_ENFORCE)
+		a->found = TABLE_FOUND;
+	sts_answer_free(said);
+	return STS_OK;
+}
+
+static void
+answer_domain(struct table_answer *a, struct config *c, struct sts_ctx *ctx,
+    const char *domain)
+{
+	bool unknown = false;
+	struct sts_err err = { 0 };
+	enum sts_rc rc = ask_domain(a, ctx, domain, &unknown, &err);
+
+	/*
+	 * Nothing known may mean that the cache is another one by now; a
+	 * guess would be delivery without TLS, so this look is not put off.
+	 */
+	if (rc == STS_OK && unknown && sts_stale(ctx)) {
+		a->found = TABLE_NOT_FOUND;
+		if ((ctx = config_get(c, CONFIG_NOW)) == NULL) {
+			local_fault(a, &c->err);
+			return;
+		}
+		rc = ask_domain(a, ctx, domain, &unknown, &err);
+	}
+	if (rc != STS_OK)
+		local_fault(a, &err);
+	if (a->found == TABLE_FOUND)
+		snprintf(a->text, sizeof a->text, "%s", domain);
+}
+
+static void
+answer_relayhost(struct table_answer *a, struct sts_ctx *ctx,
+    const char *domain)
+{
+	char host[STS_NAME_SIZE];
+	struct sts_err err = { 0 };
+	enum sts_rc rc = sts_mx_next(ctx, domain, host, &err);
+
+	if (rc == STS_OK) {
+		a->found = TABLE_FOUND;
+		snprintf(a->text, sizeof a->text, "smtp+tls://%s", host);
+		return;
+	}
+	a->local = rc == STS_LOCAL || rc == STS_NOMEM;
+	fault(a, err.text);
+}
+
+/* A name with a NUL or of such a length is none that has a policy. */
+static bool
+take_key(char name[STS_NAME_SIZE + 16], struct sts_str key)
+{
+	if (key.len == 0 || key.len >= STS_NAME_SIZE + 16 ||
+	    memchr(key.p, '\0', key.len) != NULL)
+		return false;
+	memcpy(name, key.p, key.len);
+	name[key.len] = '\0';
+	return true;
+}
+
+void
+answer(struct table_answer *a, const struct table_request *r, struct config *c)
+{
+	char name[STS_NAME_SIZE + 16];
+	struct sts_ctx *ctx;
+
+	*a = (struct table_answer){ .found = TABLE_NOT_FOUND };
+	ctx = config_get(c, r->op == TABLE_UPDATE ? CONFIG_AGAIN : CONFIG_SOON);
+	if (ctx == NULL)
+		local_fault(a, &c->err);
+	else if (r->op == TABLE_UPDATE)
+		a->found = TABLE_FOUND;
+	else if (r->op != TABLE_CHECK && r->op != TABLE_LOOKUP)
+		return; /* nothing to fetch: names come with the mail */
+	else if (r->broken)
+		fault(a, "a request that cannot be read");
+	else if (r->service == TABLE_OTHER)
+		fault(a, "serves domain and relayhost alone");
+	else if (!take_key(name, r->key)) {
+		if (r->service == TABLE_RELAYHOST)
+			fault(a, "not a domain name");
+	} else if (r->service == TABLE_DOMAIN)
+		answer_domain(a, c, ctx, name);
+	else
+		answer_relayhost(a, ctx, name);
+}

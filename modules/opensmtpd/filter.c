@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * filter-mtasts: a filter of OpenSMTPD, see filter-mtasts(8).
+ *
+ * On listeners it has policy and MX set of a recipient's domain fetched while
+ * the client waits, and lets every recipient pass: refusing is the table's
+ * affair.  On an action it learns which addresses fail.  smtpd ends when this
+ * process does, so nothing but the end of input is an end.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "filter_line.h"
+#include "held.h"
+#include "lines.h"
+#include "out.h"
+#include "prefetch.h"
+#include "session.h"
+
+struct filter {
+	struct config config;
+	unsigned reads; /* of it, when the worker was started */
+	struct complaint said;
+	bool in, out; /* attached to listeners, to an action */
+	struct held_list held;
+	struct prefetch prefetch;
+	struct sessions sessions;
+	struct lines lines;
+};
+
+/* --- Listeners: smtp-in --------------------------------------------------- */
+
+static void
+proceed(struct sts_str session, struct sts_str token)
+{
+	char out[FILTER_ANSWER_MAX];
+
+	out_write(STDOUT_FILENO, out, filter_proceed(out, session, token));
+}
+
+/* The domain to wait for; false: nothing that could be fetched. */
+static bool
+take_domain(char domain[STS_NAME_SIZE], struct sts_str address)
+{
+	char name[STS_NAME_SIZE];
+
+	return filter_domain(name, address) &&
+	    sts_domain_normal(domain, name, NULL) == STS_OK;
+}
+
+/* Nothing can come of asking where the administrator has said what is. */
+static bool
+is_off(struct sts_ctx *ctx, const char *domain)
+{
+	struct sts_answer *a;
+	bool off;
+
+	if (sts_query(ctx, domain, STS_OFFLINE, &a, NULL) != STS_OK)
+		return false;
+	off = a->source == STS_FROM_CONFIG && a->verdict == STS_NO_POLICY;
+	sts_answer_free(a);
+	return off;
+}
+
+static bool
+hold(struct filter *f, const struct filter_line *l)
+{
+	char domain[STS_NAME_SIZE];
+	struct sts_ctx *ctx;
+
+	if (!take_domain(domain, l->rest))
+		return false;
+	ctx = config_get(&f->config, CONFIG_SOON);
+	if (f->config.reads != f->reads) { /* the worker has the old one */
+		f->reads = f->config.reads;
+		prefetch_stop(&f->prefetch);
+		held_done(&f->held, NULL);
+	}
+	if (ctx == NULL || is_off(ctx, domain) ||
+	    !prefetch_ask(&f->prefetch, ctx, domain,
+		held_has(&f->held, domain)))
+		return false;
+	return held_add(&f->held, l->session, l->token, domain,
+	    now_ms() + sts_timeout_ms(ctx));
+}
+
+/* What the worker has to say, to those who wait for it. */
+static void
+hear_worker(struct filter *f)
+{
+	char domain[STS_NAME_SIZE];
+	enum sts_rc rc;
+
+	while ((rc = prefetch_next(&f->prefetch, domain)) == STS_OK)
+		held_done(&f->held, domain);
+	if (rc == STS_LOCAL)
+		held_done(&f->held, NULL);
+}
+
+/* --- The action: smtp-out ------------------------------------------------- */
+
+/*
+ * The end of a session with an MX host, as far as smtpd shows it.  What TLS
+ * reporting (RFC 8460) counts, it counts here.
+ */
+static void
+session_ended(void *arg, const char *address, bool tls,
+    enum session_result result)
+{
+	struct filter *f = arg;
+	struct sts_ctx *ctx;
+	struct sts_err err;
+	enum sts_rc rc;
+
+	(void)tls;
+	/* Clear text proves nothing about TLS. */
+	if (result == SESSION_CLEAR || result == SESSION_IDLE)
+		return;
+	if ((ctx = config_get(&f->config, CONFIG_SOON)) == NULL)
+		return;
+	rc = sts_mx_learnt(ctx, address, result == SESSION_FAILED, &err);
+	if (rc != STS_OK && rc != STS_USAGE)
+		complain(&f->said, err.text);
+}
+
+/* --- Lines ------------------------------------------------------------------ */
+
+static void
+answer_ready(const struct filter *f)
+{
+	if (f->in)
+		out_write(STDOUT_FILENO, FILTER_REGISTER_IN,
+		    sizeof FILTER_REGISTER_IN - 1);
+	if (f->out)
+		out_write(STDOUT_FILENO, FILTER_REGISTER_OUT,
+		    sizeof FILTER_REGISTER_OUT - 1);
+	out_write(STDOUT_FILENO, FILTER_REGISTER_END,
+	    sizeof FILTER_REGISTER_END - 1);
+}
+
+static void
+take_line(struct filter *f, struct sts_str line)
+{
+	struct filter_line l;
+
+	filter_parse(&l, line);
+	switch (l.event) {
+	case FILTER_NOTHING:
+		break;
+	case FILTER_HAS_IN:
+		f->in = true;
+		break;
+	case FILTER_HAS_OUT:
+		f->out = true;
+		break;
+	case FILTER_READY:
+		answer_ready(f);
+		break;
+	case FILTER_RCPT:
+		if (!hold(f, &l))
+			proceed(l.session, l.token);
+		break;
+	case FILTER_ASKED:
+		proceed(l.session, l.token);
+		break;
+	case FILTER_IN_GONE:
+		held_forget(&f->held, l.session);
+		break;
+	case FILTER_CONNECT:
+	case FILTER_TLS:
+	case FILTER_CLIENT:
+	case FILTER_GONE:
+		session_report(&f->sessions, &l, session_ended, f);
+		break;
+	}
+}
+
+/* False: the end. */
+static bool
+hear_smtpd(struct filter *f)
+{
+	struct sts_str line;
+	size_t room, n;
+	char *p = lines_room(&f->lines, &room);
+
+	if ((n = out_read(STDIN_FILENO, p, room)) == 0)
+		return false;
+	lines_add(&f->lines, n);
+	while (lines_next(&f->lines, &line))
+		take_line(f, line);
+	return true;
+}
+
+/* --- The loop --------------------------------------------------------------- */
+
+static int
+time_left(const struct filter *f)
+{
+	int64_t deadline = held_deadline(&f->held), now = now_ms();
+
+	if (deadline == -1)
+		return -1;
+	return deadline <= now ? 0 : (int)(deadline - now);
+}
+
+static void
+loop(struct filter *f)
+{
+	struct pollfd p[3];
+	int n;
+
+	for (;;) {
+		struct sts_kept *kept = f->prefetch.kept;
+
+		p[0] = (struct pollfd){ STDIN_FILENO, POLLIN, 0 };
+		p[1] = (struct pollfd){ -1, POLLIN, 0 };
+		p[2] = (struct pollfd){ -1, POLLOUT, 0 };
+		if (kept != NULL) {
+			p[1].fd = sts_kept_in(kept);
+			p[2].fd = sts_kept_out(kept);
+		}
+		n = poll(p, 3, time_left(f));
+		if (n == -1) /* a signal; or no memory, which may pass */
+			continue;
+		if (p[0].revents != 0 && !hear_smtpd(f))
+			return;
+		hear_worker(f);
+		held_expire(&f->held, now_ms());
+	}
+}
+
+static void
+usage(const char *name)
+{
+	fprintf(stderr, "usage: %s [-c file]\n", name);
+	exit(2);
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct filter f;
+	int c;
+
+	out_survive();
+	openlog("filter-mtasts", LOG_PID, LOG_MAIL);
+	/* Before smtpd serves anybody, its end is the clearest message. */
+	while ((c = getopt(argc, argv, "c:")) != -1)
+		if (c == 'c' && optarg[0] == '/')
+			f.config.path = optarg;
+		else
+			usage(argv[0]);
+	if (optind != argc)
+		usage(argv[0]);
+	held_init(&f.held, proceed);
+	if (getrandom(&f.prefetch.key, sizeof f.prefetch.key, GRND_NONBLOCK) ==
+	    -1)
+		f.prefetch.key = (uint64_t)now_ms() ^ (uint64_t)getpid();
+	(void)config_get(&f.config, CONFIG_NOW);
+	loop(&f);
+	prefetch_stop(&f.prefetch);
+	sts_close(f.config.ctx);
+	return 0;
+}

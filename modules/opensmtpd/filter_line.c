@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ *   config|subsystem|smtp-in                               or smtp-out
+ *   config|ready
+ *   filter|0.7|TIME|smtp-in|rcpt-to|SESSION|TOKEN|ADDRESS
+ *   report|0.7|TIME|smtp-out|EVENT|SESSION|...
+ *
+ * What smtpd reports may hold what strangers said: PTR names, replies.
+ */
+#include "filter_line.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lines.h"
+
+static void
+parse_config(struct filter_line *f, struct sts_str rest)
+{
+	if (field_is(rest, "ready"))
+		f->event = FILTER_READY;
+	else if (field_is(rest, "subsystem|smtp-in"))
+		f->event = FILTER_HAS_IN;
+	else if (field_is(rest, "subsystem|smtp-out"))
+		f->event = FILTER_HAS_OUT;
+}
+
+static enum filter_event
+report_of(bool in, struct sts_str name)
+{
+	static const struct {
+		const char *name;
+		enum filter_event event;
+	} out[] = {
+		{ "link-connect", FILTER_CONNECT },
+		{ "link-tls", FILTER_TLS },
+		{ "link-disconnect", FILTER_GONE },
+		{ "protocol-client", FILTER_CLIENT },
+	};
+
+	if (in)
+		return field_is(name, "link-disconnect") ? FILTER_IN_GONE
+							 : FILTER_NOTHING;
+	for (size_t i = 0; i < sizeof out / sizeof out[0]; i++)
+		if (field_is(name, out[i].name))
+			return out[i].event;
+	return FILTER_NOTHING;
+}
+
+static void
+parse_event(struct filter_line *f, struct sts_str rest, bool asks)
+{
+	struct sts_str version, when, way, name;
+	bool in;
+
+	if (!field_next(&rest, &version) || !field_next(&rest, &when) ||
+	    !field_next(&rest, &way) || !field_next(&rest, &name) ||
+	    !field_next(&rest, &f->session) ||
+	    !field_is_id(f->session, FILTER_ID_MAX))
+		return;
+	in = field_is(way, "smtp-in");
+	if (!in && !field_is(way, "smtp-out"))
+		return;
+	if (!asks)
+		f->event = report_of(in, name);
+	/* A line of data wants another answer, and nobody registered for it. */
+	else if (!field_next(&rest, &f->token) ||
+	    !field_is_id(f->token, FILTER_ID_MAX) ||
+	    field_is(name, "data-line"))
+		return;
+	else
+		f->event = in && field_is(name, "rcpt-to") ? FILTER_RCPT
+							   : FILTER_ASKED;
+	f->rest = rest;
+}
+
+void
+filter_parse(struct filter_line *f, struct sts_str line)
+{
+	struct sts_str word;
+
+	*f = (struct filter_line){ .event = FILTER_NOTHING };
+	if (!field_next(&line, &word) || line.p == NULL)
+		return;
+	if (field_is(word, "config"))
+		parse_config(f, line);
+	else if (field_is(word, "report"))
+		parse_event(f, line, false);
+	else if (field_is(word, "filter"))
+		parse_event(f, line, true);
+}
+
+size_t
+filter_proceed(char out[FILTER_ANSWER_MAX], struct sts_str session,
+    struct sts_str token)
+{
+	return (size_t)snprintf(out, FILTER_ANSWER_MAX,
+	    "filter-result|%.*s|%.*s|proceed\n", (int)session.len, session.p,
+	    (int)token.len, token.p);
+}
+
+bool
+filter_domain(char out[STS_NAME_SIZE], struct sts_str a)
+{
+	const char *at;
+	size_t len;
+
+	if (a.len > 0 && a.p[a.len - 1] == '>')
+		a.len--;
+	/* RFC 5321 4.1.2: a quoted local part may hold '@', a domain not. */
+	at = a.len == 0 ? NULL : memrchr(a.p, '@', a.len);
+	if (at == NULL)
+		return false;
+	len = a.len - (size_t)(at + 1 - a.p);
+	/* RFC 8461 3.4: no policy for an address literal. */
+	if (len == 0 || len >= STS_NAME_SIZE || at[1] == '[' ||
+	    memchr(at, '\0', len + 1) != NULL)
+		return false;
+	memcpy(out, at + 1, len);
+	out[len] = '\0';
+	return true;
+}
+
+/* "192.0.2.1:25", "[2001:db8::1]:25"; names before it may hold anything. */
+bool
+filter_address(char out[FILTER_ADDRESS], struct sts_str rest)
+{
+	const char *bar = rest.len == 0 ? NULL : memrchr(rest.p, '|', rest.len);
+	const char *end;
+	struct sts_str a;
+
+	if (bar == NULL)
+		return false;
+	a.p = bar + 1;
+	a.len = rest.len - (size_t)(a.p - rest.p);
+	if ((end = memrchr(a.p, ':', a.len)) == NULL)
+		return false;
+	a.len = (size_t)(end - a.p);
+	if (a.len >= 2 && a.p[0] == '[' && a.p[a.len - 1] == ']') {
+		a.p++;
+		a.len -= 2;
+	}
+	if (!field_is_id(a, FILTER_ADDRESS - 1))
+		return false;
+	memcpy(out, a.p, a.len);
+	out[a.len] = '\0';
+	return true;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* Filter protocol 0.6 and 0.7 of smtpd-filters(7), OpenSMTPD 6.8 on.  Pure. */
+#ifndef OPENSMTPD_FILTER_LINE_H
+#define OPENSMTPD_FILTER_LINE_H
+
+#include "sts.h"
+
+enum { FILTER_ID_MAX = 32, FILTER_ANSWER_MAX = 32 + 2 * FILTER_ID_MAX };
+
+enum filter_event {
+	FILTER_NOTHING, /* to be ignored */
+	FILTER_READY,   /* end of the greeting: register now */
+	FILTER_HAS_IN,  /* greeting: attached to a listener */
+	FILTER_HAS_OUT, /* greeting: attached to an action */
+	FILTER_ASKED,   /* a request of no interest: proceed */
+	FILTER_RCPT,    /* smtp-in asks about the recipient in rest */
+	FILTER_IN_GONE, /* smtp-in session has ended */
+	FILTER_CONNECT, /* smtp-out ... rest: names and addresses */
+	FILTER_TLS,
+	FILTER_CLIENT, /* rest: what smtpd said */
+	FILTER_GONE
+};
+
+struct filter_line {
+	enum filter_event event;
+	struct sts_str session, token, rest; /* lent as the line is */
+};
+
+/* What to answer to FILTER_READY, by where we are attached. */
+#define FILTER_REGISTER_IN                                                     \
+	"register|report|smtp-in|link-disconnect\n"                            \
+	"register|filter|smtp-in|rcpt-to\n"
+#define FILTER_REGISTER_OUT                                                    \
+	"register|report|smtp-out|link-connect\n"                              \
+	"register|report|smtp-out|link-tls\n"                                  \
+	"register|report|smtp-out|link-disconnect\n"                           \
+	"register|report|smtp-out|protocol-client\n"
+#define FILTER_REGISTER_END "register|ready\n"
+
+/* One line without its end. */
+void filter_parse(struct filter_line *, struct sts_str line);
+
+/* "proceed", with its end.  Returns the length. */
+size_t filter_proceed(char out[FILTER_ANSWER_MAX], struct sts_str session,
+    struct sts_str token);
+
+/* The domain of an envelope address; false: none to ask for. */
+bool filter_domain(char out[STS_NAME_SIZE], struct sts_str address);
+
+/* The MX address at the end of a FILTER_CONNECT's rest; false: none. */
+enum { FILTER_ADDRESS = 48 };
+bool filter_address(char out[FILTER_ADDRESS], struct sts_str rest);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+#include "out.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+void
+out_survive(void)
+{
+	static const int deaf[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGQUIT,
+		SIGALRM, SIGUSR1, SIGUSR2 };
+	struct sigaction sa = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < sizeof deaf / sizeof deaf[0]; i++)
+		(void)sigaction(deaf[i], &sa, NULL);
+}
+
+static void
+wait_for(int fd, short what)
+{
+	struct pollfd p = { .fd = fd, .events = what };
+
+	(void)poll(&p, 1, -1);
+}
+
+void
+out_write(int fd, const char *p, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, p, len);
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		} else if (n == -1 && (errno == EAGAIN || errno == ENOBUFS))
+			wait_for(fd, POLLOUT);
+		else if (n == 0 || errno != EINTR)
+			return;
+	}
+}
+
+size_t
+out_read(int fd, char *p, size_t room)
+{
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, p, room);
+		if (n >= 0)
+			return (size_t)n;
+		if (errno == EAGAIN)
+			wait_for(fd, POLLIN);
+		else if (errno != EINTR)
+			return 0;
+	}
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+#include "prefetch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- What was done just now ---------------------------------------------- */
+
+static uint64_t
+hash(const struct prefetch *p, const char *domain)
+{
+	uint64_t h = p->key;
+
+	for (; *domain != '\0'; domain++) {
+		h = (h ^ (unsigned char)*domain) * UINT64_C(0x100000001b3);
+		h ^= h >> 29;
+	}
+	return h;
+}
+
+static bool
+is_fresh(const struct prefetch *p, const char *domain, int64_t now)
+{
+	uint64_t h = hash(p, domain);
+	size_t i = h % PREFETCH_MEMO;
+
+	return p->memo[i].when != 0 && p->memo[i].hash == h &&
+	    now - p->memo[i].when < PREFETCH_FRESH;
+}
+
+static void
+remember(struct prefetch *p, const char *domain)
+{
+	uint64_t h = hash(p, domain);
+
+	p->memo[h % PREFETCH_MEMO].hash = h;
+	p->memo[h % PREFETCH_MEMO].when = now_ms();
+}
+
+/* --- The worker ----------------------------------------------------------- */
+
+/* After each birth that was not followed by a steady life, longer. */
+static void
+put_off(struct prefetch *p, int64_t now)
+{
+	if (p->backoff == 0 || now - p->born >= PREFETCH_STEADY)
+		p->backoff = PREFETCH_BACKOFF_MIN;
+	else if ((p->backoff *= 2) > PREFETCH_BACKOFF_MAX)
+		p->backoff = PREFETCH_BACKOFF_MAX;
+	p->retry = now + p->backoff;
+}
+
+static bool
+have_worker(struct prefetch *p, struct sts_ctx *ctx)
+{
+	int64_t now = now_ms();
+	struct sts_err err = { 0 };
+
+	if (p->kept != NULL)
+		return true;
+	if (now < p->retry)
+		return false;
+	if (sts_kept_start(ctx, &p->kept, &err) == STS_OK) {
+		p->born = now;
+		return true;
+	}
+	p->kept = NULL;
+	put_off(p, now);
+	complain(&p->said, err.text);
+	return false;
+}
+
+bool
+prefetch_ask(struct prefetch *p, struct sts_ctx *ctx, const char *domain,
+    bool asked)
+{
+	struct sts_err err;
+
+	if (p->kept != NULL && asked)
+		return true;
+	if (is_fresh(p, domain, now_ms()) || !have_worker(p, ctx))
+		return false;
+	return sts_kept_ask(p->kept, domain, &err) == STS_OK;
+}
+
+enum sts_rc
+prefetch_next(struct prefetch *p, char domain[STS_NAME_SIZE])
+{
+	struct sts_err err = { 0 };
+	enum sts_rc rc;
+
+	if (p->kept == NULL)
+		return STS_ABSENT;
+	rc = sts_kept_next(p->kept, domain, &err);
+	if (rc == STS_OK)
+		remember(p, domain);
+	if (rc == STS_OK || rc == STS_ABSENT)
+		return rc;
+	prefetch_stop(p);
+	put_off(p, now_ms());
+	complain(&p->said, err.text[0] == '\0' ? "the worker is gone" : err.text);
+	return STS_LOCAL;
+}
+
+void
+prefetch_stop(struct prefetch *p)
+{
+	sts_kept_stop(p->kept);
+	p->kept = NULL;
+	memset(p->memo, 0, sizeof p->memo);
+}

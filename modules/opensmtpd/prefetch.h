@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/* Domains to the kept worker, and word from it that they are done. */
+#ifndef OPENSMTPD_PREFETCH_H
+#define OPENSMTPD_PREFETCH_H
+
+#include "config.h"
+#include "sts.h"
+
+enum {
+	PREFETCH_MEMO = 1024, /* domains remembered as done */
+	/* ms; within the shortest time after which the worker would have asked
+	 * the network for a domain again, its word is as good as new. */
+	PREFETCH_FRESH = 20000,
+	PREFETCH_BACKOFF_MIN = 1000,
+	PREFETCH_BACKOFF_MAX = 60000,
+	PREFETCH_STEADY = 60000 /* one that lived as long was no failure */
+};
+
+struct prefetch {
+	struct sts_kept *kept; /* NULL: none now */
+	int64_t born, retry;   /* ms */
+	unsigned backoff;
+	struct complaint said;
+	struct {
+		uint64_t hash;
+		int64_t when; /* 0: never */
+	} memo[PREFETCH_MEMO];
+	uint64_t key; /* of the hash: strangers choose the names */
+};
+
+/* True: wait for the domain (in normal form).  False: no use in waiting. */
+bool prefetch_ask(struct prefetch *, struct sts_ctx *, const char *domain,
+    bool asked);
+
+/*
+ * STS_OK: domain is done.  STS_ABSENT: none for now.  STS_LOCAL: nobody is
+ * there to answer what was asked.
+ */
+enum sts_rc prefetch_next(struct prefetch *, char domain[STS_NAME_SIZE]);
+
+/* The configuration is another one: so must the worker be. */
+void prefetch_stop(struct prefetch *);
+
+#endif
