@@ -22,7 +22,11 @@ struct config {
 	struct complaint said;
 };
 
-enum config_when { CONFIG_SOON, CONFIG_NOW, CONFIG_AGAIN /* read in any case */ };
+enum config_when {
+	CONFIG_SOON,
+	CONFIG_NOW,
+	CONFIG_AGAIN /* read in any case */
+};
 
 /* NULL: there is none to be had, and err says why. */
 struct sts_ctx *config_get(struct config *, enum config_when);

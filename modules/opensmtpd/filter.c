@@ -130,7 +130,8 @@ session_ended(void *arg, const char *address, bool tls,
 		complain(&f->said, err.text);
 }
 
-/* --- Lines ------------------------------------------------------------------ */
+/* --- Lines ------------------------------------------------------------------
+ */
 
 static void
 answer_ready(const struct filter *f)
@@ -198,7 +199,8 @@ hear_smtpd(struct filter *f)
 	return true;
 }
 
-/* --- The loop --------------------------------------------------------------- */
+/* --- The loop ---------------------------------------------------------------
+ */
 
 static int
 time_left(const struct filter *f)

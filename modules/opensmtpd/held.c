@@ -51,9 +51,9 @@ held_has(const struct held_list *l, const char *domain)
 {
 	struct held *h;
 
-	TAILQ_FOREACH (h, &l->queue, entry)
-		if (strcmp(h->text, domain) == 0)
-			return true;
+	TAILQ_FOREACH(h, &l->queue, entry)
+	if (strcmp(h->text, domain) == 0)
+		return true;
 	return false;
 }
 
@@ -88,15 +88,15 @@ held_done(struct held_list *l, const char *domain)
 	struct held *h, *next;
 
 	EACH(h, next, l)
-		if (domain == NULL || strcmp(h->text, domain) == 0)
-			drop(l, h, true);
+	if (domain == NULL || strcmp(h->text, domain) == 0)
+		drop(l, h, true);
 }
 
 void
 held_expire(struct held_list *l, int64_t now)
 {
-	while (!TAILQ_EMPTY(&l->queue) &&
-	    TAILQ_FIRST(&l->queue)->deadline <= now)
+	while (
+	    !TAILQ_EMPTY(&l->queue) && TAILQ_FIRST(&l->queue)->deadline <= now)
 		drop(l, TAILQ_FIRST(&l->queue), true);
 }
 
@@ -106,10 +106,10 @@ held_forget(struct held_list *l, struct sts_str session)
 	struct held *h, *next;
 	struct sts_str s;
 
-	EACH(h, next, l) {
+	EACH(h, next, l)
+	{
 		s = session_of(h);
-		if (s.len == session.len &&
-		    memcmp(s.p, session.p, s.len) == 0)
+		if (s.len == session.len && memcmp(s.p, session.p, s.len) == 0)
 			drop(l, h, false);
 	}
 }

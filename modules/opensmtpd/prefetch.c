@@ -98,7 +98,8 @@ prefetch_next(struct prefetch *p, char domain[STS_NAME_SIZE])
 		return rc;
 	prefetch_stop(p);
 	put_off(p, now_ms());
-	complain(&p->said, err.text[0] == '\0' ? "the worker is gone" : err.text);
+	complain(&p->said,
+	    err.text[0] == '\0' ? "the worker is gone" : err.text);
 	return STS_LOCAL;
 }
 
