@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "dns_question.h"
 #include "err.h"
 #include "resolv.h"
@@ -22,7 +24,8 @@ enum {
 	 * that never answer AAAA are common enough.
 	 */
 	OTHER_FAMILY_MS = 500,
-	RESOLV_MAX = 65536
+	RESOLV_MAX = 65536,
+	RESOLV_LOOK_MS = 1000 /* between two looks whether it changed */
 };
 
 struct ask {
@@ -40,7 +43,11 @@ TAILQ_HEAD(asks, ask);
 struct dns {
 	struct dns_pool pool;
 	struct asks asks;
+	struct stat resolv; /* of the resolv.conf that was read */
+	int64_t looked;     /* when it was last looked at, sts_now_ms() */
 };
+
+static void renew_servers(struct dns *);
 
 static bool
 is_none(enum dns_why why)
@@ -187,6 +194,7 @@ dns_ask(struct dns *dns, enum dns_type type, const char *name,
 
 	if (ask == NULL)
 		return false;
+	renew_servers(dns);
 	switch (type) {
 	case DNS_TXT:
 		add_question(ask, GETDNS_RRTYPE_TXT);
@@ -218,11 +226,13 @@ dns_probe(struct dns *dns, unsigned timeout_ms, dns_done *done, void *arg)
 
 /* --- All of it --------------------------------------------------------- */
 
+static const char resolv_path[] = "/etc/resolv.conf";
+
 /* The system's nameservers; a missing file means the local one, as in libc. */
 static enum sts_rc
-read_resolv_conf(struct dns_pool *pool, struct sts_err *err)
+read_resolv_conf(struct sts_server out[STS_SERVERS_MAX], size_t *nout,
+    struct stat *st, struct sts_err *err)
 {
-	static const char path[] = "/etc/resolv.conf";
 	char *text = malloc(RESOLV_MAX);
 	ssize_t n = 0;
 	size_t len = 0;
@@ -230,33 +240,54 @@ read_resolv_conf(struct dns_pool *pool, struct sts_err *err)
 
 	if (text == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	memset(st, 0, sizeof *st);
+	fd = open(resolv_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1 && errno != ENOENT) {
 		free(text);
-		return sts_fail(err, STS_LOCAL, 0, "%s: %s", path,
+		return sts_fail(err, STS_LOCAL, 0, "%s: %s", resolv_path,
 		    strerror(errno));
 	}
+	if (fd != -1)
+		(void)fstat(fd, st);
 	while (fd != -1 && len < RESOLV_MAX &&
 	    (n = read(fd, text + len, RESOLV_MAX - len)) > 0)
 		len += (size_t)n;
-	pool->n = sts_resolv_parse(pool->server, (struct sts_str){ text, len });
+	*nout = sts_resolv_parse(out, (struct sts_str){ text, len });
 	if (fd != -1)
 		close(fd);
 	free(text);
 	if (n == -1)
-		return sts_fail(err, STS_LOCAL, 0, "%s: cannot be read", path);
+		return sts_fail(err, STS_LOCAL, 0, "%s: cannot be read",
+		    resolv_path);
 	return STS_OK;
 }
 
-static enum sts_rc
-find_servers(struct dns_pool *pool, const struct sts_conf *conf,
-    struct sts_err *err)
+static bool
+same_file(const struct stat *a, const struct stat *b)
 {
-	if (conf->nserver == 0)
-		return read_resolv_conf(pool, err);
-	pool->n = conf->nserver;
-	memcpy(pool->server, conf->server, pool->n * sizeof pool->server[0]);
-	return STS_OK;
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
+	    a->st_size == b->st_size &&
+	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* A worker is kept for days, and resolv.conf follows the network. */
+static void
+renew_servers(struct dns *dns)
+{
+	struct sts_server server[STS_SERVERS_MAX];
+	int64_t now = sts_now_ms();
+	struct stat st = { 0 };
+	size_t n;
+
+	if (dns->pool.conf->nserver > 0 || now - dns->looked < RESOLV_LOOK_MS)
+		return;
+	dns->looked = now;
+	if (stat(resolv_path, &st) == -1 && errno != ENOENT)
+		return;
+	if (!same_file(&st, &dns->resolv) &&
+	    read_resolv_conf(server, &n, &dns->resolv, NULL) == STS_OK)
+		dns_pool_servers(&dns->pool, server, n);
 }
 
 struct dns *
@@ -264,17 +295,23 @@ dns_new(struct event_base *base, const struct sts_conf *conf,
     struct sts_err *err)
 {
 	struct dns *dns = calloc(1, sizeof *dns);
+	struct sts_server server[STS_SERVERS_MAX];
+	size_t n = conf->nserver;
 
 	if (dns == NULL) {
 		(void)sts_fail(err, STS_NOMEM, 0, "out of memory");
 		return NULL;
 	}
 	TAILQ_INIT(&dns->asks);
-	if (find_servers(&dns->pool, conf, err) != STS_OK ||
-	    dns_pool_init(&dns->pool, base, conf, err) != STS_OK) {
+	if (dns_pool_init(&dns->pool, base, conf, err) != STS_OK ||
+	    (n == 0 &&
+		read_resolv_conf(server, &n, &dns->resolv, err) != STS_OK)) {
 		dns_free(dns);
 		return NULL;
 	}
+	dns_pool_servers(&dns->pool, conf->nserver > 0 ? conf->server : server,
+	    n);
+	dns->looked = sts_now_ms();
 	/* getdns sends without MSG_NOSIGNAL. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	return dns;

@@ -340,21 +340,38 @@ dns_pool_init(struct dns_pool *pool, struct event_base *base,
 	pool->conf = conf;
 	TAILQ_INIT(&pool->waiting);
 	pool->base = base;
-	for (size_t i = 0; i < pool->n; i++) {
-		pool->peer[i].loopback =
-		    sts_addr_loopback(&pool->server[i].addr);
-		pool->peer[i].tls = pool->server[i].tls_name != NULL;
-	}
 	if ((pool->plain = without_edns()) == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	return STS_OK;
 }
 
+static void
+retire_links(struct dns_pool *pool)
+{
+	for (size_t i = 0; i < STS_SERVERS_MAX; i++)
+		for (size_t k = 0; k < ARRAY_LEN(pool->link[i]); k++) {
+			dns_link_retire(pool->link[i][k]);
+			pool->link[i][k] = NULL;
+		}
+}
+
+void
+dns_pool_servers(struct dns_pool *pool, const struct sts_server *server,
+    size_t n)
+{
+	retire_links(pool);
+	pool->n = n;
+	memcpy(pool->server, server, n * sizeof *server);
+	memset(pool->peer, 0, sizeof pool->peer);
+	for (size_t i = 0; i < n; i++) {
+		pool->peer[i].loopback = sts_addr_loopback(&server[i].addr);
+		pool->peer[i].tls = server[i].tls_name != NULL;
+	}
+}
+
 void
 dns_pool_clear(struct dns_pool *pool)
 {
-	for (size_t i = 0; i < pool->n; i++)
-		for (size_t k = 0; k < ARRAY_LEN(pool->link[i]); k++)
-			dns_link_retire(pool->link[i][k]);
+	retire_links(pool);
 	getdns_dict_destroy(pool->plain);
 }

@@ -64,9 +64,15 @@ struct dns_question {
 	struct dns_found found;
 };
 
-/* server and n are set, the rest is zero. */
+/* All zero; without servers as yet. */
 enum sts_rc dns_pool_init(struct dns_pool *, struct event_base *,
     const struct sts_conf *, struct sts_err *err);
+
+/*
+ * The servers from now on.  Questions under way come to their end with what
+ * they have; a step of theirs may go to a server that took another's place.
+ */
+void dns_pool_servers(struct dns_pool *, const struct sts_server *, size_t n);
 void dns_pool_clear(struct dns_pool *); /* when all questions are cleared */
 
 /*
