@@ -138,3 +138,68 @@ sts_cache_prune(struct sts_ctx *ctx, size_t *n, struct sts_err *err)
 		return rc;
 	return sts_store_prune(ctx->store, time(NULL), n, err);
 }
+
+/* --- MX sets ------------------------------------------------------------- */
+
+static bool
+show_host(struct sts_store *st, const struct sts_mx_host *h,
+    struct sts_mx_row *row, sts_mx_row_fn *fn, void *arg)
+{
+	char text[STS_MX_ADDRS_MAX][STS_ADDR_TEXT];
+	struct sts_mx_address addr[STS_MX_ADDRS_MAX];
+
+	for (size_t i = 0; i < h->naddr; i++) {
+		sts_addr_text(&h->addr[i], text[i]);
+		addr[i] = (struct sts_mx_address){
+			.text = text[i],
+			.failed =
+			    sts_store_marked(st, STS_MARK_MX_FAILED, text[i]),
+			.probed =
+			    sts_store_marked(st, STS_MARK_MX_PROBED, text[i]),
+			.down = sts_store_marked(st, STS_MARK_MX_DOWN, text[i]),
+		};
+	}
+	row->host = h->name;
+	row->preference = h->preference;
+	row->self = h->self;
+	row->naddr = h->naddr;
+	row->addr = addr;
+	return fn(arg, row);
+}
+
+static void
+show_set(struct sts_store *st, const struct sts_mx_set *set, sts_mx_row_fn *fn,
+    void *arg)
+{
+	struct sts_mx_row row = { .kind = sts_mx_kind_name(set->kind),
+		.asked = set->asked,
+		.until = set->until };
+
+	if (set->n == 0)
+		(void)fn(arg, &row);
+	for (size_t i = 0; i < set->n; i++)
+		if (!show_host(st, &set->host[i], &row, fn, arg))
+			break;
+}
+
+enum sts_rc
+sts_mx_walk(struct sts_ctx *ctx, const char *domain, sts_mx_row_fn *fn,
+    void *arg, struct sts_err *err)
+{
+	char name[STS_NAME_SIZE];
+	struct sts_mx_set *set;
+	enum sts_rc rc;
+
+	if ((rc = find(ctx, domain, name, err)) != STS_OK)
+		return rc;
+	if ((set = malloc(sizeof *set)) == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	rc = sts_store_get_mx(ctx->store, name, set, err);
+	if (rc == STS_OK && set->kind == STS_MX_UNKNOWN)
+		rc = sts_fail(err, STS_ABSENT, 0,
+		    "%.100s: no MX set in the cache", name);
+	else if (rc == STS_OK)
+		show_set(ctx->store, set, fn, arg);
+	free(set);
+	return rc;
+}

@@ -296,6 +296,30 @@ enum sts_rc sts_cache_walk(struct sts_ctx *, sts_row_fn *fn, void *arg,
     struct sts_err *err);
 enum sts_rc sts_cache_get(struct sts_ctx *, const char *domain, sts_row_fn *fn,
     void *arg, struct sts_err *err);
+
+/* One address of an MX host; times of 0: never. */
+struct sts_mx_address {
+	const char *text;
+	int64_t failed; /* a session with it, before TLS or in it */
+	int64_t probed; /* a connection was tried */
+	int64_t down;   /* and got no answer */
+};
+
+struct sts_mx_row {
+	const char *kind;     /* "hosts", "implicit", "null", "nothing" */
+	int64_t asked, until; /* of the whole set */
+	const char *host;     /* NULL: the set has none, and this is all */
+	uint16_t preference;
+	bool self; /* one of the addresses is this machine's */
+	size_t naddr;
+	const struct sts_mx_address *addr;
+};
+
+/* The MX set of a domain, best first; STS_ABSENT: none in the cache. */
+typedef bool sts_mx_row_fn(void *arg, const struct sts_mx_row *);
+enum sts_rc sts_mx_walk(struct sts_ctx *, const char *domain, sts_mx_row_fn *fn,
+    void *arg, struct sts_err *err);
+
 /* STS_ABSENT: there was nothing to remove. */
 enum sts_rc sts_cache_remove(struct sts_ctx *, const char *domain,
     struct sts_err *err);

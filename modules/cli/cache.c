@@ -216,6 +216,7 @@ each(struct cli *cli, int argc, char **argv, each_fn *fn)
 
 struct show {
 	const struct cli *cli;
+	struct sts_ctx *ctx;
 	const struct cli_name *name;
 	int rc;
 };
@@ -228,7 +229,8 @@ show_row(void *arg, const struct sts_row *row)
 
 	if ((cli->opts & CLI_JSON) != 0) {
 		show->rc = cli_json_line(cli_name_json(show->name,
-					     row_json(row, true)),
+					     cli_mx_json(row_json(row, true),
+						 show->ctx, show->name->ascii)),
 		    CLI_OK);
 		return true;
 	}
@@ -241,20 +243,40 @@ show_row(void *arg, const struct sts_row *row)
 	if (*row_why(row) != '\0')
 		cli_field(cli, "why", row_why(row));
 	print_body(cli, row->body);
+	cli_mx_print(cli, show->ctx, show->name->ascii);
 	show->rc = CLI_OK;
 	return true;
+}
+
+/* Pinned domains, and those whose policy is gone. */
+static int
+show_mx(const struct cli *cli, struct sts_ctx *ctx, const struct cli_name *name)
+{
+	if ((cli->opts & CLI_JSON) != 0)
+		return cli_json_line(cli_name_json(name,
+					 cli_mx_json(json_pack("{s:s,s:n}",
+							 "domain",
+							 cli_shown(name->ascii),
+							 "kind"),
+					     ctx, name->ascii)),
+		    CLI_OK);
+	cli_name_print(cli, name);
+	puts(": an MX set alone");
+	cli_mx_print(cli, ctx, name->ascii);
+	return CLI_OK;
 }
 
 static int
 show_one(const struct cli *cli, struct sts_ctx *ctx,
     const struct cli_name *name)
 {
-	struct show show = { cli, name, CLI_NO };
+	struct show show = { cli, ctx, name, CLI_NO };
 	struct sts_err err = { 0 };
 	enum sts_rc rc = sts_cache_get(ctx, name->ascii, show_row, &show, &err);
 
 	if (rc == STS_ABSENT)
-		return absent(cli, name->ascii);
+		return cli_mx_any(ctx, name->ascii) ? show_mx(cli, ctx, name)
+						    : absent(cli, name->ascii);
 	return rc == STS_OK ? show.rc : complain(cli, name->ascii, &err);
 }
 

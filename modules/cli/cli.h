@@ -101,6 +101,14 @@ json_t *cli_answer_json(const char *domain, const struct sts_answer *);
 void cli_entry_print(const struct cli *, const struct sts_answer *);
 void cli_answer_print(const struct cli *, const struct sts_answer *);
 
+/* --- mx.c: the MX set of a domain in the cache -------------------------- */
+
+bool cli_mx_any(struct sts_ctx *, const char *domain);
+/* Nothing where there is none. */
+void cli_mx_print(const struct cli *, struct sts_ctx *, const char *domain);
+/* Adds "mx_set"; consumes the object where it fails. */
+json_t *cli_mx_json(json_t *object, struct sts_ctx *, const char *domain);
+
 /* --- name.c: a domain as it was typed --------------------------------- */
 
 struct cli_name {
