@@ -96,8 +96,7 @@ test_finish(void **state)
 		job->hurried = cases[i].hurried;
 		job->facts.cached = &job->cached.entry;
 		job->facts.now = time(NULL);
-		job->waiter[job->nwaiter++] =
-		    (struct engine_waiter){ NULL, done, NULL };
+		job->waiter = (struct engine_waiter){ NULL, done, NULL };
 		*job_find(&en, job->domain) = job;
 		(void)sts_store_remove(store, job->domain, NULL);
 		if (there.kind != STS_ENTRY_ABSENT)

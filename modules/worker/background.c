@@ -20,24 +20,44 @@ struct background {
 };
 
 static void
-done(void *arg, const char *domain, const struct engine_result *r)
+done(struct background *bg, enum sts_mark mark, const char *domain)
 {
-	struct background *bg = arg;
-
-	(void)r;
-	sts_store_unmark(bg->w->store, STS_MARK_WANT, domain);
-	if (engine_jobs(bg->w->engine) == 0)
+	sts_store_unmark(bg->w->store, mark, domain);
+	if (prefetch_askers(bg->w->prefetch) == 0)
 		event_base_loopbreak(bg->w->base);
 }
 
+static void
+done_policy(void *arg, const char *domain, const struct engine_result *r)
+{
+	(void)r;
+	done(arg, STS_MARK_WANT, domain);
+}
+
+static void
+done_mx(void *arg, const char *domain, const struct engine_result *r)
+{
+	(void)r;
+	done(arg, STS_MARK_WANT_MX, domain);
+}
+
 static bool
-add(void *arg, const char *domain)
+add_policy(void *arg, const char *domain)
 {
 	struct background *bg = arg;
-	struct engine_waiter waiter = { NULL, done, bg };
 
-	engine_add(bg->w->engine, domain, bg->w->flags, &waiter);
-	return engine_jobs(bg->w->engine) < AT_ONCE;
+	prefetch_ask(bg->w->prefetch, domain, bg->w->flags, done_policy, bg);
+	return prefetch_domains(bg->w->prefetch) < AT_ONCE;
+}
+
+static bool
+add_mx(void *arg, const char *domain)
+{
+	struct background *bg = arg;
+
+	prefetch_ask(bg->w->prefetch, domain, bg->w->flags | PREFETCH_MX,
+	    done_mx, bg);
+	return prefetch_domains(bg->w->prefetch) < AT_ONCE;
 }
 
 /* A mark that grows old is taken for that of a dead worker. */
@@ -55,8 +75,9 @@ static void
 serve_wants(struct background *bg)
 {
 	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-		sts_store_wanted(bg->w->store, STS_MARK_WANT, add, bg);
-		if (engine_jobs(bg->w->engine) == 0)
+		sts_store_wanted(bg->w->store, STS_MARK_WANT_MX, add_mx, bg);
+		sts_store_wanted(bg->w->store, STS_MARK_WANT, add_policy, bg);
+		if (prefetch_askers(bg->w->prefetch) == 0)
 			return;
 		event_base_dispatch(bg->w->base);
 	}
@@ -90,6 +111,7 @@ run_background(struct worker *w)
 		 * running worker and left it to us. */
 		more = false;
 		sts_store_wanted(w->store, STS_MARK_WANT, any, &more);
+		sts_store_wanted(w->store, STS_MARK_WANT_MX, any, &more);
 	} while (more &&
 	    sts_store_claim(w->store, STS_MARK_RUNNING, NULL, time(NULL),
 		STS_RUNNING_STALE));

@@ -100,19 +100,28 @@ engine_add(struct engine *en, const char *domain, unsigned flags,
 	static const struct timeval at_once = { 0, 0 };
 	static const struct sts_entry nothing;
 	struct engine_result nomem = { STS_USE_LOCAL_FAULT, &nothing, "",
-		"worker: out of memory, or asked for this domain too often at "
-		"once" };
-	struct job **j = job_find(en, domain);
+		"worker: out of memory" };
+	struct job *job = job_new(en, domain, flags);
+	struct job **j;
 
-	if (*j == NULL && (*j = job_new(en, domain, flags)) != NULL) {
-		en->jobs++;
-		evtimer_add((*j)->lock_timer, &at_once);
-	}
-	if (*j == NULL || (*j)->nwaiter == WAITERS_MAX) {
+	if (job == NULL) {
 		w->done(w->arg, domain, &nomem);
 		return;
 	}
-	(*j)->waiter[(*j)->nwaiter++] = *w;
+	job->waiter = *w;
+	j = job_find(en, domain);
+	job->next = *j;
+	*j = job;
+	en->jobs++;
+	evtimer_add(job->lock_timer, &at_once);
+}
+
+struct dns *
+engine_dns(struct engine *en, struct sts_err *err)
+{
+	if (en->dns == NULL)
+		en->dns = dns_new(en->base, en->conf, err);
+	return en->dns;
 }
 
 size_t

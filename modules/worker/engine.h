@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The life of a domain in the worker: lock, cache, TXT record, addresses,
- * GET, decision, cache.  Many at once in one event loop; the same domain
- * twice is one job.
+ * GET, decision, cache.  Many at once in one event loop.
  */
 #ifndef MTASTS_WORKER_ENGINE_H
 #define MTASTS_WORKER_ENGINE_H
@@ -36,7 +35,8 @@ struct engine *engine_new(struct event_base *, const struct sts_conf *,
 void engine_free(struct engine *); /* NULL is fine; nobody is called */
 
 /*
- * Look at a domain (sts_domain_normal() form).  flags: STS_FRESH and
+ * Look at a domain (sts_domain_normal() form), which must not be at work
+ * already; prefetch.h shares work among askers.  flags: STS_FRESH and
  * STS_REFETCH.  done is called once, at the latest after fetch_timeout
  * and what the GET has to wait for its turn among others, perhaps from within
  * this call where there is no memory.

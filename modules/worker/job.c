@@ -22,9 +22,8 @@ job_left(const struct job *job)
 void
 job_stage(const struct job *job, enum sts_stage stage)
 {
-	for (size_t i = 0; i < job->nwaiter; i++)
-		if (job->waiter[i].stage != NULL)
-			job->waiter[i].stage(job->waiter[i].arg, stage);
+	if (job->waiter.stage != NULL)
+		job->waiter.stage(job->waiter.arg, stage);
 }
 
 void
@@ -146,8 +145,7 @@ job_finish(struct job *job, const struct sts_next *decided)
 	if (job->locked)
 		lock_release(job->engine->lock_fd, job->domain);
 	job->locked = false;
-	for (size_t i = 0; i < job->nwaiter; i++)
-		job->waiter[i].done(job->waiter[i].arg, job->domain, &result);
+	job->waiter.done(job->waiter.arg, job->domain, &result);
 	/* Whatever may take its time comes after the answer. */
 	if (job->level != 0)
 		log_end(job);

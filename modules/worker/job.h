@@ -9,7 +9,7 @@
 #include "engine.h"
 #include "http.h"
 
-enum { WAITERS_MAX = 64, BUCKETS = 256 };
+enum { BUCKETS = 256 };
 
 /* "Does any nameserver answer?"; may outlive the job that asked. */
 struct probe {
@@ -40,8 +40,7 @@ struct job {
 	struct sts_policy *policy;
 	char note[200];
 	char fault[240];
-	struct engine_waiter waiter[WAITERS_MAX];
-	size_t nwaiter;
+	struct engine_waiter waiter;
 };
 
 struct engine {
@@ -54,6 +53,9 @@ struct engine {
 	struct job *bucket[BUCKETS];
 	size_t jobs;
 };
+
+/* The DNS, opened when first needed; NULL: err says why. */
+struct dns *engine_dns(struct engine *, struct sts_err *err);
 
 /* The place in the engine that holds the domain's job, or would. */
 struct job **job_find(struct engine *, const char *domain);

@@ -137,8 +137,7 @@ job_look(struct job *job)
 	char name[STS_NAME_SIZE + 16];
 	struct sts_err err;
 
-	if (en->dns == NULL &&
-	    (en->dns = dns_new(en->base, en->conf, &err)) == NULL) {
+	if (engine_dns(en, &err) == NULL) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
 		job_fault(job);
 		return;

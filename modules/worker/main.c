@@ -149,11 +149,14 @@ work(const struct options *o, const struct sts_conf *conf, struct sts_err *err)
 		sts_fail(err, STS_NOMEM, 0, "worker: no event loop");
 	else
 		w.engine = engine_new(w.base, conf, w.store, err);
-	if (w.engine != NULL) {
+	if (w.engine != NULL && (w.prefetch = prefetch_new(w.engine)) == NULL)
+		sts_fail(err, STS_NOMEM, 0, "worker: out of memory");
+	if (w.prefetch != NULL) {
 		run(&w, o);
 		status = w.failed;
 	}
 	engine_free(w.engine);
+	prefetch_free(w.prefetch);
 	if (w.base != NULL)
 		event_base_free(w.base);
 	sts_store_close(w.store);

@@ -41,12 +41,22 @@ run_pipe(struct worker *w, const char *domain)
 
 /* --- A list ------------------------------------------------------------- */
 
+/* Nobody reads what we say: nobody wants the rest. */
+static void
+deaf(struct worker *w)
+{
+	w->failed = true;
+	event_base_loopbreak(w->base);
+}
+
 static void
 list_done(void *arg, const char *domain, const struct engine_result *r)
 {
 	struct worker *w = arg;
 
-	if (!say_line(domain, r) || r->use == STS_USE_LOCAL_FAULT)
+	if (!say_line(domain, r))
+		deaf(w);
+	else if (r->use == STS_USE_LOCAL_FAULT)
 		w->failed = true;
 }
 
@@ -62,20 +72,19 @@ refuse(struct worker *w, const char *name, const struct sts_err *err)
 	    sts_escape(shown, sizeof shown, str_of(name)), kind,
 	    err->text[0] == '\0' ? "not a domain name" : err->text);
 	if (fflush(stdout) != 0)
-		w->failed = true;
+		deaf(w);
 }
 
 static void
 list_add(struct worker *w, const char *name, unsigned flags)
 {
-	struct engine_waiter waiter = { NULL, list_done, w };
 	char domain[STS_NAME_SIZE];
 	struct sts_err err = { 0 };
 
 	if (worker_name(domain, name, &err) != STS_OK)
 		refuse(w, name, &err);
 	else
-		engine_add(w->engine, domain, flags, &waiter);
+		prefetch_ask(w->prefetch, domain, flags, list_done, w);
 }
 
 void
@@ -88,31 +97,57 @@ run_list(struct worker *w, char *const domains[])
 
 /* --- A stream ----------------------------------------------------------- */
 
-enum { LINE_MAX_LEN = 1024, JOBS_MAX = 256 };
+enum { LINE_MAX_LEN = 1024, DOMAINS_MAX = 256, ASKERS_MAX = 4096 };
 
 struct stream {
 	struct worker *w;
 	struct event *readable;
+	struct event *retry; /* while there is too much at work */
 	char buf[LINE_MAX_LEN];
 	size_t used;
-	bool paused;
 };
 
-/* "example.com", "example.com fresh" or "example.com refetch" */
+static unsigned
+wish(struct sts_str word)
+{
+	static const struct {
+		const char *word;
+		unsigned flag;
+	} wishes[] = {
+		{ "fresh", STS_FRESH },
+		{ "refetch", STS_REFETCH },
+		{ "mx", PREFETCH_MX },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
+		if (str_is(word, wishes[i].word))
+			return wishes[i].flag;
+	return 0;
+}
+
+static bool
+is_word(char c)
+{
+	return c != ' ';
+}
+
+/* "DOMAIN [fresh | refetch] [mx]" */
 static void
 stream_line(struct stream *st, char *line)
 {
 	unsigned flags = st->w->flags;
-	char *word = strchr(line, ' ');
+	char *rest = strchr(line, ' ');
+	struct scan s = scan_str(str_of(""));
 
 	if (line[0] == '\0')
 		return;
-	if (word != NULL) {
-		*word++ = '\0';
-		if (strcmp(word, "fresh") == 0)
-			flags |= STS_FRESH;
-		else if (strcmp(word, "refetch") == 0)
-			flags |= STS_REFETCH;
+	if (rest != NULL) {
+		*rest++ = '\0';
+		s = scan_str(str_of(rest));
+	}
+	while (s.p < s.end) {
+		flags |= wish(scan_while(&s, is_word));
+		(void)scan_char(&s, ' ');
 	}
 	list_add(st->w, line, flags);
 }
@@ -135,6 +170,13 @@ stream_lines(struct stream *st)
 	st->used = left;
 }
 
+static bool
+full(const struct worker *w)
+{
+	return prefetch_domains(w->prefetch) >= DOMAINS_MAX ||
+	    prefetch_askers(w->prefetch) >= ASKERS_MAX;
+}
+
 static void
 stream_read(evutil_socket_t fd, short what, void *arg)
 {
@@ -143,26 +185,28 @@ stream_read(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
-	/* More than the engine can hold stays with who sends it. */
-	if (engine_jobs(st->w->engine) >= JOBS_MAX) {
-		event_base_once(st->w->base, -1, EV_TIMEOUT, stream_read, st,
-		    &soon);
+	/* More than can be held stays with who sends it. */
+	if (full(st->w)) {
 		event_del(st->readable);
-		st->paused = true;
+		evtimer_add(st->retry, &soon);
 		return;
 	}
-	if (st->paused) {
-		st->paused = false;
-		event_add(st->readable, NULL);
-		return;
-	}
-	n = read(0, st->buf + st->used, sizeof st->buf - st->used);
+	n = read(fd, st->buf + st->used, sizeof st->buf - st->used);
 	if (n > 0) {
 		st->used += (size_t)n;
 		stream_lines(st);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN))
 		event_del(st->readable); /* the loop ends with the last job */
+}
+
+static void
+stream_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *st = arg;
+
 	(void)fd;
+	(void)what;
+	event_add(st->readable, NULL);
 }
 
 void
@@ -172,10 +216,14 @@ run_serve(struct worker *w)
 
 	st.readable =
 	    event_new(w->base, 0, EV_READ | EV_PERSIST, stream_read, &st);
-	if (st.readable == NULL || event_add(st.readable, NULL) == -1) {
+	st.retry = evtimer_new(w->base, stream_retry, &st);
+	if (st.readable == NULL || st.retry == NULL ||
+	    event_add(st.readable, NULL) == -1)
 		w->failed = true;
-		return;
-	}
-	event_base_dispatch(w->base);
-	event_free(st.readable);
+	else
+		event_base_dispatch(w->base);
+	if (st.readable != NULL)
+		event_free(st.readable);
+	if (st.retry != NULL)
+		event_free(st.retry);
 }

@@ -4,11 +4,13 @@
 #define MTASTS_WORKER_WORKER_H
 
 #include "engine.h"
+#include "prefetch.h"
 
 struct worker {
 	struct event_base *base;
 	struct sts_store *store;
 	struct engine *engine;
+	struct prefetch *prefetch;
 	unsigned flags; /* STS_FRESH, STS_REFETCH */
 	bool failed;    /* the exit status */
 };

@@ -1,0 +1,743 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: ISC
+"""The worker's MX sets and probes, against a real DNS and real listeners.
+
+  prefetch.py [--build DIR] [WORD...]   all rows, or those whose name has a word
+
+Runs `mtasts-fetch-* --serve` in the private world of tests/world and reads
+what it stored with `mtasts cache show`.  One line of verdict per row, and at
+the end "N passed, N failed".  Status 0: all passed; 1: some failed; 2: the
+world could not be built.
+"""
+import argparse
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "world"))
+
+import ca
+import dns
+import dnsd
+import https
+import net
+
+OWNER = 65534
+UP = [f"198.18.128.{i}" for i in range(1, 60)]  # take connections
+UP6 = "2001:db8:25::1"
+CLOSED = ["198.18.129.1", "198.18.129.2"]  # refuse them
+SILENT = ["198.18.66.1", "198.18.66.2"]  # say nothing
+DENIED = "198.18.130.1"
+LOG = net.ROOT / "listen.log"
+SLACK = float(os.environ.get("MTASTS_SLACK", "2.3"))
+
+
+# --- The far side -------------------------------------------------------------
+
+def listen(log: str, addrs: list[str]) -> None:
+    """Accept on port 25 of each, note it, close."""
+    fds = {}
+    poll = select.poll()
+    for a in addrs:
+        s = socket.socket(socket.AF_INET6 if ":" in a else socket.AF_INET)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((a, 25))
+        s.listen(64)
+        fds[s.fileno()] = (s, a)
+        poll.register(s, select.POLLIN)
+    with open(log, "a", buffering=1, encoding="utf-8") as f:
+        f.write("ready\n")
+        while True:
+            for fd, _ in poll.poll():
+                s, a = fds[fd]
+                s.accept()[0].close()
+                f.write(a + "\n")
+
+
+def probed(since: int) -> list[str]:
+    """Addresses connected to since the log had that length."""
+    time.sleep(0.1)
+    return LOG.read_text()[since:].split()
+
+
+# --- The near side ------------------------------------------------------------
+
+def bucket(name: str) -> str:
+    h = 14695981039346656037
+    for c in name.encode():
+        h = (h ^ c) * 1099511628211 % (1 << 64)
+    return f"{h & 0xff:02x}"
+
+
+class Cache:
+    """A cache and a configuration of their own; and workers on them."""
+    count = 0
+
+    def __init__(self, build: Path, flavour: str, *pinned: str,
+                 head: str = "", sections: str = "") -> None:
+        Cache.count += 1
+        self.build, self.flavour = build, flavour
+        self.dir = net.ROOT / f"cache{Cache.count}"
+        self.dir.mkdir(mode=0o750)
+        shutil.chown(self.dir, OWNER, OWNER)
+        self.conf = net.ROOT / f"conf{Cache.count}"
+        text = (f"cache_dir = {self.dir}\ndeny_networks = 127.0.0.0/8 "
+                f"{DENIED}/32\n{head}")
+        for d in pinned:
+            text += f'[domain "{d}"]\nmx = *.{d} {d} *.prov.test\n'
+        self.conf.write_text(text + sections)
+        self.since = LOG.stat().st_size
+
+    def start(self, *args: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [str(self.build / f"modules/worker/mtasts-fetch-{self.flavour}"),
+             "-c", str(self.conf), *args], env={"PATH": "/usr/bin:/bin"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            bufsize=1, user=OWNER, group=OWNER, extra_groups=[])
+
+    def serve(self, *lines: str) -> tuple[list[str], float]:
+        """Answers, and the seconds until the last."""
+        p = self.start("--serve")
+        began = time.monotonic()
+        p.stdin.write("".join(x + "\n" for x in lines))
+        p.stdin.flush()
+        out = [p.stdout.readline().rstrip("\n") for _ in lines]
+        took = time.monotonic() - began
+        p.stdin.close()
+        status = p.wait(20)
+        assert status == 0, f"status {status}: {out}"
+        return out, took
+
+    def mx(self, domain: str) -> dict | None:
+        """The stored set."""
+        p = subprocess.run(
+            [str(self.build / "modules/cli/mtasts"), "-c", str(self.conf),
+             "cache", "show", "--json", domain], text=True,
+            capture_output=True, check=False)
+        return json.loads(p.stdout).get("mx_set")
+
+    def hosts(self, domain: str) -> list[str]:
+        """"PREFERENCE HOST" and "!" for this machine, by preference."""
+        s = self.mx(domain)
+        return [f"{h['preference']} {h['host']}{'!' * h['self']}"
+                for h in s["hosts"]] if s else []
+
+    def addresses(self, domain: str) -> list[list[str]]:
+        return [[a["address"] for a in h["addresses"]]
+                for h in self.mx(domain)["hosts"]]
+
+    def probed(self) -> list[str]:
+        return sorted(probed(self.since))
+
+    def marked(self, addr: str, what: str) -> bool:
+        return (self.dir / "~mx" / f"{addr}~{what}").exists()
+
+    def mark(self, path: str, age: float = 0) -> None:
+        p = self.dir / path
+        p.parent.mkdir(exist_ok=True)
+        p.touch()
+        for x in (p.parent, p):
+            shutil.chown(x, OWNER, OWNER)
+        os.utime(p, (time.time() - age, time.time() - age))
+
+
+def eq(got, want) -> None:
+    assert got == want, f"\n#   got    {got}\n#   wanted {want}"
+
+
+def zone(domain: str, *hosts: tuple) -> None:
+    """MX records (preference, addresses...) of hosts h0, h1 ... ."""
+    records = {domain: []}
+    for i, (pref, *addrs) in enumerate(hosts):
+        records[domain].append(f"MX {pref} h{i}.{domain}.")
+        records[f"h{i}.{domain}"] = [
+            f"{'AAAA' if ':' in a else 'A'} {a}" for a in addrs]
+    ZONE.update(records)
+
+
+# --- Rows -----------------------------------------------------------------------
+# Each takes a maker of caches; its records are in the zone before it runs.
+
+ROWS = []
+ZONE: dict[str, list[str]] = {}
+
+
+def row(name: str):
+    def add(fn):
+        ROWS.append((name, fn))
+        return fn
+    return add
+
+
+zone("order.test", (30, UP[2]), (10, UP[0]), (20, UP[1]))
+
+
+@row("5321 5.1 MX hosts by preference")
+def order(new):
+    c = new("order.test")
+    eq(c.serve("order.test mx")[0][0].split()[:3],
+       ["order.test", "none", "-"])
+    eq(c.hosts("order.test"),
+       ["10 h1.order.test", "20 h2.order.test", "30 h0.order.test"])
+    eq(c.addresses("order.test"), [[UP[0]], [UP[1]], [UP[2]]])
+    eq(c.mx("order.test")["kind"], "hosts")
+    eq(c.probed(), [UP[0]])  # it answered; nobody else was bothered
+
+
+@row("without the wish there is no set and no probe")
+def no_wish(new):
+    c = new("order.test")
+    since = dns.mark()
+    c.serve("order.test")
+    eq(c.probed(), [])
+    eq(dns.asked(since, "order.test", "MX"), 0)
+
+
+ZONE["many.test"] = [f"MX {100 - i} m{i}.many.test." for i in range(40)]
+for _i in range(40):
+    ZONE[f"m{_i}.many.test"] = [f"A {UP[_i]}"]
+
+
+@row("more than 32 hosts: the best 32")
+def many(new):
+    c = new("many.test")
+    c.serve("many.test mx")
+    eq(c.hosts("many.test"),
+       [f"{100 - i} m{i}.many.test" for i in range(39, 7, -1)])
+    eq(c.probed(), [UP[39]])
+
+
+ZONE["twice.test"] = ["MX 20 h.twice.test.", "MX 10 h.twice.test.",
+                      "MX 15 192.0.2.1."]
+ZONE["h.twice.test"] = [f"A {UP[0]}"]
+
+
+@row("one host in two records, and an address for a name")
+def twice(new):
+    c = new("twice.test")
+    c.serve("twice.test mx")
+    eq(c.hosts("twice.test"), ["10 h.twice.test"])
+
+
+ZONE["implicit.test"] = [f"A {UP[3]}", f"AAAA {UP6}"]
+
+
+@row("5321 5.1 implicit MX")
+def implicit(new):
+    c = new("implicit.test")
+    c.serve("implicit.test mx")
+    eq(c.mx("implicit.test")["kind"], "implicit")
+    eq(c.hosts("implicit.test"), ["0 implicit.test"])
+    eq(c.addresses("implicit.test"), [[UP[3], UP6]])
+    eq(c.probed(), [UP[3], UP6])
+
+
+ZONE["nullmx.test"] = ["MX 0 .", f"A {UP[0]}"]
+
+
+@row("7505 null MX")
+def nullmx(new):
+    c = new("nullmx.test")
+    c.serve("nullmx.test mx")
+    eq((c.mx("nullmx.test")["kind"], c.hosts("nullmx.test")), ("null", []))
+
+
+ZONE["txtonly.test"] = ["TXT x"]
+
+
+@row("no such domain, and one without MX and address")
+def nothing(new):
+    c = new("nowhere.test", "txtonly.test")
+    c.serve("nowhere.test mx", "txtonly.test mx")
+    eq(c.mx("nowhere.test")["kind"], "nothing")
+    eq(c.mx("txtonly.test")["kind"], "nothing")
+
+
+zone("noaddr.test", (10,), (20, UP[4]))
+
+
+@row("a host without addresses is kept")
+def noaddr(new):
+    c = new("noaddr.test")
+    c.serve("noaddr.test mx")
+    eq(c.hosts("noaddr.test"), ["10 h0.noaddr.test", "20 h1.noaddr.test"])
+    eq(c.addresses("noaddr.test"), [[], [UP[4]]])
+    eq(c.probed(), [UP[4]])
+
+
+zone("six.test", (10, UP6))
+
+
+@row("AAAA only")
+def six(new):
+    c = new("six.test")
+    c.serve("six.test mx")
+    eq(c.addresses("six.test"), [[UP6]])
+    eq(c.probed(), [UP6])
+
+
+zone("twenty.test", (10, *UP[20:40], UP6))
+
+
+@row("20 addresses: 8, of both families")
+def twenty(new):
+    c = new("twenty.test")
+    c.serve("twenty.test mx")
+    got = c.addresses("twenty.test")[0]
+    eq((len(got), UP6 in got), (8, True))
+
+
+zone("self.test", (10, UP[0]), (20, net.NEAR4), (20, UP[1]), (30, UP[2]))
+zone("self6.test", (10, net.NEAR6))
+zone("lo.test", (10, "127.0.0.1"))
+
+
+@row("8461 8.4 hosts that are this machine")
+def selves(new):
+    c = new("self.test", "self6.test", "lo.test")
+    c.serve("self.test mx", "self6.test mx", "lo.test mx")
+    eq(sorted(c.hosts("self.test")),
+       ["10 h0.self.test", "20 h1.self.test!", "20 h2.self.test",
+        "30 h3.self.test"])
+    eq(c.hosts("self6.test"), ["10 h0.self6.test!"])
+    eq(c.hosts("lo.test"), ["10 h0.lo.test!"])
+
+
+zone("behind.test", (10, net.NEAR4), (20, UP[1]))
+
+
+@row("5321 5.1 no host behind our own preference is probed")
+def behind(new):
+    c = new("behind.test")
+    c.serve("behind.test mx")
+    eq(c.probed(), [])
+
+
+ZONE["alias.test"] = ["MX 10 h.alias.test."]
+ZONE["h.alias.test"] = ["CNAME h0.order.test."]
+ZONE["h0.order.test"] = [f"A {UP[2]}"]
+
+
+@row("4.1 an alias changes no name")
+def alias(new):
+    c = new("alias.test")
+    c.serve("alias.test mx")
+    eq(c.hosts("alias.test"), ["10 h.alias.test"])
+    eq(c.addresses("alias.test"), [[UP[2]]])
+
+
+zone("refuse.test", (10, CLOSED[0]), (20, UP[5]))
+
+
+@row("a host that refuses is down, and the next is probed at once")
+def refuse(new):
+    c = new("refuse.test")
+    _, took = c.serve("refuse.test mx")
+    assert took < 0.6 * SLACK, took
+    eq((c.marked(CLOSED[0], "down"), c.marked(CLOSED[0], "probed")),
+       (True, True))
+    eq((c.marked(UP[5], "down"), c.marked(UP[5], "probed")), (False, True))
+    eq(c.probed(), [UP[5]])
+
+
+zone("silent.test", (10, SILENT[0]))
+
+
+@row("a host that says nothing is down after 3 s")
+def silent(new):
+    c = new("silent.test")
+    _, took = c.serve("silent.test mx")
+    assert 2.5 < took < 3.3 * SLACK, took
+    eq(c.marked(SILENT[0], "down"), True)
+    # and is not waited for again
+    _, took = c.serve("silent.test mx")
+    assert took < 0.5 * SLACK, took
+
+
+zone("better.test", (10, SILENT[1]), (20, UP[6]), (30, UP[7]))
+
+
+@row("a better host that is still pending is waited for, the worse is not")
+def better(new):
+    c = new("better.test")
+    _, took = c.serve("better.test mx")
+    assert 2.5 < took < 3.3 * SLACK, took
+    eq(c.marked(SILENT[1], "down"), True)
+    assert UP[6] in c.probed()
+
+
+zone("worse.test", (10, UP[8]), (20, SILENT[0]))
+
+
+@row("a worse host is not waited for")
+def worse(new):
+    c = new("worse.test")
+    _, took = c.serve("worse.test mx")
+    assert took < 0.6 * SLACK, took
+    eq(c.marked(SILENT[0], "probed"), False)
+
+
+zone("again.test", (10, UP[9]))
+
+
+@row("a probe is not repeated, whoever made it, until it is old")
+def again(new):
+    c = new("again.test")
+    for _ in range(3):
+        c.serve("again.test mx")
+    eq(c.probed(), [UP[9]])
+    c.mark(f"~mx/{UP[9]}~probed", 3000)
+    c.serve("again.test mx")
+    eq(c.probed(), [UP[9]] * 2)
+
+
+@row("a host that came back is no longer down")
+def back(new):
+    c = new("again.test")
+    c.mark(f"~mx/{UP[9]}~down", 3000)
+    c.mark(f"~mx/{UP[9]}~probed", 3000)
+    c.serve("again.test mx")
+    eq(c.marked(UP[9], "down"), False)
+
+
+zone("denied.test", (10, DENIED), (20, UP[10]))
+
+
+@row("deny_networks: never probed, and not down")
+def denied(new):
+    c = new("denied.test")
+    c.serve("denied.test mx")
+    eq((c.marked(DENIED, "probed"), c.marked(DENIED, "down")), (False, False))
+    eq(c.probed(), [UP[10]])
+
+
+ZONE["shared.prov.test"] = [f"A {UP[11]}"]
+for _i in range(30):
+    ZONE[f"p{_i}.test"] = ["MX 10 shared.prov.test."]
+
+
+@row("30 domains of one provider are one probe")
+def provider(new):
+    names = [f"p{i}.test" for i in range(30)]
+    c = new(*names)
+    c.serve(*[f"{n} mx" for n in names])
+    eq(c.probed(), [UP[11]])
+    assert all(c.hosts(n) == ["10 shared.prov.test"] for n in names)
+
+
+ZONE["evil.test"] = ["MX 5 mx.attacker.test.", "MX 10 h.evil.test."]
+ZONE["mx.attacker.test"] = [f"A {UP[12]}"]
+ZONE["h.evil.test"] = [f"A {UP[13]}"]
+
+
+@row("4.1 a host that the policy does not name is not probed")
+def evil(new):
+    c = new("evil.test")
+    c.serve("evil.test mx")
+    eq(c.hosts("evil.test"), ["5 mx.attacker.test", "10 h.evil.test"])
+    eq(c.probed(), [UP[13]])
+
+
+@row("no policy: no set; with mail queued under one, yes, and any host")
+def relayed(new):
+    c = new()
+    c.serve("evil.test mx")
+    eq(c.mx("evil.test") if c.hosts("evil.test") else None, None)
+    c.mark(f"{bucket('evil.test')}/evil.test~relayed", 4 * 86400)
+    c.serve("evil.test mx")
+    eq(c.hosts("evil.test"), ["5 mx.attacker.test", "10 h.evil.test"])
+    eq(c.probed(), [UP[12]])
+
+
+@row("queued too long ago: no set")
+def forgotten(new):
+    c = new()
+    c.mark(f"{bucket('evil.test')}/evil.test~relayed", 6 * 86400)
+    c.serve("evil.test mx")
+    eq(c.hosts("evil.test"), [])
+
+
+POLICY = ("version: STSv1\nmode: %s\nmx: h1.pol.test\nmax_age: 86400\n")
+zone("pol.test", (10, UP[14]), (20, UP[15]))
+zone("tst.test", (10, UP[14]))
+for _n in ("pol", "tst"):
+    ZONE[f"_mta-sts.{_n}.test"] = [dns.txt("v=STSv1; id=1;")]
+
+
+@row("a fetched policy of mode enforce")
+def fetched(new):
+    c = new()
+    eq(c.serve("pol.test mx")[0][0].split()[:4],
+       ["pol.test", "policy", "enforce", "1"])
+    eq(c.hosts("pol.test"), ["10 h0.pol.test", "20 h1.pol.test"])
+    eq(c.probed(), [UP[15]])
+
+
+@row("of mode testing: no set, unless the configuration enforces it")
+def testing(new):
+    c = new()
+    c.serve("tst.test mx")
+    eq(c.hosts("tst.test"), [])
+    c = new(sections='[domain "tst.test"]\nmode = enforce\n')
+    c.serve("tst.test mx")
+    eq(c.hosts("tst.test"), ["10 h0.tst.test"])
+
+
+@row("switched off: nobody is asked")
+def off(new):
+    for c in (new(sections='[domain "pol.test"]\nmode = off\n'),
+              new(head="enabled = no\n")):
+        since = dns.mark()
+        eq(c.serve("pol.test mx")[0][0].split()[1], "none")
+        eq(dns.asked(since, "_mta-sts.pol.test"), 0)
+        eq(dns.asked(since, "pol.test", "MX"), 0)
+
+
+@row("pinned: the policy is not asked for")
+def pinned(new):
+    since = dns.mark()
+    new("order.test").serve("order.test mx")
+    eq(dns.asked(since, "_mta-sts.order.test"), 0)
+
+
+@row("SERVFAIL keeps the old set, however old")
+def servfail(new):
+    c = new("order.test")
+    c.serve("order.test mx")
+    want = c.mx("order.test")
+    bad = new("order.test", head=f"resolver = {dnsd.address('servfail')}\n")
+    shutil.rmtree(bad.dir)
+    shutil.copytree(c.dir, bad.dir, symlinks=True)
+    for p in [bad.dir, *bad.dir.rglob("*")]:
+        os.chown(p, OWNER, OWNER, follow_symlinks=False)
+    # Four days on: over by any TTL.
+    p = subprocess.run(
+        [str(bad.build / f"modules/worker/mtasts-fetch-{bad.flavour}"), "-c",
+         str(bad.conf), "--serve"], input="order.test mx\n", text=True,
+        env={"PATH": "/usr/bin:/bin", **net.clock("+4d")}, user=OWNER,
+        group=OWNER, extra_groups=[], capture_output=True, check=False)
+    eq(p.stdout.split()[:1], ["order.test"])
+    got = bad.mx("order.test")
+    eq((got["asked"], got["until"], len(got["hosts"])),
+       (want["asked"], want["until"], 3))
+    # The same with a DNS that answers asks again: the row can fail.
+    p = subprocess.run(
+        [str(c.build / f"modules/worker/mtasts-fetch-{c.flavour}"), "-c",
+         str(c.conf), "--serve"], input="order.test mx\n", text=True,
+        env={"PATH": "/usr/bin:/bin", **net.clock("+4d")}, user=OWNER,
+        group=OWNER, extra_groups=[], capture_output=True, check=False)
+    assert c.mx("order.test")["asked"] > want["asked"]
+
+
+@row("SERVFAIL and nothing known: nothing is stored")
+def servfail_cold(new):
+    c = new("order.test", head=f"resolver = {dnsd.address('servfail')}\n")
+    c.serve("order.test mx")
+    eq(c.hosts("order.test"), [])
+
+
+ZONE["ttl.test"] = ["7 MX 10 h.ttl.test."]
+ZONE["h.ttl.test"] = [f"A {UP[0]}"]
+ZONE["long.test"] = ["999999 MX 10 h.long.test."]
+ZONE["h.long.test"] = [f"999999 A {UP[0]}"]
+
+
+def span(s: dict) -> int:
+    at = [time.mktime(time.strptime(s[k], "%Y-%m-%dT%H:%M:%SZ"))
+          for k in ("asked", "until")]
+    return round(at[1] - at[0])
+
+
+@row("the time to live has bounds")
+def ttl(new):
+    c = new("ttl.test", "long.test", head=f"resolver = {dns.AUTH}\n")
+    c.serve("ttl.test mx", "long.test mx")
+    eq((span(c.mx("ttl.test")), span(c.mx("long.test"))), (300, 86400))
+
+
+@row("a young set asks no DNS")
+def young(new):
+    c = new("order.test")
+    c.serve("order.test mx")
+    since = dns.mark()
+    c.serve("order.test mx")
+    eq(dns.asked(since, "order.test", "MX"), 0)
+
+
+@row("300 askers of one domain are one piece of work, and all are told")
+def askers(new):
+    c = new()
+    since, marked = https.mark(), dns.mark()
+    out, _ = c.serve(*["pol.test mx"] * 200, *["pol.test"] * 100)
+    eq(set(x.split()[1] for x in out), {"policy"})
+    eq(len(https.requests(since, "pol.test")), 1)
+    eq(dns.asked(marked, "_mta-sts.pol.test"), 1)
+    eq(dns.asked(marked, "pol.test", "MX"), 1)
+
+
+@row("a later wish is honoured")
+def later(new):
+    c = new()
+    since, marked = https.mark(), dns.mark()
+    out, _ = c.serve("pol.test", "pol.test refetch", "pol.test mx",
+                     "pol.test refetch")
+    eq(len(out), 4)
+    eq(len(https.requests(since, "pol.test")), 2)
+    eq(dns.asked(marked, "pol.test", "MX"), 1)
+    eq(len(c.hosts("pol.test")), 2)
+
+
+@row("who wants no MX set does not wait for the probe")
+def impatient(new):
+    c = new("silent.test")
+    c.mark(f"~mx/{SILENT[0]}~probed", 3000)
+    p = c.start("--serve")
+    began = time.monotonic()
+    p.stdin.write("silent.test mx\nsilent.test\n")
+    p.stdin.flush()
+    p.stdout.readline()
+    first = time.monotonic() - began
+    p.stdout.readline()
+    second = time.monotonic() - began
+    p.stdin.close()
+    eq(p.wait(10), 0)
+    assert first < 1 * SLACK and second > 2.5, (first, second)
+
+
+@row("end of input: the answers, then the end, at once")
+def eof(new):
+    c = new()
+    p = c.start("--serve")
+    p.stdin.write("pol.test mx\nnowhere.test\n")
+    p.stdin.close()
+    eq(sorted(x.split()[0] for x in p.stdout), ["nowhere.test", "pol.test"])
+    began = time.monotonic()
+    eq(p.wait(10), 0)
+    took = time.monotonic() - began
+    p = c.start("--serve")
+    time.sleep(0.3)
+    p.stdin.close()
+    began = time.monotonic()
+    eq(p.wait(10), 0)
+    assert took < 0.3 * SLACK and time.monotonic() - began < 0.3 * SLACK, took
+
+
+@row("nobody reads: the worker ends")
+def deaf(new):
+    c = new("order.test")
+    p = c.start("--serve")
+    p.stdout.close()
+    p.stdin.write("order.test\n")
+    p.stdin.flush()
+    eq(p.wait(5), 1)
+
+
+@row("background: both kinds of wants, then the end")
+def background(new):
+    c = new("order.test")
+    c.mark("~want/pol.test")
+    c.mark("~want-mx/pol.test")
+    c.mark("~want-mx/order.test")
+    c.mark("~running")
+    p = c.start("--background")
+    eq(p.wait(15), 0)
+    eq([x.name for d in ("~want", "~want-mx") for x in (c.dir / d).iterdir()],
+       [])
+    eq((c.dir / "~running").exists(), False)
+    eq((len(c.hosts("order.test")), len(c.hosts("pol.test"))), (3, 2))
+
+
+@row("another resolv.conf is noticed by a kept worker")
+def resolv(new):
+    c = new(head="dns_timeout = 2s\n")
+    p = c.start("--serve")
+
+    def ask(line):
+        p.stdin.write(line + "\n")
+        p.stdin.flush()
+        return p.stdout.readline().split()[1]
+    net.set_resolver(dnsd.address("servfail"))
+    try:
+        eq(ask("pol.test fresh"), "unknown")
+        time.sleep(2.1)
+    finally:
+        net.set_resolver(net.RESOLVER)
+    eq(ask("pol.test fresh"), "policy")
+    p.stdin.close()
+    eq(p.wait(10), 0)
+
+
+# --- Running --------------------------------------------------------------------
+
+def build_world() -> None:
+    net.build()
+    ca.build()
+    https.build([({}, "pol.test"), ({}, "tst.test")])
+    https.put("pol.test", POLICY % "enforce")
+    https.put("tst.test", POLICY % "testing")
+    for n in ("pol", "tst"):
+        ZONE[f"mta-sts.{n}.test"] = ["A " + https.address({})]
+    dns.set_records(ZONE, reload=False)
+    dns.build()
+    dns.set_records({})
+    net.far_daemon(net.python(Path(__file__), "--listen", str(LOG), *UP, UP6,
+                              DENIED), net.ROOT / "listen.err")
+    net.wait_until(lambda: LOG.exists() and LOG.stat().st_size > 0, 10,
+                   "listeners")
+
+
+def run_row(build: Path, flavour: str, name: str, fn) -> bool:
+    def new(*pinned, **kw):
+        return Cache(build, flavour, *pinned, **kw)
+    began, why = time.monotonic(), ""
+    try:
+        fn(new)
+    except Exception as e:  # pylint: disable=broad-except
+        at = traceback.extract_tb(e.__traceback__)[1]
+        why = f"# line {at.lineno}: {type(e).__name__}: {e}"
+    print(f"{'not ok' if why else 'ok'} {flavour} {name} "
+          f"({time.monotonic() - began:.2f} s)")
+    if why:
+        print(why)
+    sys.stdout.flush()
+    return not why
+
+
+def inside(args) -> int:
+    build_world()
+    results = [run_row(net.REPO / args.build, f, n, fn)
+               for n, fn in ROWS for f in ("openssl", "gnutls")
+               if not args.words or any(w in n for w in args.words)]
+    print(f"{results.count(True)} passed, {results.count(False)} failed")
+    return 0 if results and all(results) else 1
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["--listen"]:
+        listen(sys.argv[2], sys.argv[3:])
+        return 0
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--build", default=os.environ.get("MTASTS_BUILD", "build"))
+    p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("words", nargs="*", metavar="WORD")
+    args = p.parse_args()
+    try:
+        if not args.inside:
+            return net.enter([sys.executable, "-B", __file__, "--inside",
+                              *sys.argv[1:]])
+        return inside(args)
+    except net.WorldError as e:
+        print(f"prefetch: {e}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
