@@ -8,12 +8,18 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import exim
+import mta
 import net
 
-LIBEXEC = Path("/usr/libexec/mtasts")
-BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 WITNESS = net.ROOT / "witness"  # must never change
+
+
+def libexec() -> Path:
+    return mta.server.TOP / "usr/libexec/mtasts"
+
+
+def bundle_path() -> Path:
+    return mta.server.TOP / "etc/ssl/certs/ca-certificates.crt"
 
 
 def entries(cache: Path) -> list[Path]:
@@ -73,10 +79,10 @@ def planted(cache: Path, what: str) -> None:
             p.symlink_to(WITNESS / "born")
         elif what == "fifo":
             os.mkfifo(p, 0o666)
-            shutil.chown(p, exim.USER, exim.USER)
+            mta.server.own(p)
         elif what == "directory":
             p.mkdir()
-            shutil.chown(p, exim.USER, exim.USER)
+            mta.server.own(p)
         elif what == "hardlink":
             # On the file system of the cache, as an attacker would need it.
             target = cache.parent / f"witness-{n}"
@@ -115,7 +121,8 @@ def cache_is_file(cache: Path, _: str) -> None:
 
 def cache_small(cache: Path, size: str) -> None:
     """A file system of its own for the cache, so small that it fills up."""
-    net.tmpfs(cache, size, exim.USER, 0o750)
+    net.tmpfs(cache, size, 0o750)
+    mta.server.own(cache)
 
 
 def cache_full(cache: Path, _: str) -> None:
@@ -129,13 +136,13 @@ def cache_read_only(cache: Path, _: str) -> None:
 
 
 def worker_missing(_cache: Path, _: str) -> None:
-    for f in LIBEXEC.glob("mtasts-fetch-*"):
+    for f in libexec().glob("mtasts-fetch-*"):
         f.rename(f.with_name("." + f.name))
 
 
 def worker_back(_cache: Path, _: str) -> None:
-    for f in LIBEXEC.glob(".mtasts-fetch-*"):
-        for old in LIBEXEC.glob(f.name[1:]):
+    for f in libexec().glob(".mtasts-fetch-*"):
+        for old in libexec().glob(f.name[1:]):
             old.unlink()
         f.rename(f.with_name(f.name[1:]))
 
@@ -144,22 +151,23 @@ def worker_is(_cache: Path, script: str) -> None:
     """A shell script in the worker's place."""
     worker_missing(_cache, "")
     for name in ("mtasts-fetch-openssl", "mtasts-fetch-gnutls"):
-        path = LIBEXEC / name
+        path = libexec() / name
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
 
 
 def conf_gone(_cache: Path, _: str) -> None:
-    exim.CONF.unlink()
+    mta.server.CONF.unlink()
 
 
 def conf_mode(_cache: Path, mode: str) -> None:
-    exim.CONF.chmod(int(mode, 8))
+    mta.server.CONF.chmod(int(mode, 8))
 
 
 def bundle(_cache: Path, how: str) -> None:
     """The CA certificates of the system: empty, junk, gone, good again."""
-    path, kept = BUNDLE, BUNDLE.with_suffix(".kept")
+    path = bundle_path()
+    kept = bundle_path().with_suffix(".kept")
     if not kept.exists():
         shutil.copyfile(path, kept)
     if how == "good":
@@ -177,9 +185,9 @@ def kill_workers(_cache: Path, _: str) -> None:
 
 def repair() -> None:
     """After a scenario: what the next one finds must be whole."""
-    worker_back(exim.CACHE, "")
-    if BUNDLE.with_suffix(".kept").exists():
-        bundle(exim.CACHE, "good")
+    worker_back(mta.server.CACHE, "")
+    if bundle_path().with_suffix(".kept").exists():
+        bundle(mta.server.CACHE, "good")
 
 
 KINDS = {f.__name__.replace("_", "-"): f for f in (

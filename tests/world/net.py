@@ -8,7 +8,6 @@ program runs at its real path and the host is left as it was.
 """
 import ctypes
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -174,8 +173,7 @@ def fill(path: Path) -> Path:
     return filler
 
 
-def tmpfs(path: Path, size: str, owner: str, mode: int) -> None:
+def tmpfs(path: Path, size: str, mode: int) -> None:
     path.mkdir(parents=True, exist_ok=True)
     sh("mount", "-t", "tmpfs", "-o", f"size={size},mode={mode:o}", "tmpfs",
        str(path))
-    shutil.chown(path, owner, owner)

@@ -14,6 +14,7 @@ import argparse
 import fnmatch
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,18 +28,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import ca
 import damage
+import debian
 import dns
 import exim
 import expect
 import https
+import mta
 import net
+import opensmtpd
 import scenario
 import smtp
 import steps
 
 FILE = net.HERE / "scenarios.toml"
 # The workers also where a build without --prefix looks for them.
-ARTEFACTS = [
+EXIM = [
     ("modules/exim/exim.so", "/usr/lib/mtasts"),
     ("modules/worker/mtasts-fetch-openssl", "/usr/libexec/mtasts"),
     ("modules/worker/mtasts-fetch-gnutls", "/usr/libexec/mtasts"),
@@ -46,6 +50,14 @@ ARTEFACTS = [
     ("modules/worker/mtasts-fetch-gnutls", "/usr/local/libexec/mtasts"),
     ("modules/cli/mtasts", "/usr/bin"),
 ]
+SMTPD = [
+    ("modules/opensmtpd/table-mtasts", "/usr/libexec/opensmtpd"),
+    ("modules/opensmtpd/filter-mtasts", "/usr/libexec/opensmtpd"),
+    ("modules/worker/mtasts-fetch-openssl", "/usr/libexec/mtasts"),
+    ("modules/worker/mtasts-fetch-openssl", "/usr/local/libexec/mtasts"),
+    ("modules/cli/mtasts", "/usr/bin"),
+]
+mta.server = exim
 _out = threading.Lock()
 
 
@@ -56,6 +68,10 @@ def arguments() -> argparse.Namespace:
                    help="ask with this worker only")
     p.add_argument("--jobs", type=int, default=3,
                    help="scenarios at a time, of those without Exim")
+    p.add_argument("--host", default="exim",
+                   choices=["exim", "opensmtpd", *debian.RELEASES],
+                   help="the mail server: Exim of this host, the OpenSMTPD "
+                   "of a Debian release, or of all of them side by side")
     p.add_argument("--exim", metavar="VARIANT",
                    help='another configuration than "split": with "plain" '
                    "everything that protects must fail")
@@ -66,8 +82,9 @@ def arguments() -> argparse.Namespace:
 
 def install(build: Path) -> None:
     """Put what was built where a package would."""
-    for src, folder in ARTEFACTS:
+    for src, folder in EXIM if mta.server is exim else SMTPD:
         path = build / src
+        folder = f"{mta.server.TOP}/{folder}"
         if not path.exists():
             raise net.WorldError(f"{path} is not built")
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -77,12 +94,12 @@ def install(build: Path) -> None:
 
 def build_world(scenarios: list[scenario.Scenario], build: Path) -> None:
     net.build()
-    install(build)
     ca.build()
     dns.build()
     https.build([u for s in scenarios for u in scenario.specs(s)])
     smtp.build()
-    exim.build()
+    mta.server.build()
+    install(build)
 
 
 def chosen(all_of_them: list, names: list[str]) -> list:
@@ -107,6 +124,8 @@ def run_one(s: scenario.Scenario, flavour: str | None) -> bool:
             marks = expect.Marks.now()
             seen = steps.act(place, step)
             expect.judge(place, step, seen, marks)
+            if mta.server.trouble():
+                raise expect.Wrong(mta.server.trouble())
     except expect.Wrong as e:
         why = f"{e}; in step {short(step)}"
     except (net.WorldError, OSError, KeyError, ValueError, AttributeError,
@@ -115,7 +134,7 @@ def run_one(s: scenario.Scenario, flavour: str | None) -> bool:
         if not isinstance(e, (net.WorldError, subprocess.TimeoutExpired)):
             why += "\n" + traceback.format_exc()
     finally:
-        if place and place.through_exim:
+        if place and place.through_mta:
             damage.repair()
     name = s.ident + (f" {flavour}" if flavour else "")
     with _out:
@@ -138,8 +157,8 @@ def report(place: steps.Place | None, why: str) -> None:
         for note in place.notes:
             for line in note[-6000:].splitlines():
                 print(f"#   | {line}")
-        if place.through_exim and exim.PANICLOG.exists():
-            print(f"#   panic log: {exim.PANICLOG.read_text()[-1500:]}")
+        if place.through_mta and mta.server.panics():
+            print(f"#   panic log: {mta.server.panics()[-1500:]}")
 
 
 def run_all(scenarios: list[scenario.Scenario], args) -> tuple[int, int]:
@@ -164,13 +183,21 @@ def run_all(scenarios: list[scenario.Scenario], args) -> tuple[int, int]:
     return results.count(True), results.count(False)
 
 
+def choose_host(args) -> list[scenario.Scenario]:
+    """The mail server of this world, and what there is to be run at it."""
+    if args.host != "exim":
+        mta.server = opensmtpd
+        opensmtpd.choose(args.host)
+    return scenario.load(FILE, mta.server.NAME)
+
+
 def inside(args) -> int:
-    scenarios = scenario.load(FILE)
+    scenarios = choose_host(args)
     shell = args.names == ["shell"]
     mine = chosen(scenarios, [] if shell else args.names)
     for s in mine:
-        if args.exim and s.exim == "split":
-            s.exim = args.exim
+        if args.exim and s.variant == "split":
+            s.variant = args.exim
     # A world of one's own choice is built for what is run in it.
     build_world(mine, net.REPO / args.build)
     if shell:
@@ -178,29 +205,60 @@ def inside(args) -> int:
             dns.set_records({k: v for n, d in s.domains.items()
                              for k, v in scenario.records(n, d).items()},
                             reload=s is mine[-1])
-        exim.CONF.write_text("\n".join(f"{k} = {v}" for k, v in
-                                       steps.CONF.items()) + "\n")
-        exim.wipe_cache()
+        mta.server.wipe()
+        mta.server.wipe_cache()
+        mta.server.CONF.write_text("\n".join(
+            f"{k} = {v}" for k, v in steps.CONF.items()) + "\n")
+        mta.server.use(mine[0].variant)
         return subprocess.call(["bash", "-i"], cwd=net.ROOT)
     start = time.monotonic()
     passed, failed = run_all(mine, args)
+    if mta.server is opensmtpd:
+        opensmtpd.stop()
+        print(f"# {args.host}: OpenSMTPD {opensmtpd.version}")
     print(f"# world: {time.monotonic() - start:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
+def side_by_side(args) -> int:
+    """A world for each release at the same time; one count for all."""
+    def one(release: str) -> tuple[int, str]:
+        p = subprocess.run(
+            [sys.executable, "-B", __file__, "--host", release, "--build",
+             args.build, *args.names], text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with _out:
+            print(re.sub(r"(?m)^((not )?ok) ", rf"\1 {release} ", p.stdout),
+                  end="", flush=True)
+        return p.returncode, p.stdout
+
+    with ThreadPoolExecutor(max_workers=len(debian.RELEASES)) as pool:
+        results = list(pool.map(one, debian.RELEASES))
+    counts = [[int(n) for n in m.groups()] for _, text in results
+              if (m := re.search(r"(?m)^(\d+) passed, (\d+) failed$", text))]
+    broken = len(debian.RELEASES) - len(counts)
+    print(f"{sum(c[0] for c in counts)} passed, "
+          f"{sum(c[1] for c in counts) + broken} failed")
+    return max(rc for rc, _ in results)
+
+
 def main() -> int:
     args = arguments()
     try:
+        if args.host == "opensmtpd":
+            return side_by_side(args)
         if args.names == ["list"]:
-            for s in scenario.load(FILE):
+            for s in choose_host(args):
                 print(f"{s.ident}\t{s.rfc}\t{s.does}")
             return 0
         if not args.inside:
+            if args.host != "exim":
+                debian.folder(args.host)  # needs the network of this host
             return net.enter([sys.executable, "-B", __file__, "--inside",
                               *sys.argv[1:]])
         return inside(args)
-    except net.WorldError as e:
+    except (net.WorldError, debian.DebianError) as e:
         print(f"world: {e}", file=sys.stderr)
         if args.inside:
             for f in net.ROOT.glob("*/*.err"):

@@ -31,16 +31,19 @@ DOMAIN = {
     "family": "4",       # of the MX hosts' addresses: "4", "6" or "46"
 }
 SCENARIO = {"does", "rfc", "domain", "other", "steps", "exim", "conf",
-            "faults", "alone", "workers", "cold", "warm"}
+            "faults", "alone", "workers", "cold", "warm", "hosts", "smtpd"}
 ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
-           "damage", "resolver", "exim", "many", "run", "race", "mtasts"}
+           "damage", "resolver", "exim", "many", "run", "race", "mtasts",
+           "smtpd", "local", "alias"}
 MODIFIERS = {"of", "from", "clock", "fresh", "queue", "shots", "option",
-             "names"}
+             "names", "only"}
 EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
                 "gets", "gets_max", "txts", "txts_max", "asked", "verdict",
                 "mode", "id", "source", "why", "under", "exit", "out",
                 "no_out", "mx", "touched", "request", "requests", "panic",
-                "spool", "header"}
+                "spool", "header", "said", "not_said"}
+# Where a scenario or a step can run; smtpd is any of the two below it.
+HOSTS = {"exim", "smtpd", "smtpd6", "smtpd7"}
 
 
 @dataclass
@@ -50,20 +53,22 @@ class Scenario:
     rfc: str
     domains: dict[str, dict]  # the first is the scenario's own
     steps: list[dict]
-    exim: str = "split"
+    variant: str = "split"  # of the configuration of the mail server
     conf: dict = field(default_factory=dict)
     alone: bool = False
-    flavours: list[str] = field(default_factory=list)  # [] : through Exim
+    flavours: list[str] = field(default_factory=list)  # []: with the mail server
 
     @property
     def domain(self) -> str:
         return next(iter(self.domains))
 
 
-def load(path: Path) -> list[Scenario]:
+def load(path: Path, host: str = "exim") -> list[Scenario]:
+    """What is to be run at one host: exim, smtpd6 or smtpd7."""
     with path.open("rb") as f:
         tables = tomllib.load(f)
-    out = [_scenario(ident, t) for ident, t in tables.items()]
+    out = [_scenario(ident, t, host) for ident, t in tables.items()
+           if meant(t.get("hosts", ["exim"]), host)]
     seen: dict[str, str] = {}
     for s in out:
         for d in s.domains:
@@ -72,7 +77,14 @@ def load(path: Path) -> list[Scenario]:
     return out
 
 
-def _scenario(ident: str, t: dict) -> Scenario:
+def meant(words: str | list[str], host: str) -> bool:
+    words = [words] if isinstance(words, str) else words
+    if set(words) - HOSTS:
+        raise net.WorldError(f"there is no host {set(words) - HOSTS}")
+    return host in words or host.rstrip("67") in words
+
+
+def _scenario(ident: str, t: dict, host: str) -> Scenario:
     unknown = set(t) - SCENARIO - set(DOMAIN)
     if unknown:
         raise net.WorldError(f"{ident}: unknown {', '.join(sorted(unknown))}")
@@ -88,9 +100,12 @@ def _scenario(ident: str, t: dict) -> Scenario:
     for step in steps:
         _check(ident, step)
     needs_mta = {"send", "smtp", "route", "runq", "exim", "many"}
-    mta = any(needs_mta & set(s) for s in steps)
+    mta = host != "exim" or any(needs_mta & set(s) for s in steps)
+    variant = t.get("exim", "split") if host == "exim" else \
+        t.get("smtpd", "shipped")
+    steps = [s for s in steps if meant(s.get("only", ["exim", "smtpd"]), host)]
     return Scenario(ident, t["does"], t["rfc"], domains, steps,
-                    t.get("exim", "split"), _fill(t.get("conf", {}), name),
+                    variant, _fill(t.get("conf", {}), name),
                     t.get("alone", False),
                     [] if mta else t.get("workers", ["openssl", "gnutls"]))
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import damage
 import dns
 import dnsd
-import exim
 import expect
+import mta
 import net
 import scenario
 
@@ -34,16 +34,16 @@ class Place:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def through_exim(self) -> bool:
+    def through_mta(self) -> bool:
         return self.flavour is None
 
     @property
     def conf_file(self) -> Path:
-        return exim.CONF if self.through_exim else self.dir / "mtasts.conf"
+        return mta.server.CONF if self.through_mta else self.dir / "mtasts.conf"
 
     @property
     def cache(self) -> Path:
-        return exim.CACHE if self.through_exim else self.dir / "cache"
+        return mta.server.CACHE if self.through_mta else self.dir / "cache"
 
     def note(self, text: str) -> None:
         self.notes.append(text.rstrip())
@@ -55,13 +55,13 @@ class Seen:
     seconds: float = 0.0
     exit: int = 0
     out: str = ""
-    sent: exim.Sent | None = None
+    sent: mta.Sent | None = None
     answers: list[dict] = field(default_factory=list)
 
 
 def begin(s: scenario.Scenario, flavour: str | None) -> Place:
     """Everything as the scenario says, before its first step."""
-    p = Place(s, flavour, net.ROOT / "run" / f"{s.ident}-{flavour or 'exim'}")
+    p = Place(s, flavour, net.ROOT / "run" / f"{s.ident}-{flavour or 'mta'}")
     p.dir.mkdir(parents=True, exist_ok=True)
     changes: dict[str, list[str]] = {}
     for name, d in s.domains.items():
@@ -69,17 +69,18 @@ def begin(s: scenario.Scenario, flavour: str | None) -> Place:
         changes |= scenario.records(name, d)
     dns.set_records(changes)
     p.conf = CONF | s.conf
-    if p.through_exim:
-        exim.wipe()
-        exim.wipe_cache()
-        exim.use(s.exim)
+    if p.through_mta:
+        mta.server.wipe()
+        mta.server.wipe_cache()
     else:
         p.conf |= {"cache_dir": str(p.cache), "worker_flavour": flavour}
         shutil.rmtree(p.cache, ignore_errors=True)
         p.cache.mkdir()
-        shutil.chown(p.cache, exim.USER, exim.USER)
+        mta.server.own(p.cache)
         p.cache.chmod(0o750)
     write_conf(p)
+    if p.through_mta:
+        mta.server.use(s.variant)
     return p
 
 
@@ -116,7 +117,7 @@ def act(p: Place, step: dict) -> Seen:
 
 def do_send(p: Place, step: dict) -> Seen:
     to = step["send"]
-    sent = exim.send([to] if isinstance(to, str) else to,
+    sent = mta.server.send([to] if isinstance(to, str) else to,
                      sender=step.get("from", "s@sender.test"),
                      queue_only=step.get("queue", False))
     p.note(sent.log + sent.output)
@@ -124,29 +125,52 @@ def do_send(p: Place, step: dict) -> Seen:
 
 
 def do_runq(p: Place, step: dict) -> Seen:
-    at = exim.log_size()
-    exim.runq(step["runq"] == "force")
-    log = exim.log_since(at)
-    sent = exim.Sent("", [])
-    exim.judge(sent, log)
+    at = mta.server.log_size()
+    mta.server.runq(step["runq"] == "force")
+    log = mta.server.log_since(at)
+    sent = mta.Sent("", [])
+    mta.server.judge(sent, log)
     p.note(log)
     return Seen(sent=sent)
 
 
 def do_smtp(p: Place, step: dict) -> Seen:
-    out = exim.smtp(step["smtp"])
+    out = mta.server.smtp(step["smtp"])
     p.note(out)
     return Seen(out=out)
 
 
 def do_route(p: Place, step: dict) -> Seen:
-    out = exim.route(step["route"], *step.get("option", "-bt").split())
+    out = mta.server.route(step["route"], *step.get("option", "-bt").split())
     p.note(out)
     return Seen(out=out)
 
 
 def do_exim(p: Place, step: dict) -> None:
-    exim.use(step["exim"])
+    mta.server.use(step["exim"])
+
+
+def do_local(p: Place, step: dict) -> Seen:
+    """As "send", by a program of this host instead of SMTP."""
+    sent = mta.server.local([step["local"]])
+    p.note(sent.log + sent.output)
+    return Seen(sent=sent, out=sent.output)
+
+
+def do_alias(p: Place, step: dict) -> None:
+    """Local names and where their mail goes."""
+    mta.server.alias(step["alias"])
+
+
+def do_smtpd(p: Place, step: dict) -> None:
+    mta.server.use(step["smtpd"])
+
+
+def command(p: Place) -> list[str]:
+    """mtasts(1), where the mail server itself is."""
+    run = mta.server.RUN if p.through_mta else []
+    name = "/etc/mtasts.conf" if p.through_mta else str(p.conf_file)
+    return [*run, MTASTS, "-c", name]
 
 
 def do_query(p: Place, step: dict) -> Seen:
@@ -155,7 +179,7 @@ def do_query(p: Place, step: dict) -> Seen:
 
 
 def _query(p: Place, names: list[str], step: dict) -> Seen:
-    argv = [MTASTS, "-c", str(p.conf_file), "query", "--json"]
+    argv = [*command(p), "query", "--json"]
     if step.get("fresh"):
         argv.append("--fresh")
     env = None
@@ -178,8 +202,8 @@ def _query(p: Place, names: list[str], step: dict) -> Seen:
 def do_mtasts(p: Place, step: dict) -> Seen:
     """Another command of the program."""
     argv = step["mtasts"]
-    r = subprocess.run([MTASTS, "-c", str(p.conf_file), *argv], text=True,
-                       check=False, capture_output=True, timeout=90)
+    r = subprocess.run([*command(p), *argv], text=True, check=False,
+                       capture_output=True, timeout=90)
     p.note(f"$ mtasts {' '.join(argv)} [{r.returncode}]\n{r.stdout}{r.stderr}")
     return Seen(exit=r.returncode, out=r.stdout + r.stderr)
 
@@ -217,7 +241,7 @@ def do_many(p: Place, step: dict) -> Seen:
     """One message to many domains: "N.{name}" for N up to the number."""
     n = step["many"]
     rcpts = [f"u@{i}.{step['names']}" for i in range(n)]
-    sent = exim.send(rcpts, timeout=300)
+    sent = mta.server.send(rcpts, timeout=300)
     p.note(sent.log[-3000:] + sent.output[-1000:])
     return Seen(sent=sent)
 
