@@ -21,7 +21,8 @@ from pathlib import Path
 CACHE = Path(os.environ.get("MTASTS_DEBIAN_DIR", "/var/cache/mtasts-tests"))
 # The second list: what the worker needs.  Libraries with times of 64 bits have
 # names of their own since trixie.
-BASE = ["opensmtpd", "ca-certificates", "libidn2-0", "libunbound8"]
+BASE = ["opensmtpd", "ca-certificates", "libidn2-0", "libunbound8",
+        "libjansson4"]
 OLD = ["libgetdns10", "libcurl4", "libevent-core-2.1-7"]
 NEW = [f"{p}t64" for p in OLD]
 RELEASES = {"bookworm": BASE + OLD, "trixie": BASE + NEW,

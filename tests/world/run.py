@@ -3,7 +3,7 @@
 """Build the world and run scenarios in it.
 
   run.py [OPTION...] [NAME...]   run all scenarios, or those named
-  run.py [OPTION...] shell       a shell inside the world
+  run.py [OPTION...] shell [NAME...]   a shell inside the world
   run.py list                    what there is
 
 A NAME is an id, or a pattern such as 'E*'.  One line of verdict per
@@ -193,8 +193,8 @@ def choose_host(args) -> list[scenario.Scenario]:
 
 def inside(args) -> int:
     scenarios = choose_host(args)
-    shell = args.names == ["shell"]
-    mine = chosen(scenarios, [] if shell else args.names)
+    shell = args.names[:1] == ["shell"]
+    mine = chosen(scenarios, args.names[1 if shell else 0:])
     for s in mine:
         if args.exim and s.variant == "split":
             s.variant = args.exim
