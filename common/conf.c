@@ -344,25 +344,23 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 	return STS_OK;
 }
 
-enum sts_rc
-sts_conf_parse(struct sts_conf **out, const char *path, struct sts_str text,
+/* text is taken, whatever comes of it. */
+static enum sts_rc
+parse(struct sts_conf **out, const char *path, char *text, size_t len,
     sts_problem_fn *fn, void *arg, struct sts_err *err)
 {
 	struct sts_load l = { .path = path, .fn = fn, .arg = arg, .err = err };
 	struct conf_all *all = calloc(1, sizeof *all);
 
 	*out = NULL;
-	if (all == NULL)
-		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	/* Every byte can be kept once, a NUL and a tls name beside it. */
-	l.size = 2 * text.len + 2;
-	if ((all->text = malloc(l.size)) == NULL) {
-		free(all);
+	if (all == NULL) {
+		free(text);
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	}
+	all->text = text;
 	l.conf = &all->conf;
-	l.text = all->text;
-	l.in = scan_str(text);
+	l.text = text;
+	l.in = scan_str((struct sts_str){ text, len });
 	set_defaults(l.conf);
 	finish(&l, ini_parse_stream(read_line, &l, take, &l));
 	if (l.rc != STS_OK) {
@@ -373,25 +371,36 @@ sts_conf_parse(struct sts_conf **out, const char *path, struct sts_str text,
 	return STS_OK;
 }
 
+enum sts_rc
+sts_conf_parse(struct sts_conf **out, const char *path, struct sts_str text,
+    sts_problem_fn *fn, void *arg, struct sts_err *err)
+{
+	char *copy = malloc(text.len + 1);
+
+	*out = NULL;
+	if (copy == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	memcpy(copy, text.p, text.len);
+	return parse(out, path, copy, text.len, fn, arg, err);
+}
+
 static enum sts_rc
 load(struct sts_conf **out, const char *path, sts_problem_fn *fn, void *arg,
     struct sts_err *err)
 {
 	const char *name = path == NULL ? STS_CONF_PATH : path;
 	struct sts_conf_file file;
-	struct sts_str text;
 	enum sts_rc rc;
+	size_t len;
 	char *buf;
 
 	*out = NULL;
-	rc = read_file(name, path != NULL, &buf, &text.len, &file, err);
+	rc = read_file(name, path != NULL, &buf, &len, &file, err);
 	if (rc != STS_OK)
 		return rc;
-	text.p = buf;
-	rc = sts_conf_parse(out, name, text, fn, arg, err);
+	rc = parse(out, name, buf, len, fn, arg, err);
 	if (rc == STS_OK)
 		(*out)->file = file;
-	free(buf);
 	return rc;
 }
 

@@ -44,8 +44,8 @@ struct sts_server {
 
 struct sts_domain_conf {
 	const char *name; /* lower case */
+	const char *mx;   /* pinned patterns, blanks between; NULL: none */
 	enum sts_domain_mode mode;
-	const char *mx; /* pinned patterns, blanks between; NULL: none */
 	unsigned line;
 };
 

@@ -30,7 +30,10 @@ sts_conf_keep(struct sts_load *l, struct sts_str s)
 {
 	char *p = l->text + l->used;
 
-	/* Room for every byte of the file and a NUL for each line. */
+	/*
+	 * In place: s is part of a line that was read and copied, and in that
+	 * line at least one byte stood beside it, so p is behind l->in.
+	 */
 	memcpy(p, s.p, s.len);
 	p[s.len] = '\0';
 	l->used += s.len + 1;

@@ -15,8 +15,8 @@ struct sts_load {
 	unsigned set;     /* keys that were set, by their place in keys[] */
 	bool denied;      /* deny_networks has been set */
 	bool domain_mode; /* the same inside a domain's section */
-	char *text;       /* strings of the conf, filled from the left */
-	size_t used, size;
+	char *text;       /* the file; what is kept of it, from the left */
+	size_t used;
 	size_t room; /* of conf->domain */
 	sts_problem_fn *fn;
 	void *arg;

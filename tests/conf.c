@@ -127,6 +127,30 @@ test_values(void **state)
 	rows_done();
 }
 
+/* What is kept lies where the text was: with the least beside it. */
+static void
+test_dense(void **state)
+{
+	static const char text[] = "resolver=::#a ::#b\nca_file=/\n[domain c]"
+				   "\nmx=d\n e\n[domain f]\n[domain g]\nmx=h";
+	struct sts_conf *c;
+
+	(void)state;
+	assert_int_equal(sts_conf_parse(&c, "F", str_of(text), NULL, NULL,
+			     NULL),
+	    STS_OK);
+	ROW(strcmp(c->server[0].tls_name, "a") == 0 &&
+		strcmp(c->server[1].tls_name, "b") == 0 &&
+		strcmp(c->ca_file, "/") == 0,
+	    "keys");
+	ROW(strcmp(sts_conf_domain(c, "c")->mx, "d e") == 0 &&
+		sts_conf_domain(c, "f")->mx == NULL &&
+		strcmp(sts_conf_domain(c, "g")->mx, "h") == 0,
+	    "domains");
+	sts_conf_free(c);
+	rows_done();
+}
+
 /* inih keeps 50 bytes of a section and 200 of a line; we must not. */
 static void
 test_long(void **state)
@@ -163,6 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_dense),
 		cmocka_unit_test(test_long),
 	};
 

@@ -193,7 +193,7 @@ main(void)
 		{ "record", record, 0 },
 		{ "names", names, 0 },
 		{ "configuration", configuration, 3 },
-		{ "query", query, 10 },
+		{ "query", query, 9 },
 	};
 	bool sane = true, ok, bad = false;
 	long n;
