@@ -22,26 +22,24 @@ next_label(struct scan *s, struct sts_str *label, bool *dot)
 	return true;
 }
 
-static bool
-label_valid(struct sts_str l)
-{
-	return l.len <= STS_LABEL_MAX && str_all(l, is_ldh) && l.p[0] != '-' &&
-	    l.p[l.len - 1] != '-';
-}
-
 bool
 sts_name_valid(struct sts_str name)
 {
-	struct scan s = scan_str(name);
-	struct sts_str label;
-	bool dot = true; /* one is owed a label: so is the start */
+	size_t label = 0; /* bytes of the one in hand */
+	char last = '-';
 
 	if (name.len > STS_NAME_MAX)
 		return false;
-	while (next_label(&s, &label, &dot))
-		if (!label_valid(label))
+	for (size_t i = 0; i < name.len; last = name.p[i++]) {
+		if (name.p[i] == '.') {
+			if (label == 0 || last == '-')
+				return false;
+			label = 0;
+		} else if (!is_ldh(name.p[i]) ||
+		    (label == 0 && name.p[i] == '-') || ++label > STS_LABEL_MAX)
 			return false;
-	return !dot;
+	}
+	return label > 0 && last != '-';
 }
 
 bool
