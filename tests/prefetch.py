@@ -12,6 +12,7 @@ world could not be built.
 import argparse
 import json
 import os
+import re
 import select
 import shutil
 import socket
@@ -37,6 +38,10 @@ CLOSED = ["198.18.129.1", "198.18.129.2"]  # refuse them
 SILENT = ["198.18.66.1", "198.18.66.2"]  # say nothing
 DENIED = "198.18.130.1"
 LOG = net.ROOT / "listen.log"
+# A sanitizer cannot look for leaks from inside the worker's sandbox, and what
+# it keeps of freed memory is not what the memory row is about.
+ENV = {"PATH": "/usr/bin:/bin",
+       "ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=1"}
 SLACK = float(os.environ.get("MTASTS_SLACK", "2.3"))
 
 
@@ -70,11 +75,15 @@ def probed(since: int) -> list[str]:
 
 # --- The near side ------------------------------------------------------------
 
-def bucket(name: str) -> str:
+def fnv(data: bytes) -> int:
     h = 14695981039346656037
-    for c in name.encode():
+    for c in data:
         h = (h ^ c) * 1099511628211 % (1 << 64)
-    return f"{h & 0xff:02x}"
+    return h
+
+
+def bucket(name: str) -> str:
+    return f"{fnv(name.encode()) & 0xff:02x}"
 
 
 class Cache:
@@ -82,11 +91,12 @@ class Cache:
     count = 0
 
     def __init__(self, build: Path, flavour: str, *pinned: str,
-                 head: str = "", sections: str = "") -> None:
+                 head: str = "", sections: str = "",
+                 on: "Cache | None" = None) -> None:
         Cache.count += 1
         self.build, self.flavour = build, flavour
-        self.dir = net.ROOT / f"cache{Cache.count}"
-        self.dir.mkdir(mode=0o750)
+        self.dir = on.dir if on else net.ROOT / f"cache{Cache.count}"
+        self.dir.mkdir(mode=0o750, exist_ok=True)
         shutil.chown(self.dir, OWNER, OWNER)
         self.conf = net.ROOT / f"conf{Cache.count}"
         text = (f"cache_dir = {self.dir}\ndeny_networks = 127.0.0.0/8 "
@@ -99,7 +109,7 @@ class Cache:
     def start(self, *args: str) -> subprocess.Popen:
         return subprocess.Popen(
             [str(self.build / f"modules/worker/mtasts-fetch-{self.flavour}"),
-             "-c", str(self.conf), *args], env={"PATH": "/usr/bin:/bin"},
+             "-c", str(self.conf), *args], env=ENV,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             bufsize=1, user=OWNER, group=OWNER, extra_groups=[])
 
@@ -116,13 +126,16 @@ class Cache:
         assert status == 0, f"status {status}: {out}"
         return out, took
 
-    def mx(self, domain: str) -> dict | None:
-        """The stored set."""
+    def show(self, domain: str, *args: str) -> str:
         p = subprocess.run(
             [str(self.build / "modules/cli/mtasts"), "-c", str(self.conf),
-             "cache", "show", "--json", domain], text=True,
+             "cache", "show", *args, domain], text=True,
             capture_output=True, check=False)
-        return json.loads(p.stdout).get("mx_set")
+        return p.stdout
+
+    def mx(self, domain: str) -> dict | None:
+        """The stored set."""
+        return json.loads(self.show(domain, "--json")).get("mx_set")
 
     def hosts(self, domain: str) -> list[str]:
         """"PREFERENCE HOST" and "!" for this machine, by preference."""
@@ -147,6 +160,17 @@ class Cache:
         for x in (p.parent, p):
             shutil.chown(x, OWNER, OWNER)
         os.utime(p, (time.time() - age, time.time() - age))
+
+    def grow_old(self, domain: str, seconds: int) -> None:
+        """The DNS's answer came so long ago."""
+        path = self.dir / bucket(domain) / f"{domain}~mx"
+        head, text = path.read_text().split("\n", 1)
+        text = re.sub(r"asked (\d+) until (\d+)", lambda m: "asked "
+                      f"{int(m[1]) - seconds} until {int(m[2]) - seconds}",
+                      text)
+        h = fnv((domain + text).encode())
+        path.write_text(f"{head.split()[0]} {len(text)} "
+                        f"{(h ^ h >> 32) & 0xffffffff:08x}\n{text}")
 
 
 def eq(got, want) -> None:
@@ -355,7 +379,7 @@ zone("silent.test", (10, SILENT[0]))
 def silent(new):
     c = new("silent.test")
     _, took = c.serve("silent.test mx")
-    assert 2.5 < took < 3.3 * SLACK, took
+    assert 2.5 < took < 2.95 * SLACK, took
     eq(c.marked(SILENT[0], "down"), True)
     # and is not waited for again
     _, took = c.serve("silent.test mx")
@@ -409,6 +433,21 @@ def back(new):
 
 
 zone("denied.test", (10, DENIED), (20, UP[10]))
+
+
+@row("mtasts cache show, for people")
+def shown(new):
+    c = new("refuse.test", "nowhere.test")
+    c.serve("refuse.test mx", "nowhere.test mx")
+    text = c.show("refuse.test")
+    for want in (r"^refuse\.test: an MX set alone\n  mx set: hosts\n"
+                 r"  mx asked: 2\S+Z.*\n  mx until: 2\S+Z",
+                 rf"\n  host: 10 h0\.refuse\.test {CLOSED[0]} \(down\)\n"
+                 rf"  host: 20 h1\.refuse\.test {UP[5]} \(answered\)\n$"):
+        assert re.search(want, text), text
+    assert "\n  mx set: nothing\n" in c.show("nowhere.test")
+    c.serve("order.test")
+    assert "mx set" not in c.show("order.test")
 
 
 @row("deny_networks: never probed, and not down")
@@ -512,29 +551,46 @@ def pinned(new):
 def servfail(new):
     c = new("order.test")
     c.serve("order.test mx")
+    c.grow_old("order.test", 4 * 86400)  # over by any TTL
     want = c.mx("order.test")
-    bad = new("order.test", head=f"resolver = {dnsd.address('servfail')}\n")
-    shutil.rmtree(bad.dir)
-    shutil.copytree(c.dir, bad.dir, symlinks=True)
-    for p in [bad.dir, *bad.dir.rglob("*")]:
-        os.chown(p, OWNER, OWNER, follow_symlinks=False)
-    # Four days on: over by any TTL.
-    p = subprocess.run(
-        [str(bad.build / f"modules/worker/mtasts-fetch-{bad.flavour}"), "-c",
-         str(bad.conf), "--serve"], input="order.test mx\n", text=True,
-        env={"PATH": "/usr/bin:/bin", **net.clock("+4d")}, user=OWNER,
-        group=OWNER, extra_groups=[], capture_output=True, check=False)
-    eq(p.stdout.split()[:1], ["order.test"])
-    got = bad.mx("order.test")
-    eq((got["asked"], got["until"], len(got["hosts"])),
-       (want["asked"], want["until"], 3))
-    # The same with a DNS that answers asks again: the row can fail.
-    p = subprocess.run(
-        [str(c.build / f"modules/worker/mtasts-fetch-{c.flavour}"), "-c",
-         str(c.conf), "--serve"], input="order.test mx\n", text=True,
-        env={"PATH": "/usr/bin:/bin", **net.clock("+4d")}, user=OWNER,
-        group=OWNER, extra_groups=[], capture_output=True, check=False)
+    bad = new("order.test", head=f"resolver = {dnsd.address('servfail')}\n",
+              on=c)
+    bad.serve("order.test mx")
+    eq(c.mx("order.test"), want)
+    eq(len(want["hosts"]), 3)
+    c.serve("order.test mx")  # the DNS answers again
     assert c.mx("order.test")["asked"] > want["asked"]
+
+
+ZONE["half.test"] = ["600 MX 10 mx.bogus.test.", "MX 20 h0.order.test."]
+
+
+@row("one host's address question fails: what was known of it stays")
+def half(new):
+    c = new("half.test", head=f"resolver = {dns.AUTH}\n")
+    c.serve("half.test mx")
+    eq(c.addresses("half.test"), [["198.18.128.1"], [UP[2]]])
+    c.grow_old("half.test", 86400)
+    # This resolver validates, and mx.bogus.test does not pass.
+    c = new("half.test", on=c)
+    c.serve("half.test mx")
+    eq(c.addresses("half.test"), [["198.18.128.1"], [UP[2]]])
+    eq(span(c.mx("half.test")), 300)
+    c = new("half.test")
+    c.serve("half.test mx")
+    eq(c.addresses("half.test"), [[], [UP[2]]])
+
+
+@row("the resolver is known to be down: nobody is waited for")
+def down(new):
+    c = new("order.test")
+    c.mark("~resolver-down", 5)
+    since = dns.mark()
+    c.serve("order.test mx")
+    eq(dns.asked(since, "order.test", "MX"), 0)
+    c.mark("~resolver-down", 50)
+    c.serve("order.test mx")
+    eq(len(c.hosts("order.test")), 3)
 
 
 @row("SERVFAIL and nothing known: nothing is stored")
@@ -653,6 +709,32 @@ def background(new):
        [])
     eq((c.dir / "~running").exists(), False)
     eq((len(c.hosts("order.test")), len(c.hosts("pol.test"))), (3, 2))
+
+
+ZONE["*.w.test"] = ["MX 10 shared.prov.test."]
+
+
+def rss(p: subprocess.Popen) -> int:
+    text = Path(f"/proc/{p.pid}/status").read_text(encoding="ascii")
+    return int(text.split("VmRSS:")[1].split()[0])
+
+
+@row("20000 domains, half of them with MX sets: memory does not grow")
+def memory(new):
+    names = [f"d{i}.{'w' if i % 2 else 'x'}.test" for i in range(20000)]
+    c = new(*names[1::2])
+    p = c.start("--serve")
+    threading.Thread(target=lambda: p.stdin.write(
+        "".join(n + " mx\n" for n in names)), daemon=True).start()
+    at = {}
+    for i in range(len(names)):
+        p.stdout.readline()
+        if i in (3999, 11999, 19999):
+            at[i] = rss(p)
+    p.stdin.close()
+    eq(p.wait(20), 0)
+    print(f"# resident KB after 4000, 12000, 20000: {list(at.values())}")
+    assert at[19999] - at[11999] < 300, at
 
 
 @row("another resolv.conf is noticed by a kept worker")

@@ -19,7 +19,8 @@ struct prober;
 struct probe_target;
 
 enum {
-	PROBE_MS = 3000, /* an address that says nothing so long is down */
+	PROBE_MS = 2800, /* an address that says nothing so long is down; under
+			  * REACH_MS, so that who waits hears of it */
 	PROBES_MAX = 64  /* connections at once; the rest queues */
 };
 
