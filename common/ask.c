@@ -221,21 +221,30 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 }
 
 void
-sts_look_behind(struct sts_ctx *ctx, const char *domain, int64_t now)
+sts_look_behind(struct sts_ctx *ctx, enum sts_mark want, const char *domain,
+    int64_t now)
 {
-	int64_t down;
+	int64_t down, ms;
 
 	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
 	if (now - down < STS_DOWN_SPAN && down <= now)
 		return;
-	if (!sts_store_claim(ctx->store, STS_MARK_WANT, domain, now,
-		STS_RUNNING_STALE))
+	if (!sts_store_claim(ctx->store, want, domain, now,
+		STS_RUNNING_STALE) &&
+	    !ctx->owed)
 		return; /* somebody else wants the same */
+	ctx->owed = false;
 	if (!sts_store_claim(ctx->store, STS_MARK_RUNNING, NULL, now,
 		STS_RUNNING_STALE))
 		return; /* a worker runs, and will see it */
-	if (start(ctx, NULL, 0, NULL, NULL) != STS_OK) {
-		sts_store_unmark(ctx->store, STS_MARK_RUNNING, NULL);
-		sts_store_unmark(ctx->store, STS_MARK_WANT, domain);
+	ms = sts_now_ms();
+	if (ctx->started == 0 || ms - ctx->started >= STS_START_GAP) {
+		ctx->started = ms;
+		if (start(ctx, NULL, 0, NULL, NULL) == STS_OK)
+			return;
+		sts_store_unmark(ctx->store, want, domain);
 	}
+	/* The next call, for whatever domain, tries again. */
+	ctx->owed = true;
+	sts_store_unmark(ctx->store, STS_MARK_RUNNING, NULL);
 }

@@ -193,6 +193,10 @@ explain(struct sts_answer *a, const struct sts_next *next, const char *note,
 		fact = a->verdict == STS_CANNOT_TELL
 		    ? "could not ask for a policy, dns_failure = defer"
 		    : "could not ask for a policy, dns_failure = proceed";
+	else if (next->use == STS_USE_COLD)
+		fact = a->verdict == STS_CANNOT_TELL
+		    ? "not asked yet, cold = tempfail"
+		    : "not asked yet, cold = opportunistic";
 	else if (next->entry.kind == STS_ENTRY_NO_FETCH)
 		fact = "TXT record, but no policy to be had";
 	if (d != NULL && d->mode == STS_DOMAIN_ENFORCE &&
@@ -213,6 +217,7 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 		[STS_USE_NOTHING] = STS_NO_POLICY,
 		[STS_USE_ENTRY] = STS_POLICY,
 		[STS_USE_UNKNOWN] = STS_NO_POLICY,
+		[STS_USE_COLD] = STS_NO_POLICY,
 		[STS_USE_LOCAL_FAULT] = STS_CANNOT_TELL,
 	};
 	struct sts_answer *a = new_answer(err);
@@ -221,11 +226,12 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 	if (a == NULL)
 		return STS_NOMEM;
 	a->verdict = verdicts[next->use];
-	if (next->use == STS_USE_UNKNOWN &&
-	    ctx->conf->dns_failure == STS_DNS_DEFER)
+	if ((next->use == STS_USE_UNKNOWN &&
+		ctx->conf->dns_failure == STS_DNS_DEFER) ||
+	    (next->use == STS_USE_COLD && ctx->conf->cold == STS_COLD_TEMPFAIL))
 		a->verdict = STS_CANNOT_TELL;
 	a->source = network ? STS_FROM_NETWORK : STS_FROM_CACHE;
-	a->unasked = next->use == STS_USE_UNKNOWN;
+	a->unasked = next->use == STS_USE_UNKNOWN || next->use == STS_USE_COLD;
 	a->checked = next->entry.checked;
 	if (next->use == STS_USE_ENTRY) {
 		((struct full_answer *)a)->policy = *policy;
@@ -296,7 +302,9 @@ cannot_wait(struct sts_ctx *ctx, unsigned flags, int64_t now)
 {
 	int64_t down;
 
-	if ((flags & STS_OFFLINE) != 0 ||
+	if ((flags & STS_OFFLINE) != 0)
+		return true;
+	if ((flags & STS_BEHIND) == 0 &&
 	    ctx->waited + STS_WAIT_GRACE * 2 > STS_WAIT_MAX)
 		return true;
 	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
@@ -335,8 +343,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 		.now = time(NULL),
 		.cached = &ctx->slot.entry,
 		.recheck = ctx->conf->recheck,
-		.must_look = (flags & (STS_FRESH | STS_REFETCH)) != 0,
-		.must_fetch = (flags & STS_REFETCH) != 0,
+		.behind = (flags & STS_BEHIND) != 0,
 	};
 	struct sts_policy *policy = NULL;
 	struct sts_next next;
@@ -344,11 +351,16 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 	enum sts_rc rc;
 
 	ctx->began = f.now;
+	if (!f.behind) { /* who never waits cannot be told to look */
+		f.must_look = (flags & (STS_FRESH | STS_REFETCH)) != 0;
+		f.must_fetch = (flags & STS_REFETCH) != 0;
+	}
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK ||
 	    (rc = read_as_owner(ctx, domain, &f, &policy, err)) != STS_OK)
 		goto out;
 	next = sts_decide(&f);
-	if (next.act == STS_ACT_LOOK && !f.must_look) {
+	if ((next.act == STS_ACT_LOOK && !f.must_look) ||
+	    next.use == STS_USE_COLD) {
 		f.cannot_wait = cannot_wait(ctx, flags, f.now);
 		next = sts_decide(&f);
 	}
@@ -359,7 +371,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 			goto out;
 	} else if (next.act == STS_ACT_ANSWER_THEN_LOOK &&
 	    (flags & STS_OFFLINE) == 0)
-		sts_look_behind(ctx, domain, f.now);
+		sts_look_behind(ctx, STS_MARK_WANT, domain, f.now);
 	rc = answer_next(out, ctx, &next, &policy, network, d, err);
 out:
 	sts_policy_free(policy);

@@ -13,7 +13,10 @@ enum {
 	STS_WAIT_GRACE = 500,   /* ms a worker may be late */
 	STS_DOWN_SPAN = 30,     /* s that "resolver down" is believed */
 	STS_RUNNING_STALE = 60, /* s after which a worker counts as dead */
-	STS_RUNNING_TOUCH = 15  /* s between its signs of life */
+	STS_RUNNING_TOUCH = 15, /* s between its signs of life */
+	STS_START_GAP = 1000,   /* ms between two starts of one behind */
+	STS_MX_TURN = 10        /* s that hosts of one preference keep their
+				 * order: the envelopes of a message go one way */
 };
 
 struct sts_ctx {
@@ -22,6 +25,9 @@ struct sts_ctx {
 	struct sts_store *store; /* NULL until first needed */
 	unsigned waited;         /* ms, in sum */
 	int64_t began;           /* when the query in hand began */
+	int64_t started;         /* ms, the last background worker; 0: none */
+	bool owed;               /* a want was left without a worker */
+	uint32_t random;         /* 0: not chosen yet */
 	struct sts_heard *heard; /* NULL until a worker is asked */
 	struct sts_slot slot;    /* the entry in hand */
 };
@@ -42,7 +48,11 @@ enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
 /* Start a kept worker; *fd as sts_spawn_serve() has it. */
 enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
 
-/* Have the domain looked at while nobody waits. */
-void sts_look_behind(struct sts_ctx *, const char *domain, int64_t now);
+/*
+ * Have the domain looked at while nobody waits: WANT its policy, or WANT_MX
+ * its MX set.  Tries to start a worker at most once in STS_START_GAP.
+ */
+void sts_look_behind(struct sts_ctx *, enum sts_mark want, const char *domain,
+    int64_t now);
 
 #endif

@@ -99,6 +99,34 @@ silent(const struct sts_facts *f)
 
 /* --- With the cache alone ----------------------------------------------- */
 
+/*
+ * No live policy, and nobody waits for one.  What was seen within the hour is
+ * believed a little longer while somebody looks again: a domain with a short
+ * TTL, or with a record and no policy, would be cold for ever otherwise.
+ */
+static struct sts_next
+known_behind(const struct sts_facts *f)
+{
+	const struct sts_entry *c = f->cached;
+	bool none = c->kind == STS_ENTRY_NONE, due = true;
+	struct sts_next next = answer(STS_USE_COLD);
+
+	if ((none || c->kind == STS_ENTRY_NO_FETCH) &&
+	    within(f, c->checked, STS_NONE_MAX + 1)) {
+		next.use = STS_USE_NOTHING;
+		next.entry = *c;
+		due = none ? f->now >= c->until
+			   : !within(f, c->checked, STS_SILENCE);
+	} else if (f->cannot_wait || within(f, c->tried, STS_BACKOFF_FORGET)) {
+		next.use = STS_USE_UNKNOWN;
+		next.entry.why = c->why;
+		due = !backing_off(f);
+	}
+	if (due && !f->cannot_wait)
+		next.act = STS_ACT_ANSWER_THEN_LOOK;
+	return next;
+}
+
 static struct sts_next
 before_look(const struct sts_facts *f)
 {
@@ -110,11 +138,14 @@ before_look(const struct sts_facts *f)
 		if (f->cannot_wait && !f->must_look)
 			return next;
 		if (f->must_look || failed_since_look(f))
-			next.act = STS_ACT_LOOK;
+			next.act =
+			    f->behind ? STS_ACT_ANSWER_THEN_LOOK : STS_ACT_LOOK;
 		else if (!within(f, c->checked, f->recheck) && !backing_off(f))
 			next.act = STS_ACT_ANSWER_THEN_LOOK;
 		return next;
 	}
+	if (f->behind)
+		return known_behind(f);
 	if (!f->must_look) {
 		if (c->kind == STS_ENTRY_NONE &&
 		    within(f, c->checked, STS_NONE_MAX + 1) &&

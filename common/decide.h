@@ -54,6 +54,7 @@ struct sts_facts {
 	bool must_look;   /* STS_FRESH */
 	bool must_fetch;  /* STS_REFETCH */
 	bool cannot_wait; /* waited enough, or the resolver is down */
+	bool behind;      /* nobody waits: whatever is due is looked at later */
 	enum sts_look look;
 	enum sts_reason look_why; /* where look is not FOUND */
 	uint32_t ttl;             /* of that answer, s */
@@ -75,6 +76,7 @@ enum sts_use {
 	STS_USE_NOTHING,    /* there is no policy */
 	STS_USE_ENTRY,      /* the policy of sts_next.entry */
 	STS_USE_UNKNOWN,    /* dns_failure of the configuration decides */
+	STS_USE_COLD,       /* not asked yet: cold of the configuration does */
 	STS_USE_LOCAL_FAULT /* nothing may be decided: defer */
 };
 

@@ -28,8 +28,7 @@ sts_store_get_mx(struct sts_store *s, const char *domain,
 		error = sts_store_read_file(s, path, &f);
 		sts_store_leave(&ids);
 	}
-	if (!f.good || error != 0)
-		f.len = 0; /* no set is empty: this makes it UNKNOWN */
+	/* No set is empty: what was not read is UNKNOWN. */
 	(void)sts_mx_decode(set, (struct sts_str){ buf, f.len }, domain);
 	if (error == 0)
 		return STS_OK;

@@ -193,7 +193,8 @@ struct sts_answer {
 	enum sts_verdict verdict;
 	enum sts_mode mode;     /* to be applied; NONE unless STS_POLICY */
 	enum sts_source source; /* NETWORK: asked, or fetched, just now */
-	bool unasked; /* could not ask; the verdict follows dns_failure */
+	bool unasked; /* could not ask; the verdict follows dns_failure,
+		       * or "cold" where nobody asked yet (STS_BEHIND) */
 	const struct sts_policy *policy;   /* as published; NULL: none known */
 	char id[STS_ID_SIZE];              /* "" where there is none */
 	int64_t fetched, checked, expires; /* 0 where it means nothing */
@@ -206,7 +207,8 @@ enum sts_query_flag {
 	STS_OFFLINE = 1 << 2, /* the cache alone; no worker is started */
 	STS_BEHIND = 1 << 3   /* never waits: the cache alone, and what is due
 			       * is asked for in the background; where nothing
-			       * is known the verdict follows "cold" */
+			       * was known within the hour the verdict follows
+			       * "cold"; FRESH and REFETCH mean nothing */
 };
 
 /*

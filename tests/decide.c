@@ -53,6 +53,12 @@ static const struct sts_entry
     no_fetch_over = { .kind = STS_ENTRY_NO_FETCH,
 	    .checked = NOW - 10,
 	    .failed = NOW - 300 },
+    no_fetch_old = { .kind = STS_ENTRY_NO_FETCH,
+	    .checked = NOW - 300,
+	    .failed = NOW - 299 },
+    no_fetch_long = { .kind = STS_ENTRY_NO_FETCH,
+	    .checked = NOW - STS_NONE_MAX - 1,
+	    .failed = NOW - STS_NONE_MAX - 1 },
     unasked = { .kind = STS_ENTRY_UNASKED,
 	    .tried = NOW - 10,
 	    .retry = NOW + 20 },
@@ -82,6 +88,12 @@ struct want {
 		STS_ACT_ANSWER_THEN_LOOK, STS_USE_ENTRY, STS_KEEP_NOTHING,     \
 		    STS_ENTRY_POLICY                                           \
 	}
+/* Nobody waits; an answer, and somebody looks. */
+#define THEN_LOOK(use, kind)                                                   \
+	{                                                                      \
+		STS_ACT_ANSWER_THEN_LOOK, STS_USE_##use, STS_KEEP_NOTHING,     \
+		    STS_ENTRY_##kind                                           \
+	}
 #define LOOK                                                                   \
 	{                                                                      \
 		STS_ACT_LOOK, STS_USE_NOTHING, STS_KEEP_NOTHING,               \
@@ -98,8 +110,9 @@ enum {
 	MUST_LOOK = 1,
 	MUST_FETCH = 2,
 	NO_WAIT = 4,
-	MARKED = 8,   /* a delivery failed ten seconds ago */
-	ANSWERED = 16 /* and because of another one was looked before */
+	MARKED = 8,    /* a delivery failed ten seconds ago */
+	ANSWERED = 16, /* and because of another one was looked before */
+	LATER = 32     /* nobody waits */
 };
 
 static const struct {
@@ -150,6 +163,42 @@ static const struct {
 	    ANSWER(UNKNOWN, NOTHING, ABSENT) },
 	{ "clock: a policy from the future is looked at", &from_future, 0, N,
 	    BEHIND },
+	/* Nobody waits */
+	{ "behind: a cached policy applies", &fresh, LATER, N, CACHED },
+	{ "behind: an old look", &stale, LATER, N, BEHIND },
+	{ "5 behind: a failure wants a look", &fresh, LATER | MARKED, N,
+	    BEHIND },
+	{ "5 behind: but not twice in 5 minutes", &fresh,
+	    LATER | MARKED | ANSWERED, N, CACHED },
+	{ "behind: told to look", &fresh, LATER | MUST_LOOK, N, BEHIND },
+	{ "behind: cold", &absent, LATER, N, THEN_LOOK(COLD, ABSENT) },
+	{ "behind: cold, told to look", &absent, LATER | MUST_FETCH, N,
+	    THEN_LOOK(COLD, ABSENT) },
+	{ "3.2 behind: expired is cold", &expired, LATER, N,
+	    THEN_LOOK(COLD, ABSENT) },
+	{ "behind: none", &none, LATER, N, ANSWER(NOTHING, NOTHING, NONE) },
+	{ "behind: none, over: believed while looked at", &none_over, LATER, N,
+	    THEN_LOOK(NOTHING, NONE) },
+	{ "behind: none, but an hour ago: cold", &none_long, LATER, N,
+	    THEN_LOOK(COLD, ABSENT) },
+	{ "clock: behind, none from the future", &none_future, LATER, N,
+	    THEN_LOOK(COLD, ABSENT) },
+	{ "3.3 behind: no policy to be had", &no_fetch, LATER, N,
+	    ANSWER(NOTHING, NOTHING, NO_FETCH) },
+	{ "3.3 behind: no policy, time to look", &no_fetch_old, LATER, N,
+	    THEN_LOOK(NOTHING, NO_FETCH) },
+	{ "3.3 behind: no policy, but long ago: cold", &no_fetch_long, LATER, N,
+	    THEN_LOOK(COLD, ABSENT) },
+	{ "behind: could not ask", &unasked, LATER, N,
+	    ANSWER(UNKNOWN, NOTHING, ABSENT) },
+	{ "behind: could not ask, time to ask again", &unasked_rested, LATER, N,
+	    THEN_LOOK(UNKNOWN, ABSENT) },
+	{ "clock: behind, backing off from the future", &unasked_future, LATER,
+	    N, THEN_LOOK(COLD, ABSENT) },
+	{ "behind: cold, and nobody can ask", &absent, LATER | NO_WAIT, N,
+	    ANSWER(UNKNOWN, NOTHING, ABSENT) },
+	{ "behind: none over, and nobody can ask", &none_over, LATER | NO_WAIT,
+	    N, ANSWER(NOTHING, NOTHING, NONE) },
 #undef N
 /* The TXT record could not be asked for */
 #define T STS_LOOK_TEMPFAIL, "", STS_GOT_NOT, 0
@@ -237,6 +286,7 @@ facts(const struct sts_entry *cached, unsigned how)
 		.must_look = (how & (MUST_LOOK | MUST_FETCH)) != 0,
 		.must_fetch = (how & MUST_FETCH) != 0,
 		.cannot_wait = (how & NO_WAIT) != 0,
+		.behind = (how & LATER) != 0,
 		.marked = (how & MARKED) != 0 ? NOW - 10 : 0,
 		.answered = (how & ANSWERED) != 0 ? NOW - 299 : 0,
 	};
@@ -383,6 +433,10 @@ judge(const struct sts_facts *f, const char *where)
 	    "%s: 3.2: longer than a year", where);
 	ROW(f->look != STS_LOOK_FOUND || n.act != STS_ACT_LOOK,
 	    "%s: looks twice", where);
+	ROW(!f->behind || f->look != STS_LOOK_NOT || answers,
+	    "%s: waits where nobody can", where);
+	ROW(n.use != STS_USE_COLD || (f->behind && f->look == STS_LOOK_NOT),
+	    "%s: cold, but asked", where);
 	ROW(f->got == STS_GOT_NOT || n.act == STS_ACT_ANSWER,
 	    "%s: no end after the GET", where);
 }
@@ -394,7 +448,8 @@ test_all(void **state)
 		&stale_resting, &stale_rested, &day_old, &half_over,
 		&last_second, &expired, &failed_new, &from_future, &none,
 		&none_over, &none_future, &none_long, &no_fetch, &no_fetch_over,
-		&unasked, &unasked_rested, &unasked_future };
+		&no_fetch_old, &no_fetch_long, &unasked, &unasked_rested,
+		&unasked_future };
 	static const int64_t clocks[] = { -10 * (int64_t)YEAR, -YEAR, -1, 0, 1,
 		YEAR, 10 * (int64_t)YEAR };
 	static const char *const ids[] = { OLD, NEW };
@@ -402,7 +457,7 @@ test_all(void **state)
 
 	(void)state;
 	for (size_t c = 0; c < ARRAY_LEN(all); c++)
-		for (unsigned how = 0; how < 32; how++)
+		for (unsigned how = 0; how < 64; how++)
 			for (int look = STS_LOOK_NOT; look <= STS_LOOK_FOUND;
 			     look++)
 				for (int got = STS_GOT_NOT;

@@ -244,24 +244,24 @@ age(const char *path, int64_t s)
 
 static const struct life {
 	const char *what;
-	bool policy;     /* a live one is there */
+	enum { GONE, LIVE, OVER } policy;
 	int64_t mx;      /* age of the MX set */
 	int64_t relayed; /* age of the mark; -1: none */
 	bool mx_stays, relayed_stays;
 } lives[] = {
-	{ "asked a moment ago", false, 0, -1, true, false },
-	{ "asked in a day", false, DAY - 60, -1, true, false },
-	{ "asked before, needed by nothing", false, DAY + 60, -1, false,
-	    false },
-	{ "a live policy", true, 30 * DAY, -1, true, false },
-	{ "mail on its way", false, 30 * DAY, 0, true, true },
-	{ "mail five days ago", false, 30 * DAY, STS_MX_KEEP, true, true },
-	{ "the mark is a day late at most", false, 30 * DAY,
+	{ "asked a moment ago", GONE, 0, -1, true, false },
+	{ "asked in a day", GONE, DAY - 60, -1, true, false },
+	{ "asked before, needed by nothing", GONE, DAY + 60, -1, false, false },
+	{ "a live policy", LIVE, 30 * DAY, -1, true, false },
+	{ "mail on its way", GONE, 30 * DAY, 0, true, true },
+	{ "mail five days ago", GONE, 30 * DAY, STS_MX_KEEP, true, true },
+	{ "the mark is a day late at most", GONE, 30 * DAY,
 	    STS_MX_KEEP + DAY - 60, true, true },
-	{ "mail in a queue no more", false, 30 * DAY, STS_MX_KEEP + DAY + 60,
+	{ "mail in a queue no more", GONE, 30 * DAY, STS_MX_KEEP + DAY + 60,
 	    false, false },
-	{ "mail from the future", false, 30 * DAY, -DAY, false, false },
-	{ "set from the future", false, -DAY, -1, false, false },
+	{ "mail from the future", GONE, 30 * DAY, -DAY, false, false },
+	{ "set from the future", GONE, -DAY, -1, false, false },
+	{ "a policy that is over", OVER, 30 * DAY, -1, false, false },
 };
 
 static void
@@ -270,9 +270,8 @@ test_life(void **state)
 	struct sts_entry e = {
 		.kind = STS_ENTRY_POLICY,
 		.id = "x",
-		.fetched = time(NULL),
+		.fetched = time(NULL) - DAY,
 		.checked = time(NULL),
-		.until = time(NULL) + DAY,
 		.body = LIT(BODY),
 	};
 	char name[32];
@@ -285,7 +284,8 @@ test_life(void **state)
 		(void)sts_store_put_mx(store, name, one_host("m.example"),
 		    NULL);
 		age(path_of(name, "~mx"), l->mx);
-		if (l->policy)
+		e.until = time(NULL) + (l->policy == LIVE ? DAY : -60);
+		if (l->policy != GONE)
 			(void)sts_store_put(store, name, &e, NULL);
 		if (l->relayed == -1)
 			continue;
