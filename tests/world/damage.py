@@ -114,6 +114,12 @@ def cache_gone(cache: Path, _: str) -> None:
     shutil.rmtree(cache)
 
 
+def emptied(cache: Path, _: str) -> None:
+    for p in cache.iterdir():
+        if p.is_dir():
+            shutil.rmtree(p)
+
+
 def cache_is_file(cache: Path, _: str) -> None:
     shutil.rmtree(cache, ignore_errors=True)
     cache.write_text("")
@@ -191,6 +197,6 @@ def repair() -> None:
 
 
 KINDS = {f.__name__.replace("_", "-"): f for f in (
-    corrupt, unused, planted, cache_owner, cache_mode, cache_gone,
+    corrupt, emptied, unused, planted, cache_owner, cache_mode, cache_gone,
     cache_is_file, cache_small, cache_full, cache_read_only, worker_missing,
     worker_back, worker_is, conf_gone, conf_mode, bundle, kill_workers)}

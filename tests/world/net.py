@@ -27,6 +27,7 @@ FAR_NETS = ["198.18.1.0/24", "198.18.53.0/24", "198.18.128.0/17",
             RESOLVER + "/32"]
 FAR_NETS6 = ["2001:db8:1::/48", "2001:db8:25::/48"]
 HOLE4, HOLE6 = "198.18.66.0/24", "2001:db8:66::/48"  # swallows packets
+DOWN4 = "198.18.67.0/24"  # host unreachable, at once
 
 _far: subprocess.Popen | None = None
 
@@ -90,6 +91,7 @@ def build() -> None:
     for cmd in (["link set lo up", f"addr add {FAR4}/30 dev far",
                  f"addr add {FAR6}/64 dev far nodad", "link set far up",
                  f"route add blackhole {HOLE4}",
+                 f"route add unreachable {DOWN4}",
                  f"-6 route add blackhole {HOLE6}"]
                 + [f"route add local {n} dev lo" for n in FAR_NETS]
                 + [f"-6 route add local {n} dev lo" for n in FAR_NETS6]):

@@ -281,6 +281,8 @@ def do_damage(p: Place, step: dict) -> None:
 def do_run(p: Place, step: dict) -> Seen:
     """A program of tests/world/special.py, for what has no word of its own."""
     import special
-    out = special.PROGRAMS[step["run"]](p)
+    import special_smtpd
+    programs = special.PROGRAMS | special_smtpd.PROGRAMS
+    out = programs[step["run"]](p)
     p.note(out)
     return Seen(out=out)

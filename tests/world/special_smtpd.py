@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: ISC
+"""Programs of scenarios with OpenSMTPD, for what has no word of its own."""
+import os
+import random
+import shutil
+import smtplib
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import net
+import opensmtpd
+import smtp
+import steps
+
+
+def _session(rcpts: list[str]) -> list[str]:
+    """One message in one session; the recipients that were accepted."""
+    with smtplib.SMTP(net.NEAR4, 25, "client.test", 60) as c:
+        c.ehlo()
+        c.mail("s@sender.test")
+        good = [r for r in rcpts if c.rcpt(r)[0] == 250]
+        if not good:
+            return []
+        return good if c.data("Subject: x\r\n\r\nx\r\n")[0] == 250 else []
+
+
+def _received(mark: int) -> tuple[list[str], int]:
+    """Recipients of messages taken, and how many of those came in clear."""
+    rcpts: list[str] = []
+    clear = 0
+    for s in smtp.sessions(mark):
+        if s["data"]:
+            rcpts += [r.strip("<>").split(">")[0] for r in s["rcpt"]]
+            clear += bool(s.get("clear"))
+    return rcpts, clear
+
+
+class Watch(threading.Thread):
+    """Which workers ran, until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[int] = set()
+        self.over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self.over.wait(0.02):
+            self.seen.update(net.running(*steps.WORKERS))
+
+    def stop(self) -> set[int]:
+        self.over.set()
+        self.join()
+        return self.seen
+
+
+def burst(p: steps.Place) -> str:
+    """20 sessions at once, 100 recipients each, all domains in each."""
+    mark, watch = smtp.mark(), Watch()
+    domains = list(p.domains)
+    lists = [[f"u{s}-{n}@{domains[n % len(domains)]}" for n in range(100)]
+             for s in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        accepted = [r for rs in pool.map(_session, lists) for r in rs]
+    _drain(60)
+    workers = watch.stop()
+    got, clear = _received(mark)
+    few = "few" if len(workers) <= 3 else "many"
+    return (f"accepted={len(accepted)} delivered={len(set(got))} "
+            f"clear={clear} workers={few} ({len(workers)}) "
+            f"twice={len(got) - len(set(got))}")
+
+
+def _drain(seconds: float) -> None:
+    """Until the queue is empty, with attempts in between."""
+    end = time.monotonic() + seconds
+    while opensmtpd.queue() and time.monotonic() < end:
+        for _ in range(10):
+            time.sleep(0.2)
+            if not opensmtpd.queue():
+                return
+        opensmtpd.runq(force=True, timeout=5)
+
+
+def kill_9(p: steps.Place) -> str:
+    """Load, and no worker lives long; then count what arrived."""
+    seconds = float(os.environ.get("MTASTS_KILL_SECONDS", "60"))
+    mark, over = smtp.mark(), threading.Event()
+    accepted: list[str] = []
+    refused = [0]
+    kills = [0]
+
+    def load(who: int) -> None:
+        n = 0
+        domains = list(p.domains)
+        while not over.is_set():
+            n += 1
+            rcpt = f"k{who}-{n}@{random.choice(domains)}"
+            try:
+                accepted.extend(_session([rcpt]) or _refuse(refused))
+            except (OSError, smtplib.SMTPException):
+                refused[0] += 1
+            time.sleep(0.05)
+
+    def trouble() -> None:
+        while not over.wait(random.uniform(0.02, 0.5)):
+            for pid in net.running(*steps.WORKERS):
+                subprocess.run(["kill", "-9", str(pid)], check=False,
+                               stderr=subprocess.DEVNULL)
+                kills[0] += 1
+            if random.random() < 0.3:
+                for d in opensmtpd.CACHE.glob("[0-9a-f]*"):
+                    shutil.rmtree(d, ignore_errors=True)
+
+    threads = [threading.Thread(target=load, args=(n,)) for n in range(3)]
+    threads.append(threading.Thread(target=trouble))
+    for t in threads:
+        t.start()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not opensmtpd.trouble():
+        time.sleep(0.5)
+    over.set()
+    for t in threads:
+        t.join()
+    _drain(90)
+    got, clear = _received(mark)
+    lost = set(accepted) - set(got)
+    return (f"lost={len(lost)} clear={clear} "
+            f"{opensmtpd.trouble() or 'alive'}: {len(accepted)} messages, "
+            f"{refused[0]} refused, {kills[0]} workers killed, "
+            f"{len(opensmtpd.queue())} queued {sorted(lost)[:5]}")
+
+
+def _refuse(refused: list[int]) -> list[str]:
+    refused[0] += 1
+    return []
+
+
+def odd_recipients(p: steps.Place) -> str:
+    """Every RCPT has to be answered, whatever the answer."""
+    d = p.scenario.domain
+    odd = [f"u@{x}" for x in (
+        "a|b.test", "|", "||||", "[198.18.128.1]", "[IPv6:2001:db8::1]", ".",
+        "..", "a..b.test", "-", "*.test", "*", "_mta-sts.x.test", "xn--.test",
+        "a" * 64 + ".test", ".".join(["b" * 60] * 4), "c." * 120 + "test",
+        "d" * 255, "d" * 900, "\u00fc.test", "\u202e.test", "%00.test",
+        "lookup-result|1|found|smtp://x", "1.2.3.4", "test", d + ".",
+        d.upper(), f"{d}@{d}", "~lock", "../../etc/passwd", "e\tf.test")]
+    odd += ["", "u", "u@", "@", "@a,@b:u@" + d, '"a b"@' + d,
+            "u%" + d + "@" + d, "x" * 500 + "@" + d]
+    answers = 0
+    for address in odd:
+        with socket.create_connection((net.NEAR4, 25), 20) as s:
+            f = s.makefile("rb")
+            opensmtpd._reply(f)
+            for line in ("EHLO x", "MAIL FROM:<s@sender.test>",
+                         f"RCPT TO:<{address}>"):
+                s.sendall(line.encode() + b"\r\n")
+                answer = opensmtpd._reply(f)
+        answers += answer[:1] in ("2", "4", "5")
+        if answer[:1] not in ("2", "4", "5"):
+            p.note(f"{address[:60]!r}: {answer!r}")
+    return f"answered={'all' if answers == len(odd) else answers}"
+
+
+def held(p: steps.Place) -> str:
+    """A RCPT that waits for a slow policy host, and one beside it."""
+    slow, quick = [f"u@{d}" for d in p.domains]
+
+    def rcpt(to: str) -> tuple[float, int]:
+        with smtplib.SMTP(net.NEAR4, 25, "client.test", 60) as c:
+            c.ehlo()
+            c.mail("s@sender.test")
+            start = time.monotonic()
+            code, _ = c.rcpt(to)
+            return time.monotonic() - start, code
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(rcpt, slow)
+        time.sleep(0.3)
+        t2, code2 = rcpt(quick)
+        t1, code1 = first.result()
+    return (f"slow={'held' if 2 < t1 < 6 and code1 == 250 else 'wrong'} "
+            f"quick={'free' if t2 < 1 and code2 == 250 else 'wrong'} "
+            f"({t1:.2f} s, {t2:.2f} s)")
+
+
+def update_table(_p: steps.Place) -> str:
+    return opensmtpd.ctl("update", "table", "mtasts")
+
+
+def smtpd_log(_p: steps.Place) -> str:
+    """All that smtpd has said in this scenario."""
+    time.sleep(0.5)
+    return opensmtpd.log_since(opensmtpd._wiped)
+
+
+PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
+    burst, kill_9, odd_recipients, held, update_table, smtpd_log)}
