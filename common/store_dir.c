@@ -64,8 +64,8 @@ check_owner(const char *dir, const struct stat *st, struct sts_err *err)
 		    "cache directory %s is not a directory", dir);
 	if (st->st_uid == 0) /* root must not work on network data */
 		return sts_fail(err, STS_LOCAL, 0,
-		    "cache directory %s belongs"
-		    " to root; it must belong to the MTA's user",
+		    "cache directory %s belongs to root; it must belong to "
+		    "the MTA's user",
 		    dir);
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return sts_fail(err, STS_LOCAL, 0,
@@ -334,7 +334,7 @@ sts_store_get(struct sts_store *s, const char *domain, struct sts_slot *slot,
 
 static int
 write_file(const struct sts_store *s, const char *tmp, const char *buf,
-    size_t len)
+    size_t len, bool sync)
 {
 	size_t done = 0;
 	ssize_t n;
@@ -353,7 +353,7 @@ write_file(const struct sts_store *s, const char *tmp, const char *buf,
 	/* The umask of the host may be anything, Exim's is 0. */
 	if (error == 0 && fchmod(fd, 0640) == -1)
 		error = errno;
-	if (error == 0 && fdatasync(fd) == -1)
+	if (error == 0 && sync && fdatasync(fd) == -1)
 		error = errno;
 	if (close(fd) == -1 && error == 0)
 		error = errno;
@@ -363,19 +363,25 @@ write_file(const struct sts_store *s, const char *tmp, const char *buf,
 static int
 write_link(const struct sts_store *s, const char *tmp, const char *text)
 {
-	if (symlinkat(text, s->fd, tmp) == 0)
-		return 0;
-	if (errno == ENOENT && make_dir(s, tmp) == 0 &&
-	    symlinkat(text, s->fd, tmp) == 0)
+	if (symlinkat(text, s->fd, tmp) == 0 ||
+	    (errno == ENOENT && make_dir(s, tmp) == 0 &&
+		symlinkat(text, s->fd, tmp) == 0))
 		return 0;
 	return errno;
 }
 
+/*
+ * A power failure may empty a new file, and then there is no entry.  So it was
+ * before where there was none; but a policy must not be lost by its renewal.
+ */
 int
 sts_store_replace(struct sts_store *s, const char *path, const char *domain,
     char *buf, size_t len, bool is_link)
 {
 	char tmp[STS_STORE_NAME];
+	struct stat st;
+	bool sync = fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode);
 	int error;
 
 	snprintf(tmp, sizeof tmp, "%02x/~tmp.%ld.%u", sts_store_dir_of(domain),
@@ -384,7 +390,7 @@ sts_store_replace(struct sts_store *s, const char *path, const char *domain,
 		buf[len] = '\0';
 		error = write_link(s, tmp, buf);
 	} else
-		error = write_file(s, tmp, buf, len);
+		error = write_file(s, tmp, buf, len, sync);
 	if (error == 0 && renameat(s->fd, tmp, s->fd, path) == -1)
 		error = errno;
 	if (error != 0)
