@@ -677,33 +677,37 @@ test_turns(void **state)
 	struct sts_ctx *ctx = begin("");
 	static struct sts_mx_set m;
 	char host[STS_NAME_SIZE], first[STS_NAME_SIZE];
-	unsigned count[2] = { 0 };
+	unsigned count[8] = { 0 };
 	int64_t slot;
 	bool same;
 
 	(void)state;
-	put_set(ctx, "a.example", STS_MX_HOSTS, 2, 60);
+	put_set(ctx, "a.example", STS_MX_HOSTS, 8, 60);
 	assert_int_equal(sts_store_get_mx(ctx->store, "a.example", &m, NULL),
 	    STS_OK);
-	m.host[1].preference = m.host[0].preference;
+	for (size_t i = 0; i < m.n; i++)
+		m.host[i].preference = 5;
 	assert_int_equal(sts_store_put_mx(ctx->store, "a.example", &m, NULL),
 	    STS_OK);
 	do {
 		slot = time(NULL) / STS_MX_TURN;
 		(void)sts_mx_next(ctx, "a.example", first, NULL);
 		same = true;
-		for (int i = 0; i < 50; i++) {
+		for (int i = 0; i < 4; i++) {
+			usleep(550000);
 			(void)sts_mx_next(ctx, "a.example", host, NULL);
 			same &= strcmp(host, first) == 0;
 		}
 	} while (slot != time(NULL) / STS_MX_TURN);
 	ROW(same, "the envelopes of one message go two ways");
-	for (uint32_t i = 0; i < 400; i++) {
+	for (uint32_t i = 0; i < 800; i++) {
 		ctx->random = i * 2654435761u | 1;
 		(void)sts_mx_next(ctx, "a.example", host, NULL);
-		count[host[2] == '2']++;
+		count[host[2] - '1']++;
 	}
-	ROW(count[0] > 140 && count[1] > 140, "%u and %u", count[0], count[1]);
+	for (int i = 0; i < 8; i++)
+		ROW(count[i] > 60 && count[i] < 140, "host %d: %u times", i + 1,
+		    count[i]);
 	sts_close(ctx);
 	rows_done();
 }
