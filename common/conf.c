@@ -18,98 +18,7 @@
 
 #include "err.h"
 
-/* --- [domain "example.com"] --------------------------------------------- */
-
-static bool
-take_domain_mode(struct sts_load *l, struct sts_domain_conf *d,
-    struct sts_str v)
-{
-	static const struct sts_choice c[] = {
-		{ "follow", STS_DOMAIN_FOLLOW },
-		{ "off", STS_DOMAIN_OFF },
-		{ "testing", STS_DOMAIN_TESTING },
-		{ "enforce", STS_DOMAIN_ENFORCE },
-	};
-	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
-
-	if (l->domain_mode) {
-		sts_conf_problem(l, "set-twice", "mode is set twice");
-		return true;
-	}
-	l->domain_mode = true;
-	d->mode = (enum sts_domain_mode)n;
-	return n != -1;
-}
-
-/* Several lines of mx, or one with several patterns, make one list. */
-static bool
-take_domain_mx(struct sts_load *l, struct sts_domain_conf *d, struct sts_str v)
-{
-	struct scan s = scan_str(v);
-	struct sts_str w;
-
-	while (sts_conf_word(&s, &w))
-		if (!sts_mx_valid(w.p, w.len))
-			return false;
-	if (d->mx == NULL) {
-		d->mx = sts_conf_keep(l, v);
-		return v.len > 0;
-	}
-	l->text[l->used - 1] = ' '; /* nothing is kept between two of them */
-	sts_conf_keep(l, v);
-	return v.len > 0;
-}
-
-static void
-take_domain_key(struct sts_load *l, const char *name, struct sts_str value)
-{
-	struct sts_domain_conf *d =
-	    &((struct conf_all *)l->conf)->domain[l->conf->ndomain - 1];
-	char shown[64];
-	bool good;
-
-	if (strcmp(name, "mode") == 0)
-		good = take_domain_mode(l, d, value);
-	else if (strcmp(name, "mx") == 0)
-		good = take_domain_mx(l, d, value);
-	else {
-		sts_conf_problem(l, "unknown-key",
-		    "unknown key \"%s\" of a domain",
-		    sts_escape(shown, sizeof shown, str_of(name)));
-		return;
-	}
-	if (!good)
-		sts_conf_problem(l, "bad-value", "bad %s \"%s\": must be %s",
-		    name, sts_escape(shown, sizeof shown, value),
-		    name[1] == 'x' ? "MX patterns with blanks between"
-				   : "follow, off, testing or enforce");
-}
-
-static bool
-add_domain(struct sts_load *l, const char *name)
-{
-	struct conf_all *all = (struct conf_all *)l->conf;
-	struct sts_domain_conf *more;
-	size_t room;
-
-	if (l->conf->ndomain == l->room) {
-		room = l->room == 0 ? 16 : l->room * 2;
-		more = reallocarray(all->domain, room, sizeof *more);
-		if (more == NULL) {
-			l->rc = sts_fail(l->err, STS_NOMEM, 0,
-			    "%s: out of memory", l->path);
-			return false;
-		}
-		all->domain = more;
-		l->room = room;
-	}
-	all->domain[l->conf->ndomain++] = (struct sts_domain_conf){
-		.name = sts_conf_keep(l, str_of(name)),
-		.line = l->line,
-	};
-	l->domain_mode = false;
-	return true;
-}
+/* --- Sections ----------------------------------------------------------- */
 
 /* What inih skips as blank. */
 static bool
@@ -127,6 +36,7 @@ take_section(struct sts_load *l, struct scan s)
 	struct sts_str inner;
 
 	l->skip = true;
+	l->report = false;
 	if (!scan_char(&s, '[') || !scan_until(&s, ']', &inner)) {
 		sts_conf_problem(l, "bad-section", "a section needs its ]");
 		return;
@@ -141,10 +51,15 @@ take_section(struct sts_load *l, struct scan s)
 	}
 	s = scan_str(inner);
 	scan_wsp(&s);
+	while (s.end > s.p && is_wsp(s.end[-1]))
+		s.end--;
+	if (str_is((struct sts_str){ s.p, scan_left(&s) }, "report")) {
+		l->skip = false;
+		l->report = true;
+		return;
+	}
 	if (scan_lit(&s, "domain") && s.p < s.end && is_wsp(*s.p)) {
 		scan_wsp(&s);
-		while (s.end > s.p && is_wsp(s.end[-1]))
-			s.end--;
 		if (scan_left(&s) >= 2 && s.p[0] == '"' && s.end[-1] == '"') {
 			s.p++;
 			s.end--;
@@ -153,14 +68,14 @@ take_section(struct sts_load *l, struct scan s)
 			memcpy(name, s.p, scan_left(&s));
 			name[scan_left(&s)] = '\0';
 			if (sts_domain_normal(normal, name, NULL) == STS_OK) {
-				l->skip = !add_domain(l, normal);
+				l->skip = !sts_conf_domain_add(l, normal);
 				return;
 			}
 		}
 	}
 	sts_conf_problem(l, "bad-section",
 	    "bad section \"%s\": must be "
-	    "[domain \"example.com\"]",
+	    "[domain \"example.com\"] or [report]",
 	    sts_escape(shown, sizeof shown, w));
 }
 
@@ -173,12 +88,14 @@ take(void *arg, const char *section, const char *name, const char *value)
 
 	if (l->skip)
 		return 1;
-	if (section[0] == '\0' && l->conf->ndomain == 0)
+	if (l->report)
+		sts_conf_report_key(l, name, str_of(value));
+	else if (section[0] == '\0' && l->conf->ndomain == 0)
 		sts_conf_key(l, name, str_of(value));
 	else if (l->conf->ndomain == 0) /* a section that we did not see */
 		sts_conf_problem(l, "bad-section", "bad bytes before a [");
 	else
-		take_domain_key(l, name, str_of(value));
+		sts_conf_domain_key(l, name, str_of(value));
 	return 1;
 }
 
@@ -281,6 +198,7 @@ set_defaults(struct sts_conf *c)
 	c->recheck = 3600;
 	memcpy(c->deny, deny, sizeof deny);
 	c->ndeny = ARRAY_LEN(deny);
+	sts_conf_report_defaults(&c->report);
 }
 
 static struct sts_conf_file

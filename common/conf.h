@@ -49,6 +49,18 @@ struct sts_domain_conf {
 	unsigned line;
 };
 
+/* [report]: TLS reports, RFC 8460. */
+struct sts_report_conf {
+	const char *contact; /* contact-info, 4.4; NULL: there are no reports */
+	const char *organization; /* NULL: the domain of contact */
+	const char *sender;       /* of the mail; NULL: contact */
+	const char *spool_dir;
+	const char *sendmail;
+	bool success;    /* also where there was no failure */
+	unsigned jitter; /* s after midnight at most, 4.1 */
+	unsigned keep;   /* s a day is kept after its end */
+};
+
 /* Which file it was that was read; all 0: none, or text in memory. */
 struct sts_conf_file {
 	uint64_t inode;
@@ -72,6 +84,7 @@ struct sts_conf {
 	const char *ca_file, *ca_path; /* NULL: the TLS library's default */
 	struct sts_net deny[STS_DENY_MAX];
 	size_t ndeny;
+	struct sts_report_conf report;
 	const struct sts_domain_conf *domain; /* sorted by name */
 	size_t ndomain;
 };

@@ -9,13 +9,15 @@
 struct sts_load {
 	struct sts_conf *conf;
 	const char *path;
-	struct scan in;   /* what inih has not read yet */
-	unsigned line;    /* that inih reads now */
-	bool skip;        /* the rest of a section that was refused */
-	unsigned set;     /* keys that were set, by their place in keys[] */
-	bool denied;      /* deny_networks has been set */
-	bool domain_mode; /* the same inside a domain's section */
-	char *text;       /* the file; what is kept of it, from the left */
+	struct scan in; /* what inih has not read yet */
+	unsigned line;  /* that inih reads now */
+	bool skip;      /* the rest of a section that was refused */
+	unsigned set;   /* keys that were set, by their place in the table */
+	unsigned report_set; /* the same in [report] */
+	bool report;         /* inside that section */
+	bool denied;         /* deny_networks has been set */
+	bool domain_mode;    /* the same inside a domain's section */
+	char *text;          /* the file; what is kept of it, from the left */
 	size_t used;
 	size_t room; /* of conf->domain */
 	sts_problem_fn *fn;
@@ -48,7 +50,33 @@ struct sts_choice {
 /* The value of the word; -1: it is none of them. */
 int sts_conf_choose(struct sts_str, const struct sts_choice *, size_t n);
 
-/* A key before the first section. */
+/* A key, what takes its value, and what that may be. */
+struct sts_key {
+	const char *name;
+	bool (*take)(struct sts_load *, struct sts_str);
+	const char *wants;
+	bool repeats; /* a list may need more than one line */
+};
+
+/* Find the key in the table; set has a bit for each one that was set. */
+void sts_conf_take(struct sts_load *, const struct sts_key *, size_t n,
+    unsigned *set, const char *name, struct sts_str value);
+
+bool sts_conf_path(struct sts_load *, struct sts_str, const char **out);
+bool sts_conf_bool(struct sts_str, bool *out);
+/* "15s", "1h": a number needs its unit, so that nobody has to guess it. */
+bool sts_conf_seconds(struct sts_str, unsigned min, unsigned max,
+    unsigned *out);
+
+/* The section of a domain (in normal form), and a key of the last one. */
+bool sts_conf_domain_add(struct sts_load *, const char *name);
+void sts_conf_domain_key(struct sts_load *, const char *name,
+    struct sts_str value);
+
+/* A key before the first section; one of [report]. */
 void sts_conf_key(struct sts_load *, const char *name, struct sts_str value);
+void sts_conf_report_key(struct sts_load *, const char *name,
+    struct sts_str value);
+void sts_conf_report_defaults(struct sts_report_conf *);
 
 #endif

@@ -4,18 +4,24 @@
 
 #include "err.h"
 
-static bool
-take_enabled(struct sts_load *l, struct sts_str v)
+bool
+sts_conf_bool(struct sts_str v, bool *out)
 {
 	static const struct sts_choice c[] = { { "yes", 1 }, { "no", 0 } };
 	int n = sts_conf_choose(v, c, ARRAY_LEN(c));
 
-	l->conf->enabled = n == 1;
+	*out = n == 1;
 	return n != -1;
 }
 
 static bool
-take_path(struct sts_load *l, struct sts_str v, const char **out)
+take_enabled(struct sts_load *l, struct sts_str v)
+{
+	return sts_conf_bool(v, &l->conf->enabled);
+}
+
+bool
+sts_conf_path(struct sts_load *l, struct sts_str v, const char **out)
 {
 	if (v.len == 0 || v.p[0] != '/' || v.len >= 1024)
 		return false;
@@ -26,25 +32,25 @@ take_path(struct sts_load *l, struct sts_str v, const char **out)
 static bool
 take_cache_dir(struct sts_load *l, struct sts_str v)
 {
-	return take_path(l, v, &l->conf->cache_dir);
+	return sts_conf_path(l, v, &l->conf->cache_dir);
 }
 
 static bool
 take_worker_dir(struct sts_load *l, struct sts_str v)
 {
-	return take_path(l, v, &l->conf->worker_dir);
+	return sts_conf_path(l, v, &l->conf->worker_dir);
 }
 
 static bool
 take_ca_file(struct sts_load *l, struct sts_str v)
 {
-	return take_path(l, v, &l->conf->ca_file);
+	return sts_conf_path(l, v, &l->conf->ca_file);
 }
 
 static bool
 take_ca_path(struct sts_load *l, struct sts_str v)
 {
-	return take_path(l, v, &l->conf->ca_path);
+	return sts_conf_path(l, v, &l->conf->ca_path);
 }
 
 static bool
@@ -101,9 +107,8 @@ take_cold(struct sts_load *l, struct sts_str v)
 	return n != -1;
 }
 
-/* "15s", "1h": a number needs its unit, so that nobody has to guess it. */
-static bool
-seconds(struct sts_str v, uint64_t min, uint64_t max, uint64_t *out)
+bool
+sts_conf_seconds(struct sts_str v, unsigned min, unsigned max, unsigned *out)
 {
 	static const struct {
 		char unit;
@@ -116,8 +121,9 @@ seconds(struct sts_str v, uint64_t min, uint64_t max, uint64_t *out)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)
 		if (units[i].unit == v.p[v.len - 1]) {
-			*out = n * units[i].s;
-			return *out >= min && *out <= max;
+			n *= units[i].s;
+			*out = n > max ? max : (unsigned)n;
+			return n >= min && n <= max;
 		}
 	return false;
 }
@@ -125,34 +131,29 @@ seconds(struct sts_str v, uint64_t min, uint64_t max, uint64_t *out)
 static bool
 take_fetch_timeout(struct sts_load *l, struct sts_str v)
 {
-	uint64_t n;
+	unsigned n;
 
-	if (!seconds(v, 1, 60, &n))
+	if (!sts_conf_seconds(v, 1, 60, &n))
 		return false;
-	l->conf->fetch_timeout = (unsigned)n * 1000;
+	l->conf->fetch_timeout = n * 1000;
 	return true;
 }
 
 static bool
 take_dns_timeout(struct sts_load *l, struct sts_str v)
 {
-	uint64_t n;
+	unsigned n;
 
-	if (!seconds(v, 1, 30, &n))
+	if (!sts_conf_seconds(v, 1, 30, &n))
 		return false;
-	l->conf->dns_timeout = (unsigned)n * 1000;
+	l->conf->dns_timeout = n * 1000;
 	return true;
 }
 
 static bool
 take_recheck(struct sts_load *l, struct sts_str v)
 {
-	uint64_t n;
-
-	if (!seconds(v, 1, 86400, &n))
-		return false;
-	l->conf->recheck = (unsigned)n;
-	return true;
+	return sts_conf_seconds(v, 1, 86400, &l->conf->recheck);
 }
 
 /* ADDRESS[@PORT][#NAME]; with a name it is DNS over TLS. */
@@ -218,12 +219,7 @@ take_deny(struct sts_load *l, struct sts_str v)
 	return l->conf->ndeny > 0;
 }
 
-static const struct key {
-	const char *name;
-	bool (*take)(struct sts_load *, struct sts_str);
-	const char *wants;
-	bool repeats; /* a list may need more than one line */
-} keys[] = {
+static const struct sts_key keys[] = {
 	{ "enabled", take_enabled, "yes or no", false },
 	{ "cache_dir", take_cache_dir, "an absolute path", false },
 	{ "worker_dir", take_worker_dir, "an absolute path", false },
@@ -243,24 +239,31 @@ static const struct key {
 };
 
 void
-sts_conf_key(struct sts_load *l, const char *name, struct sts_str value)
+sts_conf_take(struct sts_load *l, const struct sts_key *key, size_t n,
+    unsigned *set, const char *name, struct sts_str value)
 {
 	char shown[64];
 
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		if (strcmp(name, keys[i].name) != 0)
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(name, key[i].name) != 0)
 			continue;
-		if ((l->set & 1u << i) != 0 && !keys[i].repeats)
+		if ((*set & 1u << i) != 0 && !key[i].repeats)
 			sts_conf_problem(l, "set-twice", "%s is set twice",
 			    name);
-		else if (!keys[i].take(l, value))
+		else if (!key[i].take(l, value))
 			sts_conf_problem(l, "bad-value",
 			    "bad %s \"%s\": must be %s", name,
 			    sts_escape(shown, sizeof shown, value),
-			    keys[i].wants);
-		l->set |= 1u << i;
+			    key[i].wants);
+		*set |= 1u << i;
 		return;
 	}
 	sts_conf_problem(l, "unknown-key", "unknown key \"%s\"",
 	    sts_escape(shown, sizeof shown, str_of(name)));
+}
+
+void
+sts_conf_key(struct sts_load *l, const char *name, struct sts_str value)
+{
+	sts_conf_take(l, keys, ARRAY_LEN(keys), &l->set, name, value);
 }
