@@ -472,6 +472,46 @@ def provider(new):
     assert all(c.hosts(n) == ["10 shared.prov.test"] for n in names)
 
 
+def connecting() -> int:
+    """Connections to port 25 of this side that have no answer yet."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()
+    return sum(x.split()[2].endswith(":0019") and x.split()[3] == "02"
+               for x in lines[1:])
+
+
+def while_silent(c: Cache, names: list[str]) -> int:
+    p = c.start("--serve")
+    p.stdin.write("".join(n + " mx\n" for n in names))
+    p.stdin.flush()
+    time.sleep(1.5)
+    n = connecting()
+    for _ in names:
+        p.stdout.readline()
+    p.stdin.close()
+    eq(p.wait(20), 0)
+    return n
+
+
+ZONE["mute.prov.test"] = [f"A {SILENT[0]}"]
+for _i in range(30):
+    ZONE[f"q{_i}.test"] = ["MX 10 mute.prov.test."]
+for _i in range(100):
+    ZONE[f"h{_i}.prov.test"] = [f"A 198.18.66.{_i + 10}"]
+    ZONE[f"s{_i}.test"] = [f"MX 10 h{_i}.prov.test."]
+
+
+@row("30 domains of one silent provider are one connection at a time, too")
+def mute(new):
+    names = [f"q{i}.test" for i in range(30)]
+    eq(while_silent(new(*names), names), 1)
+
+
+@row("100 silent hosts: 64 connections at once")
+def crowd(new):
+    names = [f"s{i}.test" for i in range(100)]
+    eq(while_silent(new(*names), names), 64)
+
+
 ZONE["evil.test"] = ["MX 5 mx.attacker.test.", "MX 10 h.evil.test."]
 ZONE["mx.attacker.test"] = [f"A {UP[12]}"]
 ZONE["h.evil.test"] = [f"A {UP[13]}"]
@@ -507,7 +547,8 @@ def forgotten(new):
 POLICY = ("version: STSv1\nmode: %s\nmx: h1.pol.test\nmax_age: 86400\n")
 zone("pol.test", (10, UP[14]), (20, UP[15]))
 zone("tst.test", (10, UP[14]))
-for _n in ("pol", "tst"):
+zone("slo.test", (10, UP[14]), (20, SILENT[0]))
+for _n in ("pol", "tst", "slo"):
     ZONE[f"_mta-sts.{_n}.test"] = [dns.txt("v=STSv1; id=1;")]
 
 
@@ -653,11 +694,10 @@ def later(new):
 
 @row("who wants no MX set does not wait for the probe")
 def impatient(new):
-    c = new("silent.test")
-    c.mark(f"~mx/{SILENT[0]}~probed", 3000)
+    c = new()
     p = c.start("--serve")
     began = time.monotonic()
-    p.stdin.write("silent.test mx\nsilent.test\n")
+    p.stdin.write("slo.test mx\nslo.test\n")
     p.stdin.flush()
     p.stdout.readline()
     first = time.monotonic() - began
@@ -666,6 +706,9 @@ def impatient(new):
     p.stdin.close()
     eq(p.wait(10), 0)
     assert first < 1 * SLACK and second > 2.5, (first, second)
+
+
+zone("pair.test", (10, UP[8]), (10, SILENT[0]))
 
 
 @row("end of input: the answers, then the end, at once")
@@ -684,6 +727,14 @@ def eof(new):
     began = time.monotonic()
     eq(p.wait(10), 0)
     assert took < 0.3 * SLACK and time.monotonic() - began < 0.3 * SLACK, took
+    # A probe that nobody waits for is under way.
+    p = new("pair.test").start("--serve")
+    p.stdin.write("pair.test mx\n")
+    p.stdin.close()
+    p.stdout.readline()
+    began = time.monotonic()
+    eq(p.wait(10), 0)
+    assert time.monotonic() - began < 0.3 * SLACK
 
 
 @row("nobody reads: the worker ends")
@@ -762,10 +813,11 @@ def resolv(new):
 def build_world() -> None:
     net.build()
     ca.build()
-    https.build([({}, "pol.test"), ({}, "tst.test")])
+    https.build([({}, f"{n}.test") for n in ("pol", "tst", "slo")])
     https.put("pol.test", POLICY % "enforce")
     https.put("tst.test", POLICY % "testing")
-    for n in ("pol", "tst"):
+    https.put("slo.test", POLICY.replace(".pol.", ".slo.") % "enforce")
+    for n in ("pol", "tst", "slo"):
         ZONE[f"mta-sts.{n}.test"] = ["A " + https.address({})]
     dns.set_records(ZONE, reload=False)
     dns.build()

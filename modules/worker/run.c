@@ -49,6 +49,14 @@ deaf(struct worker *w)
 	event_base_loopbreak(w->base);
 }
 
+/* Probes and idle connections may be left: nobody waits for those. */
+static void
+end_if_done(struct worker *w)
+{
+	if (w->all_asked && prefetch_askers(w->prefetch) == 0)
+		event_base_loopbreak(w->base);
+}
+
 static void
 list_done(void *arg, const char *domain, const struct engine_result *r)
 {
@@ -58,6 +66,7 @@ list_done(void *arg, const char *domain, const struct engine_result *r)
 		deaf(w);
 	else if (r->use == STS_USE_LOCAL_FAULT)
 		w->failed = true;
+	end_if_done(w);
 }
 
 /* A name that cannot have a policy gets its line too. */
@@ -92,7 +101,9 @@ run_list(struct worker *w, char *const domains[])
 {
 	for (size_t i = 0; domains[i] != NULL; i++)
 		list_add(w, domains[i], w->flags);
-	event_base_dispatch(w->base);
+	w->all_asked = true;
+	if (prefetch_askers(w->prefetch) > 0)
+		event_base_dispatch(w->base);
 }
 
 /* --- A stream ----------------------------------------------------------- */
@@ -195,8 +206,11 @@ stream_read(evutil_socket_t fd, short what, void *arg)
 	if (n > 0) {
 		st->used += (size_t)n;
 		stream_lines(st);
-	} else if (n == 0 || (errno != EINTR && errno != EAGAIN))
-		event_del(st->readable); /* the loop ends with the last job */
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+		event_del(st->readable);
+		st->w->all_asked = true;
+		end_if_done(st->w);
+	}
 }
 
 static void

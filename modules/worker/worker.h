@@ -12,6 +12,7 @@ struct worker {
 	struct engine *engine;
 	struct prefetch *prefetch;
 	unsigned flags; /* STS_FRESH, STS_REFETCH */
+	bool all_asked; /* no domain comes any more */
 	bool failed;    /* the exit status */
 };
 
