@@ -5,13 +5,12 @@
  */
 #include "ctx.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "decide.h"
 #include "err.h"
-#include "store_dir.h"
 
 /* What is at hand for one choice. */
 struct choice {
@@ -22,38 +21,27 @@ struct choice {
 	struct sts_mx_seen seen[STS_MX_HOSTS_MAX];
 };
 
+/* Marks of a host: all failures, but who is down only until one is not. */
 static void
-recall_host(struct sts_ctx *ctx, struct choice *c, size_t i)
+recall(struct sts_ctx *ctx, struct choice *c, size_t i)
 {
 	const struct sts_mx_host *h = &c->set.host[i];
 	struct sts_mx_seen *seen = &c->seen[i];
 	char text[STS_ADDR_TEXT];
+	bool fine = false;
 
 	for (size_t a = 0; a < h->naddr; a++) {
 		sts_addr_text(&h->addr[a], text);
 		seen->failed[a] =
 		    sts_store_marked(ctx->store, STS_MARK_MX_FAILED, text);
-		seen->down[a] =
-		    sts_store_marked(ctx->store, STS_MARK_MX_DOWN, text);
+		if (!fine)
+			seen->down[a] = sts_store_marked(ctx->store,
+			    STS_MARK_MX_DOWN, text);
+		fine |= seen->failed[a] == 0 && seen->down[a] == 0;
 		if (seen->failed[a] > c->failed &&
 		    sts_within(c->now, seen->failed[a], STS_MX_FAILED_SPAN))
 			c->failed = seen->failed[a];
 	}
-}
-
-/* The set, and what marks say of its addresses. */
-static enum sts_rc
-recall(struct sts_ctx *ctx, struct choice *c, struct sts_err *err)
-{
-	struct sts_ids ids;
-	enum sts_rc rc = sts_store_get_mx(ctx->store, c->domain, &c->set, err);
-
-	if (rc != STS_OK || !sts_store_enter(ctx->store, &ids))
-		return rc;
-	for (size_t i = 0; i < c->set.n; i++)
-		recall_host(ctx, c, i);
-	sts_store_leave(&ids);
-	return STS_OK;
 }
 
 /* Keep and refresh the set for mail that may lie in a queue from now on. */
@@ -117,17 +105,45 @@ turn(struct sts_ctx *ctx, int64_t now)
 	return ctx->random ^ (uint32_t)(now / STS_MX_TURN) * 0x85ebca6bu;
 }
 
-/* The policy is known; NULL where none is to be applied. */
+/*
+ * The next host by all that is known of it.  Of a host not yet looked at the
+ * best is believed, so that one chosen twice is better than all others, and
+ * the marks of most need not be read.
+ */
+static int
+best(struct sts_ctx *ctx, struct choice *c, const struct sts_policy *policy,
+    struct sts_err *why)
+{
+	bool seen[STS_MX_HOSTS_MAX] = { false };
+	uint32_t random = turn(ctx, c->now);
+	int i;
+
+	memset(c->seen, 0, c->set.n * sizeof c->seen[0]);
+	for (;;) {
+		i = sts_mx_select(&c->set, policy, c->seen, c->now, random,
+		    why);
+		if (i == -1 || seen[i])
+			return i;
+		seen[i] = true;
+		recall(ctx, c, (size_t)i);
+	}
+}
+
 static enum sts_rc
-choose(struct sts_ctx *ctx, struct choice *c, const struct sts_policy *policy,
+choose(struct sts_ctx *ctx, struct choice *c, const struct sts_answer *a,
     char host[STS_NAME_SIZE], struct sts_err *err)
 {
+	bool enforce = a->verdict == STS_POLICY && a->mode == STS_MODE_ENFORCE;
 	struct sts_err why;
-	int i = sts_mx_select(&c->set, policy, c->seen, c->now,
-	    turn(ctx, c->now), &why);
+	int i = best(ctx, c, enforce ? a->policy : NULL, &why);
 
+	if (enforce)
+		look_for_newer(ctx, c, a);
 	if (sts_mx_stale(&c->set, c->now) || (i >= 0 && probe_due(ctx, c, i)))
 		sts_look_behind(ctx, STS_MARK_WANT_MX, c->domain, c->now);
+	if (a->verdict == STS_CANNOT_TELL) /* whatever is known: it waits */
+		return sts_fail(err, STS_TEMPFAIL, 0, "%.100s: %.120s",
+		    c->domain, a->why);
 	if (i == -1)
 		return sts_fail(err, why.rc, 0, "%.100s: %.120s", c->domain,
 		    why.text);
@@ -140,25 +156,16 @@ next_host(struct sts_ctx *ctx, struct choice *c, char host[STS_NAME_SIZE],
     struct sts_err *err)
 {
 	struct sts_answer *a = NULL;
-	bool enforce;
 	enum sts_rc rc;
 
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
 	note_relayed(ctx, c);
-	if ((rc = recall(ctx, c, err)) != STS_OK ||
+	rc = sts_store_get_mx(ctx->store, c->domain, &c->set, err);
+	if (rc != STS_OK ||
 	    (rc = sts_query(ctx, c->domain, STS_BEHIND, &a, err)) != STS_OK)
 		return rc;
-	enforce = a->verdict == STS_POLICY && a->mode == STS_MODE_ENFORCE;
-	if (enforce)
-		look_for_newer(ctx, c, a);
-	rc = choose(ctx, c, enforce ? a->policy : NULL, host, err);
-	/* What the administrator wants deferred waits, whatever is known. */
-	if (a->verdict == STS_CANNOT_TELL) {
-		host[0] = '\0';
-		rc = sts_fail(err, STS_TEMPFAIL, 0, "%.100s: %.120s", c->domain,
-		    a->why);
-	}
+	rc = choose(ctx, c, a, host, err);
 	sts_answer_free(a);
 	return rc;
 }

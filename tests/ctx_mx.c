@@ -566,6 +566,24 @@ test_learnt(void **state)
 	ROW(next_is(ctx, "mx1.example.com"), "an old failure");
 	age_mark("~mx/192.0.2.1~failed", -DAY);
 	ROW(next_is(ctx, "mx1.example.com"), "clock: a failure to come");
+	/* Three, each with its history. */
+	put_set(ctx, "a.example", STS_MX_HOSTS, 3, 60);
+	for (int i = 1; i <= 3; i++) {
+		char text[40];
+
+		snprintf(text, sizeof text, "192.0.2.%d", i);
+		(void)sts_mx_learnt(ctx, text, true, NULL);
+		snprintf(text, sizeof text, "2001::%d", i);
+		(void)sts_mx_learnt(ctx, text, true, NULL);
+		if (i == 2)
+			ROW(next_is(ctx, "mx3.example.com"), "two failed");
+	}
+	age_mark("~mx/2001::1~failed", 100);
+	age_mark("~mx/192.0.2.2~failed", 90);
+	age_mark("~mx/2001::2~failed", 80);
+	ROW(next_is(ctx, "mx2.example.com"), "the oldest last failure");
+	age_mark("~mx/192.0.2.1~failed", 85);
+	ROW(next_is(ctx, "mx1.example.com"), "all failed: the best again");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		ROW(sts_mx_learnt(ctx, bad[i], true, &err) == STS_USAGE &&
 			err.text[0] != '\0',
