@@ -371,7 +371,10 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 			goto out;
 	} else if (next.act == STS_ACT_ANSWER_THEN_LOOK &&
 	    (flags & STS_OFFLINE) == 0)
-		sts_look_behind(ctx, STS_MARK_WANT, domain, f.now);
+		/* Who never waits leaves the choice of the MX host to us too.
+		 */
+		sts_look_behind(ctx,
+		    f.behind ? STS_MARK_WANT_MX : STS_MARK_WANT, domain, f.now);
 	rc = answer_next(out, ctx, &next, &policy, network, d, err);
 out:
 	sts_policy_free(policy);
