@@ -185,7 +185,8 @@ def bundle(_cache: Path, how: str) -> None:
 
 
 def kill_workers(_cache: Path, _: str) -> None:
-    for pid in net.running("mtasts-fetch-openssl", "mtasts-fetch-gnutls"):
+    names = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
+    for pid in net.running(*names, *(f".{n}" for n in names)):
         subprocess.run(["kill", "-9", str(pid)], check=False)
 
 

@@ -96,6 +96,8 @@ def build() -> None:
                 + [f"route add local {n} dev lo" for n in FAR_NETS]
                 + [f"-6 route add local {n} dev lo" for n in FAR_NETS6]):
         sh(*far("ip", *cmd.split()))
+    # Without forwarding nobody is told that a host cannot be reached.
+    sh(*far("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"))
     # IPv6 binds to an address of a local route only if told that it may.
     sh(*far("sh", "-c", "echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind"))
     set_resolver(RESOLVER)

@@ -366,10 +366,9 @@ def judge(sent: Sent, text: str) -> None:
     sent.log = text
     ids = dict(re.findall(r" smtp envelope evpid=(\w+) .*to=<(\S+?)>",
                           log_since(_wiped)))
-    for m in re.finditer(rf" delivery evpid=(\w+) .* rcpt=<(\S+?)> "
+    for m in re.finditer(rf" delivery evpid=\w+ .*to=<(\S+?)> rcpt=<(\S+?)> "
                          rf".*result=\"?(\w+)|{NO_HOST}", text):
-        rcpt = ids.get(m[1] or m[4], "?")
-        for r in {rcpt, m[2]} - {"-", None}:
+        for r in {m[1], m[2], ids.get(m[4])} - {"-", None}:
             sent.states[r.lower()] = WORDS.get(m[3] or "TempFail", m[3])
     for r in sent.rcpts:
         sent.states.setdefault(r.lower(), "queued")
