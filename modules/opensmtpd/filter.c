@@ -83,7 +83,8 @@ hold(struct filter *f, const struct filter_line *l)
 		prefetch_stop(&f->prefetch);
 		held_done(&f->held, NULL);
 	}
-	if (ctx == NULL || is_off(ctx, domain) ||
+	if (ctx == NULL || prefetch_is_fresh(&f->prefetch, domain) ||
+	    is_off(ctx, domain) ||
 	    !prefetch_ask(&f->prefetch, ctx, domain,
 		held_has(&f->held, domain)))
 		return false;

@@ -18,14 +18,14 @@ hash(const struct prefetch *p, const char *domain)
 	return h;
 }
 
-static bool
-is_fresh(const struct prefetch *p, const char *domain, int64_t now)
+bool
+prefetch_is_fresh(const struct prefetch *p, const char *domain)
 {
 	uint64_t h = hash(p, domain);
 	size_t i = h % PREFETCH_MEMO;
 
 	return p->memo[i].when != 0 && p->memo[i].hash == h &&
-	    now - p->memo[i].when < PREFETCH_FRESH;
+	    now_ms() - p->memo[i].when < PREFETCH_FRESH;
 }
 
 static void
@@ -78,9 +78,8 @@ prefetch_ask(struct prefetch *p, struct sts_ctx *ctx, const char *domain,
 
 	if (p->kept != NULL && asked)
 		return true;
-	if (is_fresh(p, domain, now_ms()) || !have_worker(p, ctx))
-		return false;
-	return sts_kept_ask(p->kept, domain, &err) == STS_OK;
+	return have_worker(p, ctx) &&
+	    sts_kept_ask(p->kept, domain, &err) == STS_OK;
 }
 
 enum sts_rc

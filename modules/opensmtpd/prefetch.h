@@ -28,6 +28,9 @@ struct prefetch {
 	uint64_t key; /* of the hash: strangers choose the names */
 };
 
+/* Was it done just now? */
+bool prefetch_is_fresh(const struct prefetch *, const char *domain);
+
 /* True: wait for the domain (in normal form).  False: no use in waiting. */
 bool prefetch_ask(struct prefetch *, struct sts_ctx *, const char *domain,
     bool asked);
