@@ -280,10 +280,11 @@ test_sessions(void **state)
  */
 
 static void
-released(struct sts_str session, struct sts_str token)
+released(void *arg, struct sts_str session, struct sts_str token)
 {
 	size_t n = strlen(told);
 
+	(void)arg;
 	snprintf(told + n, sizeof told - n, "%.*s/%.*s ", (int)session.len,
 	    session.p, (int)token.len, token.p);
 }
@@ -304,7 +305,7 @@ test_held(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	held_init(&l, released);
+	held_init(&l, released, NULL);
 	told[0] = '\0';
 	ROW(held_deadline(&l) == -1 && !held_has(&l, "a.b"), "empty");
 	ROW(add(&l, "s1", "t", "a.b", 10) && add(&l, "s2", "t", "c.d", 20) &&

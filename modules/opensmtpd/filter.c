@@ -7,7 +7,7 @@
  * affair.  On an action it learns which addresses fail.  smtpd ends when this
  * process does, so nothing but the end of input is an end.
  */
-#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,16 +33,19 @@ struct filter {
 	struct prefetch prefetch;
 	struct sessions sessions;
 	struct lines lines;
+	struct out answers;
 };
 
 /* --- Listeners: smtp-in --------------------------------------------------- */
 
 static void
-proceed(struct sts_str session, struct sts_str token)
+proceed(void *arg, struct sts_str session, struct sts_str token)
 {
+	struct filter *f = arg;
 	char out[FILTER_ANSWER_MAX];
 
-	out_write(STDOUT_FILENO, out, filter_proceed(out, session, token));
+	out_put(&f->answers, STDOUT_FILENO, out,
+	    filter_proceed(out, session, token));
 }
 
 /* The domain to wait for; false: nothing that could be fetched. */
@@ -135,16 +138,19 @@ session_ended(void *arg, const char *address, bool tls,
  */
 
 static void
-answer_ready(const struct filter *f)
+put(struct filter *f, const char *text)
+{
+	out_put(&f->answers, STDOUT_FILENO, text, strlen(text));
+}
+
+static void
+answer_ready(struct filter *f)
 {
 	if (f->in)
-		out_write(STDOUT_FILENO, FILTER_REGISTER_IN,
-		    sizeof FILTER_REGISTER_IN - 1);
+		put(f, FILTER_REGISTER_IN);
 	if (f->out)
-		out_write(STDOUT_FILENO, FILTER_REGISTER_OUT,
-		    sizeof FILTER_REGISTER_OUT - 1);
-	out_write(STDOUT_FILENO, FILTER_REGISTER_END,
-	    sizeof FILTER_REGISTER_END - 1);
+		put(f, FILTER_REGISTER_OUT);
+	put(f, FILTER_REGISTER_END);
 }
 
 static void
@@ -167,10 +173,10 @@ take_line(struct filter *f, struct sts_str line)
 		break;
 	case FILTER_RCPT:
 		if (!hold(f, &l))
-			proceed(l.session, l.token);
+			proceed(f, l.session, l.token);
 		break;
 	case FILTER_ASKED:
-		proceed(l.session, l.token);
+		proceed(f, l.session, l.token);
 		break;
 	case FILTER_IN_GONE:
 		held_forget(&f->held, l.session);
@@ -216,7 +222,7 @@ time_left(const struct filter *f)
 static void
 loop(struct filter *f)
 {
-	struct pollfd p[3];
+	struct pollfd p[4];
 	int n;
 
 	for (;;) {
@@ -229,7 +235,10 @@ loop(struct filter *f)
 			p[1].fd = sts_kept_in(kept);
 			p[2].fd = sts_kept_out(kept);
 		}
-		n = poll(p, 3, time_left(f));
+		p[3] = (struct pollfd){ -1, POLLOUT, 0 };
+		if (!out_flush(&f->answers, STDOUT_FILENO))
+			p[3].fd = STDOUT_FILENO;
+		n = poll(p, 4, time_left(f));
 		if (n == -1) /* a signal; or no memory, which may pass */
 			continue;
 		if (p[0].revents != 0 && !hear_smtpd(f))
@@ -262,11 +271,13 @@ main(int argc, char *argv[])
 			usage(argv[0]);
 	if (optind != argc)
 		usage(argv[0]);
-	held_init(&f.held, proceed);
+	held_init(&f.held, proceed, &f);
 	if (getrandom(&f.prefetch.key, sizeof f.prefetch.key, GRND_NONBLOCK) ==
 	    -1)
 		f.prefetch.key = (uint64_t)now_ms() ^ (uint64_t)getpid();
 	(void)config_get(&f.config, CONFIG_NOW);
+	(void)fcntl(STDOUT_FILENO, F_SETFL,
+	    fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
 	loop(&f);
 	prefetch_stop(&f.prefetch);
 	sts_close(f.config.ctx);

@@ -18,11 +18,12 @@ struct held {
 	     (h) = (next))
 
 void
-held_init(struct held_list *l, held_fn *release)
+held_init(struct held_list *l, held_fn *release, void *arg)
 {
 	TAILQ_INIT(&l->queue);
 	l->n = 0;
 	l->release = release;
+	l->arg = arg;
 }
 
 bool
@@ -78,7 +79,7 @@ drop(struct held_list *l, struct held *h, bool answer)
 	TAILQ_REMOVE(&l->queue, h, entry);
 	l->n--;
 	if (answer)
-		l->release(session, token);
+		l->release(l->arg, session, token);
 	free(h);
 }
 

@@ -9,7 +9,7 @@
 
 enum { HELD_MAX = 10000 }; /* more proceed at once */
 
-typedef void held_fn(struct sts_str session, struct sts_str token);
+typedef void held_fn(void *arg, struct sts_str session, struct sts_str token);
 
 TAILQ_HEAD(held_queue, held);
 
@@ -17,9 +17,10 @@ struct held_list {
 	struct held_queue queue;
 	size_t n;
 	held_fn *release;
+	void *arg;
 };
 
-void held_init(struct held_list *, held_fn *release);
+void held_init(struct held_list *, held_fn *release, void *arg);
 
 /* False: no room.  Deadlines never fall from one call to the next. */
 bool held_add(struct held_list *, struct sts_str session, struct sts_str token,

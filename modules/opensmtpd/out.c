@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 void
@@ -40,6 +41,40 @@ out_write(int fd, const char *p, size_t len)
 		else if (n == 0 || errno != EINTR)
 			return;
 	}
+}
+
+void
+out_put(struct out *o, int fd, const char *p, size_t len)
+{
+	if (o->tail + len > sizeof o->buf) {
+		memmove(o->buf, o->buf + o->head, o->tail - o->head);
+		o->tail -= o->head;
+		o->head = 0;
+	}
+	if (o->tail + len > sizeof o->buf) {
+		out_write(fd, o->buf, o->tail);
+		o->tail = 0;
+	}
+	memcpy(o->buf + o->tail, p, len);
+	o->tail += len;
+}
+
+bool
+out_flush(struct out *o, int fd)
+{
+	ssize_t n;
+
+	while (o->head < o->tail) {
+		n = write(fd, o->buf + o->head, o->tail - o->head);
+		if (n > 0)
+			o->head += (size_t)n;
+		else if (n == -1 && (errno == EAGAIN || errno == ENOBUFS))
+			return false;
+		else if (n == 0 || errno != EINTR)
+			break; /* nobody reads */
+	}
+	o->head = o->tail = 0;
+	return true;
 }
 
 size_t

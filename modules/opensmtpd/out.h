@@ -15,6 +15,21 @@ void out_survive(void);
  */
 void out_write(int fd, const char *p, size_t len);
 
+/*
+ * The same by way of a buffer, for a loop that must hear while the other side
+ * is slow to: it waits only where the buffer is full.
+ */
+enum { OUT_SIZE = 256 * 1024 };
+
+struct out {
+	size_t head, tail;
+	char buf[OUT_SIZE];
+};
+
+void out_put(struct out *, int fd, const char *p, size_t len);
+/* As much as goes without waiting; fd does not block.  True: all is gone. */
+bool out_flush(struct out *, int fd);
+
 /* Bytes read; 0: end of input, the order to stop. */
 size_t out_read(int fd, char *p, size_t room);
 
