@@ -24,8 +24,8 @@
 #include "tls.h"
 
 enum {
-	SPARE_MAX = 8,  /* handles kept for the next GETs */
-	TRIM_EVERY = 4, /* GETs */
+	SPARE_MAX = 8,   /* handles kept for the next GETs */
+	TRIM_EVERY = 16, /* GETs */
 	NUDGE_MS = 200
 };
 
