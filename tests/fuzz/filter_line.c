@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#include "must.h"
+
+#include "filter_line.h"
+#include "lines.h"
+#include "session.h"
+
+static void
+ended(void *arg, const char *address, bool tls, enum session_result result)
+{
+	++*(unsigned *)arg;
+	MUST(field_is_id(str_of(address), FILTER_ADDRESS - 1));
+	MUST(result != SESSION_WORKED || tls);
+	MUST(result != SESSION_CLEAR || !tls);
+}
+
+static void
+judge_request(const struct filter_line *f)
+{
+	char out[FILTER_ANSWER_MAX], domain[STS_NAME_SIZE];
+	size_t n = filter_proceed(out, f->session, f->token);
+
+	MUST(n > 0 && n < sizeof out && out[n - 1] == '\n');
+	MUST(memchr(out, '\n', n) == out + n - 1);
+	MUST(memcmp(out + n - 9, "|proceed\n", 9) == 0);
+	if (f->event == FILTER_RCPT && filter_domain(domain, f->rest)) {
+		MUST(domain[0] != '\0' && domain[0] != '[');
+		MUST(strchr(domain, '@') == NULL);
+		MUST(memmem(f->rest.p, f->rest.len, domain, strlen(domain)) !=
+		    NULL);
+	}
+}
+
+/* Lines as smtpd sends them, and as a stranger may make it send them. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct sessions all;
+	struct scan s = scan_bytes(data, len);
+	struct filter_line f;
+	struct sts_str line;
+	unsigned told = 0, began = 0;
+
+	memset(&all, 0, sizeof all);
+	while (scan_left(&s) > 0) {
+		if (!scan_until(&s, '\n', &line))
+			line = scan_rest(&s);
+		scan_char(&s, '\n');
+		filter_parse(&f, line);
+		if (f.event == FILTER_ASKED || f.event == FILTER_RCPT)
+			judge_request(&f);
+		if (f.event < FILTER_CONNECT)
+			continue;
+		MUST(field_is_id(f.session, FILTER_ID_MAX));
+		began += f.event == FILTER_CONNECT;
+		session_report(&all, &f, ended, &told);
+		MUST(told <= began); /* once for each that was announced */
+	}
+	return 0;
+}
