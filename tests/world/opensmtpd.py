@@ -356,6 +356,14 @@ def runq(force: bool = False, timeout: float = 60) -> None:
         _settle(at, timeout, ids)
 
 
+def drain(seconds: float) -> None:
+    """Until the queue is empty, with attempts in between."""
+    end = time.monotonic() + seconds
+    while queue() and time.monotonic() < end:
+        runq(force=True, timeout=5)
+        time.sleep(0.3)
+
+
 # A table without a host for an envelope is an attempt of its own kind.
 NO_HOST = r"Failed to retrieve smarthost for envelope (\w+)"
 WORDS = {"Ok": "delivered", "TempFail": "deferred", "PermFail": "bounced"}

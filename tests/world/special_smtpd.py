@@ -65,24 +65,13 @@ def burst(p: steps.Place) -> str:
              for s in range(20)]
     with ThreadPoolExecutor(20) as pool:
         accepted = [r for rs in pool.map(_session, lists) for r in rs]
-    _drain(60)
+    opensmtpd.drain(60)
     workers = watch.stop()
     got, clear = _received(mark)
     few = "few" if len(workers) <= 3 else "many"
     return (f"accepted={len(accepted)} delivered={len(set(got))} "
             f"clear={clear} workers={few} ({len(workers)}) "
             f"twice={len(got) - len(set(got))}")
-
-
-def _drain(seconds: float) -> None:
-    """Until the queue is empty, with attempts in between."""
-    end = time.monotonic() + seconds
-    while opensmtpd.queue() and time.monotonic() < end:
-        for _ in range(10):
-            time.sleep(0.2)
-            if not opensmtpd.queue():
-                return
-        opensmtpd.runq(force=True, timeout=5)
 
 
 def kill_9(p: steps.Place) -> str:
@@ -125,13 +114,15 @@ def kill_9(p: steps.Place) -> str:
     over.set()
     for t in threads:
         t.join()
-    _drain(90)
+    opensmtpd.drain(90)
     got, clear = _received(mark)
     lost = set(accepted) - set(got)
-    return (f"lost={len(lost)} clear={clear} "
-            f"{opensmtpd.trouble() or 'alive'}: {len(accepted)} messages, "
-            f"{refused[0]} refused, {kills[0]} workers killed, "
-            f"{len(opensmtpd.queue())} queued {sorted(lost)[:5]}")
+    out = (f"lost={len(lost)} clear={clear} "
+           f"{opensmtpd.trouble() or 'alive'}: {len(accepted)} messages, "
+           f"{refused[0]} refused, {kills[0]} workers killed, "
+           f"{len(opensmtpd.queue())} queued {sorted(lost)[:5]}")
+    print(f"# kill-9 for {seconds:.0f} s: {out}")
+    return out
 
 
 def _refuse(refused: list[int]) -> list[str]:

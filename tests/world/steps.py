@@ -126,7 +126,10 @@ def do_send(p: Place, step: dict) -> Seen:
 
 def do_runq(p: Place, step: dict) -> Seen:
     at = mta.server.log_size()
-    mta.server.runq(step["runq"] == "force")
+    if step["runq"] == "often":
+        mta.server.drain(20)
+    else:
+        mta.server.runq(step["runq"] == "force")
     log = mta.server.log_since(at)
     sent = mta.Sent("", [])
     mta.server.judge(sent, log)
