@@ -261,8 +261,8 @@ test_answers(void **state)
 		    a == NULL ? -1 : (int)a->mode, a == NULL ? -1 : a->unasked,
 		    a == NULL ? "" : a->why);
 		sts_answer_free(a);
-		ROW((sts_store_marked(ctx->store, STS_MARK_WANT, "a.example") !=
-			0) == answers[i].looks,
+		ROW((sts_store_marked(ctx->store, STS_MARK_WANT_MX,
+			 "a.example") != 0) == answers[i].looks,
 		    "%s: the want", answers[i].what);
 		ROW(!answers[i].looks || started_soon() == 1, "%s: the worker",
 		    answers[i].what);
@@ -285,7 +285,7 @@ test_down(void **state)
 		strstr(a->why, "dns_failure") != NULL,
 	    "%s", a == NULL ? "" : a->why);
 	sts_answer_free(a);
-	ROW(sts_store_marked(ctx->store, STS_MARK_WANT, "a.example") == 0,
+	ROW(sts_store_marked(ctx->store, STS_MARK_WANT_MX, "a.example") == 0,
 	    "a want that nobody can serve");
 	/* What a process waited for in sum says nothing of who never waits. */
 	sts_store_unmark(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
@@ -329,7 +329,7 @@ test_burst(void **state)
 	ROW(sts_now_ms() - began < 900, "500 questions took %lld ms",
 	    (long long)(sts_now_ms() - began));
 	ROW((n = started_soon()) == 1, "%u workers", n);
-	ROW(sts_store_marked(ctx->store, STS_MARK_WANT, "d499.example") != 0,
+	ROW(sts_store_marked(ctx->store, STS_MARK_WANT_MX, "d499.example") != 0,
 	    "the last want");
 	sts_close(ctx);
 
