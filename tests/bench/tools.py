@@ -22,6 +22,7 @@ PROGRAMS = {
     "hit": ["hit.c", "-ldl"],
     "nothing.so": ["nothing.c", "-shared", "-fPIC"],
     "seed": ["seed.c", *STS],
+    "roundtrip": ["roundtrip.c"],
     "rules": ["rules.c", *STS],
     "get-gnutls": ["get.c", "-l:libcurl-gnutls.so.4"],
     "get-openssl": ["get.c", "-l:libcurl.so.4"],
