@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scan.h"
+
 static char got[4096];
 
 static void
@@ -51,19 +53,30 @@ say(int fd, const char *text)
 		exit(1);
 }
 
-static long
+/* Its leading digits. */
+static unsigned long
+number(const char *s)
+{
+	struct scan in = scan_str(str_of(s));
+	uint64_t n = 0;
+
+	(void)str_u64(scan_while(&in, is_digit), UINT32_MAX, &n);
+	return (unsigned long)n;
+}
+
+static unsigned long
 resident(pid_t pid)
 {
 	char path[64], line[200];
 	FILE *f;
-	long kb = 0;
+	unsigned long kb = 0;
 
 	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
 	if ((f = fopen(path, "r")) == NULL)
 		return 0;
 	while (fgets(line, sizeof line, f) != NULL)
 		if (strncmp(line, "VmHWM:", 6) == 0)
-			kb = atol(line + 6);
+			kb = number(line + 6 + strspn(line + 6, " \t"));
 	fclose(f);
 	return kb;
 }
@@ -71,8 +84,8 @@ resident(pid_t pid)
 int
 main(int argc, char *argv[])
 {
-	unsigned long n = argc < 4 ? 0 : strtoul(argv[1], NULL, 10);
-	unsigned long domains = argc < 4 ? 0 : strtoul(argv[2], NULL, 10);
+	unsigned long n = argc < 4 ? 0 : number(argv[1]);
+	unsigned long domains = argc < 4 ? 0 : number(argv[2]);
 	unsigned long found = 0, at = 0;
 	struct timespec a, b;
 	char line[200];
@@ -107,7 +120,7 @@ main(int argc, char *argv[])
 		found += strstr(got, "|found\n") != NULL;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("%.3f %lu %ld\n",
+	printf("%.3f %lu %lu\n",
 	    ((double)(b.tv_sec - a.tv_sec) * 1e9 +
 		(double)(b.tv_nsec - a.tv_nsec)) /
 		1e3 / (double)n,
