@@ -114,13 +114,18 @@ def kill_9(p: steps.Place) -> str:
     over.set()
     for t in threads:
         t.join()
-    opensmtpd.drain(90)
+    end = time.monotonic()
+    # What a killed worker had claimed is free again after a minute.
+    opensmtpd.drain(180)
+    end = time.monotonic() - end
     got, clear = _received(mark)
     lost = set(accepted) - set(got)
     out = (f"lost={len(lost)} clear={clear} "
            f"{opensmtpd.trouble() or 'alive'}: {len(accepted)} messages, "
            f"{refused[0]} refused, {kills[0]} workers killed, "
-           f"{len(opensmtpd.queue())} queued {sorted(lost)[:5]}")
+           f"queue empty after {end:.0f} s {sorted(lost)[:5]}")
+    if lost:
+        p.note(opensmtpd.log_since(max(0, opensmtpd.log_size() - 3000)))
     print(f"# kill-9 for {seconds:.0f} s: {out}")
     return out
 

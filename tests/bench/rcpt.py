@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: ISC
+"""How many recipients a second smtpd takes, with our filter and with none.
+
+The smtpd of Debian 13, the shipped configuration, a warm cache of 100 domains;
+one client, one command outstanding.  In every other round a filter that only
+answers "proceed" stands in the place of ours; the table is ours in both.
+"""
+import os
+import shutil
+import smtplib
+import time
+
+import tools
+from table import Row
+
+import dns
+import net
+import opensmtpd
+import smtp
+
+ROUNDS, RCPTS, DOMAINS = 12, 3000, 100
+FILTER = opensmtpd.TOP / "usr/libexec/opensmtpd/filter-mtasts"
+OURS = FILTER.with_name("ours")
+NAMES = [f"d{n}.rcpt.test" for n in range(DOMAINS)]
+
+
+def measure() -> list[Row]:
+    _prepare()
+    rates: dict[str, list[float]] = {"ours": [], "proceed": []}
+    for n in range(-1, ROUNDS):  # the first one warms up
+        for name in sorted(rates, reverse=n % 2 == 0):
+            rate = _round(name)
+            if n >= 0:
+                rates[name].append(rate)
+    opensmtpd.stop()
+    row = Row("smtpd", "recipients a second, filter-mtasts", "RCPT/s",
+              rates["ours"], "a filter that proceeds", rates["proceed"])
+    row.judge(">= 0.9 x", row.ratio >= 0.9)
+    return [row]
+
+
+def _prepare() -> None:
+    mx = smtp.host("mx.rcpt.test")
+    dns.set_records({mx.name: [f"A {mx.v4}"]} |
+                    {d: [f"MX 10 {mx.name}."] for d in NAMES})
+    opensmtpd.wipe()
+    opensmtpd.wipe_cache()
+    opensmtpd.CONF.write_text("worker_dir = /usr/libexec/mtasts\n")
+    tools.own(opensmtpd.CACHE)
+    tools.seed(opensmtpd.CACHE, "policy", *NAMES,
+               body=tools.policy("rcpt.test"))
+    for d, _, files in os.walk(opensmtpd.CACHE):
+        for f in [d, *(f"{d}/{x}" for x in files)]:
+            opensmtpd.own(f)
+    shutil.copy(FILTER, OURS)
+    shutil.copy(net.ROOT / "bench-proceed", FILTER.with_name("proceed"))
+
+
+def _round(name: str) -> float:
+    opensmtpd.stop()
+    shutil.copy(FILTER.with_name(name), FILTER)
+    opensmtpd.use("shipped")
+    with smtplib.SMTP(net.NEAR4, 25, "client.test", 60) as c:
+        c.ehlo()
+        c.mail("s@sender.test")
+        for d in NAMES:  # ours asks about each once
+            _rcpt(c, f"warm@{d}")
+        start = time.monotonic()
+        for n in range(RCPTS):
+            _rcpt(c, f"u{n}@{NAMES[n % DOMAINS]}")
+        rate = RCPTS / (time.monotonic() - start)
+        c.rset()
+    if opensmtpd.trouble():
+        raise tools.BenchError(opensmtpd.trouble())
+    return rate
+
+
+def _rcpt(c: smtplib.SMTP, to: str) -> None:
+    code, text = c.rcpt(to)
+    if code != 250:
+        raise tools.BenchError(f"RCPT {to}: {code} {text!r}")
