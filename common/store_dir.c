@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The store as a directory: opening it, entries and marks.
+ * The store as a directory: its entries.
  *
  * Every name is opened without following links, without waiting, and must
  * then be a regular file with one link and the right owner.
@@ -18,126 +18,6 @@
 
 #include "err.h"
 #include "hash.h"
-
-/* --- The owner's ids ---------------------------------------------------- */
-
-bool
-sts_store_enter(const struct sts_store *s, struct sts_ids *ids)
-{
-	gid_t gid = s->gid;
-
-	ids->changed = false;
-	if (geteuid() != 0)
-		return true;
-	ids->egid = getegid();
-	ids->ngroups = getgroups((int)ARRAY_LEN(ids->groups), ids->groups);
-	if (ids->ngroups == -1 || setgroups(1, &gid) == -1)
-		return false;
-	ids->changed = true;
-	if (setegid(gid) == 0 && seteuid(s->uid) == 0)
-		return true;
-	sts_store_leave(ids);
-	ids->changed = false;
-	return false;
-}
-
-void
-sts_store_leave(const struct sts_ids *ids)
-{
-	int saved = errno;
-
-	/* The real uid is 0 all the while, so none of these can be refused. */
-	if (ids->changed &&
-	    (seteuid(0) == -1 || setegid(ids->egid) == -1 ||
-		setgroups((size_t)ids->ngroups, ids->groups) == -1))
-		saved = EPERM;
-	errno = saved;
-}
-
-/* --- Opening ------------------------------------------------------------ */
-
-static enum sts_rc
-check_owner(const char *dir, const struct stat *st, struct sts_err *err)
-{
-	if (!S_ISDIR(st->st_mode))
-		return sts_fail(err, STS_LOCAL, 0,
-		    "cache directory %s is not a directory", dir);
-	if (st->st_uid == 0) /* root must not work on network data */
-		return sts_fail(err, STS_LOCAL, 0,
-		    "cache directory %s belongs to root; it must belong to "
-		    "the MTA's user",
-		    dir);
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return sts_fail(err, STS_LOCAL, 0,
-		    "cache directory %s is "
-		    "writable by others than its owner",
-		    dir);
-	return STS_OK;
-}
-
-enum sts_rc
-sts_store_open(struct sts_store **out, const char *dir, struct sts_err *err)
-{
-	struct sts_store *s;
-	struct stat st;
-	enum sts_rc rc;
-	/* A link could be another user's way to have root act as a third. */
-	int fd = open(dir,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-
-	*out = NULL;
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		rc = sts_fail(err, STS_LOCAL, 0, "cache directory %s: %s%s",
-		    dir, strerror(errno),
-		    errno == ENOTDIR || errno == ELOOP
-			? " (a symbolic link will not do)"
-			: "");
-		goto out;
-	}
-	if ((rc = check_owner(dir, &st, err)) != STS_OK)
-		goto out;
-	if ((s = calloc(1, sizeof *s)) == NULL) {
-		rc = sts_fail(err, STS_NOMEM, 0, "out of memory");
-		goto out;
-	}
-	*s = (struct sts_store){ fd, st.st_uid, st.st_gid, 0 };
-	*out = s;
-	return STS_OK;
-out:
-	if (fd != -1)
-		close(fd);
-	return rc;
-}
-
-void
-sts_store_close(struct sts_store *s)
-{
-	if (s == NULL)
-		return;
-	close(s->fd);
-	free(s);
-}
-
-bool
-sts_store_moved(const struct sts_store *s, const char *dir)
-{
-	struct stat now, then;
-
-	return lstat(dir, &now) == -1 || fstat(s->fd, &then) == -1 ||
-	    now.st_dev != then.st_dev || now.st_ino != then.st_ino;
-}
-
-uid_t
-sts_store_uid(const struct sts_store *s)
-{
-	return s->uid;
-}
-
-gid_t
-sts_store_gid(const struct sts_store *s)
-{
-	return s->gid;
-}
 
 /* --- Names -------------------------------------------------------------- */
 
@@ -159,35 +39,6 @@ sts_store_put_path(char *p, const char *domain)
 	*p++ = '/';
 	memcpy(p, domain, len + 1);
 	return p + len;
-}
-
-/* The directory part of a path of ours: all of them are two levels at most. */
-static int
-make_dir(const struct sts_store *s, const char *path)
-{
-	const char *slash = strchr(path, '/');
-	char dir[16];
-
-	if (slash == NULL || (size_t)(slash - path) >= sizeof dir)
-		return -1;
-	memcpy(dir, path, (size_t)(slash - path));
-	dir[slash - path] = '\0';
-	if (mkdirat(s->fd, dir, 0750) == -1)
-		return errno == EEXIST ? 0 : -1;
-	return fchmodat(s->fd, dir, 0750, 0); /* whatever the umask */
-}
-
-int
-sts_store_create(const struct sts_store *s, const char *path, int flags,
-    mode_t mode)
-{
-	int fd;
-
-	flags |= O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-	fd = openat(s->fd, path, flags, mode);
-	if (fd == -1 && errno == ENOENT && make_dir(s, path) == 0)
-		fd = openat(s->fd, path, flags, mode);
-	return fd;
 }
 
 /* --- Reading ------------------------------------------------------------ */
@@ -364,7 +215,7 @@ static int
 write_link(const struct sts_store *s, const char *tmp, const char *text)
 {
 	if (symlinkat(text, s->fd, tmp) == 0 ||
-	    (errno == ENOENT && make_dir(s, tmp) == 0 &&
+	    (errno == ENOENT && sts_store_make_dir(s, tmp) == 0 &&
 		symlinkat(text, s->fd, tmp) == 0))
 		return 0;
 	return errno;

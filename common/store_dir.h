@@ -12,6 +12,10 @@ struct sts_store {
 	unsigned serial; /* tells this process's temporary files apart */
 };
 
+/* sts_store_open() for a directory of another purpose, named in messages. */
+enum sts_rc sts_store_open_as(struct sts_store **out, const char *what,
+    const char *dir, struct sts_err *err);
+
 /* The ids of a process while it works as the owner. */
 struct sts_ids {
 	bool changed;
@@ -74,6 +78,9 @@ int sts_store_replace(struct sts_store *, const char *path, const char *domain,
  */
 int sts_store_create(const struct sts_store *, const char *path, int flags,
     mode_t mode);
+
+/* The directory that is named in a path of ours; 0, or -1 and errno. */
+int sts_store_make_dir(const struct sts_store *, const char *path);
 
 /* 0, or an errno; removing what is not there is fine. */
 int sts_store_unlink(const struct sts_store *, const char *path);
