@@ -2,7 +2,7 @@
 /*
  * A recorded session as text, format 1:
  *
- *   line = "1" TAB time TAB domain TAB policy TAB mode TAB id TAB result TAB
+ *   line = "1" TAB time TAB domain TAB type TAB mode TAB id TAB result TAB
  *          sending-ip TAB mx-host TAB mx-helo TAB receiving-ip TAB reason TAB
  *          base64 LF
  *
@@ -37,6 +37,18 @@ const char *
 sts_session_result_name(enum sts_session_result r)
 {
 	return (unsigned)r < ARRAY_LEN(results) ? results[r] : "";
+}
+
+static const char *const types[] = {
+	[STS_TYPE_NO_POLICY_FOUND] = "no-policy-found",
+	[STS_TYPE_STS] = "sts",
+	[STS_TYPE_TLSA] = "tlsa",
+};
+
+const char *
+sts_policy_type_name(enum sts_policy_type t)
+{
+	return (unsigned)t < ARRAY_LEN(types) ? types[t] : "";
 }
 
 /* In the line the two that share a word in reports must stay two. */
@@ -129,11 +141,13 @@ sts_session_encode(char *buf, const struct sts_session *s)
 	struct sts_str id = s->id;
 	char *p = buf;
 
-	if (!good_domain(s->domain) || s->time < 0)
+	if (!good_domain(s->domain) || s->time < 0 ||
+	    (unsigned)s->type >= ARRAY_LEN(types) ||
+	    (unsigned)s->result >= ARRAY_LEN(results))
 		return 0;
 	p += snprintf(p, 32, "1\t%" PRId64 "\t", s->time);
 	p = put_text(p, s->domain);
-	p = put_word(p, s->sts ? "sts" : "none");
+	p = put_word(p, sts_policy_type_name(s->type));
 	p = put_word(p, sts_mode_name(s->mode));
 	if (id.len > STS_ID_SIZE - 1 || !str_all(id, is_alnum))
 		id.len = 0;
@@ -259,13 +273,13 @@ take_time(struct scan *s, int64_t *t)
 static bool
 take_words(struct scan *s, struct sts_session *out)
 {
-	struct sts_str policy, mode;
+	struct sts_str type, mode;
 
-	if (!field(s, &policy) || !field(s, &mode))
+	if (!field(s, &type) || !field(s, &mode))
 		return false;
-	out->sts = str_is(policy, "sts");
-	if (!out->sts && !str_is(policy, "none"))
-		return false;
+	while (!str_is(type, types[out->type]))
+		if (++out->type == STS_TYPES)
+			return false;
 	for (int m = STS_MODE_NONE; m <= STS_MODE_ENFORCE; m++)
 		if (str_is(mode, sts_mode_name((enum sts_mode)m))) {
 			out->mode = (enum sts_mode)m;

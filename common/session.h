@@ -23,23 +23,15 @@ enum {
 	STS_SESSION_DER_MAX = 8192    /* a larger certificate is left out */
 };
 
-enum sts_session_result {
-	STS_SESSION_OK,
-	STS_STARTTLS_NOT_SUPPORTED, /* 4.3.1 */
-	STS_CERTIFICATE_HOST_MISMATCH,
-	STS_CERTIFICATE_EXPIRED,
-	STS_CERTIFICATE_NOT_TRUSTED,
-	STS_VALIDATION_FAILURE,
-	STS_TLSA_INVALID, /* 4.3.2.1 */
-	STS_DNSSEC_INVALID,
-	STS_DANE_REQUIRED,
-	STS_STS_POLICY_FETCH_ERROR, /* 4.3.2.2 */
-	STS_STS_POLICY_INVALID,
-	STS_STS_WEBPKI_INVALID,
-	/* "a certificate was refused": which of the four above is found out
-	 * from the certificate when the report is made */
-	STS_CERTIFICATE_REFUSED
+/* policy-type, 4.4 */
+enum sts_policy_type {
+	STS_TYPE_NO_POLICY_FOUND,
+	STS_TYPE_STS,
+	STS_TYPE_TLSA, /* DANE, RFC 7672; the domain is the MX host's */
+	STS_TYPES
 };
+
+const char *sts_policy_type_name(enum sts_policy_type);
 
 /* The word of 4.3; "" for OK, "validation-failure" for REFUSED. */
 const char *sts_session_result_name(enum sts_session_result);
@@ -47,9 +39,9 @@ const char *sts_session_result_name(enum sts_session_result);
 struct sts_session {
 	int64_t time;
 	struct sts_str domain; /* policy domain, A-labels (1.1) */
-	bool sts;              /* policy-type sts; else no-policy-found, 4.4 */
-	enum sts_mode mode;    /* in force */
-	struct sts_str id;     /* of the policy; may be empty */
+	enum sts_policy_type type;
+	enum sts_mode mode; /* in force */
+	struct sts_str id;  /* of the policy; may be empty */
 	enum sts_session_result result;
 	/* 4.4; empty where not known */
 	struct sts_str sending_ip, mx_host, mx_helo, receiving_ip, reason;
@@ -58,7 +50,8 @@ struct sts_session {
 
 /*
  * The line with its newline; buf of STS_SESSION_LINE_MAX bytes.  Always fits:
- * texts are cut and a large certificate is left out.  0: no policy domain.
+ * texts are cut and a large certificate is left out.  0: no policy domain,
+ * time or enum.
  */
 size_t sts_session_encode(char *buf, const struct sts_session *);
 

@@ -273,6 +273,26 @@ enum sts_rc sts_kept_ask(struct sts_kept *, const char *domain,
 enum sts_rc sts_kept_next(struct sts_kept *, char domain[STS_NAME_SIZE],
     struct sts_err *err);
 
+/* --- Sessions for TLS reports, RFC 8460 --------------------------------- */
+
+enum sts_session_result {
+	STS_SESSION_OK,
+	STS_STARTTLS_NOT_SUPPORTED, /* 4.3.1 */
+	STS_CERTIFICATE_HOST_MISMATCH,
+	STS_CERTIFICATE_EXPIRED,
+	STS_CERTIFICATE_NOT_TRUSTED,
+	STS_VALIDATION_FAILURE,
+	STS_TLSA_INVALID, /* 4.3.2.1 */
+	STS_DNSSEC_INVALID,
+	STS_DANE_REQUIRED,
+	STS_STS_POLICY_FETCH_ERROR, /* 4.3.2.2 */
+	STS_STS_POLICY_INVALID,
+	STS_STS_WEBPKI_INVALID,
+	/* "a certificate was refused": which of the four above is found out
+	 * from the certificate when the report is made */
+	STS_CERTIFICATE_REFUSED
+};
+
 /* --- The cache, for administrators ------------------------------------- */
 
 enum sts_row_kind {

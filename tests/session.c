@@ -16,7 +16,7 @@ usual(void)
 	return (struct sts_session){
 		.time = 1764000000,
 		.domain = LIT("example.com"),
-		.sts = true,
+		.type = STS_TYPE_STS,
 		.mode = STS_MODE_ENFORCE,
 		.id = LIT("id1"),
 	};
@@ -136,7 +136,8 @@ static const struct {
 	bool good;
 } odd[] = {
 	{ "as written", LIT(HEAD "ok" NONE "\t"), true },
-	{ "no policy", LIT("1\t0\ta.example\tnone\tnone\t\tok" NONE "\t"),
+	{ "no policy",
+	    LIT("1\t0\ta.example\tno-policy-found\tnone\t\tok" NONE "\t"),
 	    true },
 	{ "with a certificate", LIT(HEAD "certificate" NONE "\tMTIz"), true },
 	{ "empty", LIT(""), false },
@@ -151,8 +152,10 @@ static const struct {
 	{ "time over 63 bits",
 	    LIT("1\t9223372036854775808\ta.example\tsts\tnone\t\tok" NONE "\t"),
 	    false },
+	{ "RFC 8460 4.4: DANE",
+	    LIT("1\t1\ta.example\ttlsa\tnone\t\tok" NONE "\t"), true },
 	{ "unknown policy type",
-	    LIT("1\t1\ta.example\ttlsa\tnone\t\tok" NONE "\t"), false },
+	    LIT("1\t1\ta.example\tSTS\tnone\t\tok" NONE "\t"), false },
 	{ "unknown mode", LIT("1\t1\ta.example\tsts\tx\t\tok" NONE "\t"),
 	    false },
 	{ "unknown result", LIT(HEAD "fine" NONE "\t"), false },
