@@ -293,6 +293,31 @@ enum sts_session_result {
 	STS_CERTIFICATE_REFUSED
 };
 
+/*
+ * What is known of a session with an MX host, or of one that could not be
+ * had; 4.4 has the names.  NULL: not known.
+ */
+struct sts_seen {
+	const char *domain; /* next-hop domain, as for sts_query() */
+	enum sts_session_result result;
+	bool dane; /* TLSA records ruled it, and domain is their base, the
+		    * MX host (1.1, RFC 7672 2.2.3) */
+	const char *sending_ip, *mx_host, *mx_helo, *receiving_ip;
+	const char *reason; /* failure-reason-code: anybody's words */
+	const void *der;    /* the leaf certificate of a failure */
+	size_t der_len;
+};
+
+/*
+ * Record a session for the report of today (UTC); which policy is in force is
+ * read from the cache.  Does nothing unless the configuration has a contact
+ * for reports.  Never waits for the network.  STS_ABSENT: the domain can have
+ * no report.  Any other failure: the session is lost for the report, which is
+ * no reason to hold mail up.
+ */
+enum sts_rc sts_record_session(struct sts_ctx *, const struct sts_seen *,
+    struct sts_err *err);
+
 /* --- The cache, for administrators ------------------------------------- */
 
 enum sts_row_kind {

@@ -47,7 +47,7 @@ struct sts_tally_row {
 /* policy and summary, 4.4 */
 struct sts_tally_policy {
 	const struct sts_tally_policy *next;
-	bool sts;   /* policy-type sts; else no-policy-found */
+	enum sts_policy_type type;
 	bool other; /* what is over the limit: whatever id it had */
 	struct sts_str id;
 	enum sts_mode mode;              /* in force at the first session */
