@@ -135,7 +135,7 @@ expect_quiet(const char *what)
 
 /* The end of input is the one end, and a clean one. */
 static void
-stop(const char *what)
+finish(const char *what)
 {
 	int status = -1;
 	pid_t got = 0;
@@ -368,7 +368,7 @@ test_table(void **state)
 			kill(host.pid, sig);
 	say_text(CHECK "14|pin.example\n");
 	expect("after signals", "check-result|14|found\n");
-	stop("table");
+	finish("table");
 	rows_done();
 }
 
@@ -383,7 +383,7 @@ test_table_deaf(void **state)
 	say_text(CHECK "1|pin.example\n");
 	usleep(100000);
 	ROW(waitpid(host.pid, NULL, WNOHANG) == 0, "died of EPIPE");
-	stop("deaf");
+	finish("deaf");
 	rows_done();
 }
 
@@ -421,7 +421,7 @@ test_table_config(void **state)
 	say_text("table|0.1|1|sts|update|7\n");
 	expect("it is gone", "update-result|7|error\n");
 	configure(PINNED);
-	stop("config");
+	finish("config");
 	rows_done();
 }
 
@@ -446,7 +446,7 @@ test_table_cache(void **state)
 	usleep(1200000);
 	say_text(CHECK "3|other.example\n");
 	expect("a new one", "check-result|3|not-found\n");
-	stop("cache");
+	finish("cache");
 	rows_done();
 }
 
@@ -534,7 +534,7 @@ test_imsg(void **state)
 	say_query(5, 2, "pin.example");
 	expect_imsg("after all that", 0, 1, NULL);
 	expect_quiet("imsg");
-	stop("imsg");
+	finish("imsg");
 	rows_done();
 }
 
@@ -613,7 +613,7 @@ test_filter(void **state)
 	say_text(RCPT "s6|g|u@two.example\n");
 	expect("the next worker", "filter-result|s6|g|proceed\n");
 	ROW(started(&pid) == 2, "%u workers", started(NULL));
-	stop("filter");
+	finish("filter");
 	usleep(200000);
 	ROW(!lives(pid), "its worker lives on");
 	rows_done();
@@ -646,7 +646,7 @@ test_filter_no_worker(void **state)
 	say_text(RCPT "s1|t5|u@five.example\n");
 	expect("and mended", "filter-result|s1|t5|proceed\n");
 	ROW(started(NULL) == 2, "%u workers", started(NULL));
-	stop("no worker");
+	finish("no worker");
 	rows_done();
 }
 
@@ -690,7 +690,7 @@ test_filter_burst(void **state)
 	ROW(n == BURST && twice == 0 && *p == '\0', "%u once, %u twice", n,
 	    twice);
 	expect_quiet("burst");
-	stop("burst");
+	finish("burst");
 	rows_done();
 }
 
@@ -709,7 +709,7 @@ test_filter_options(void **state)
 	    "register|report|smtp-out|link-tls\n"
 	    "register|report|smtp-out|link-disconnect\n"
 	    "register|report|smtp-out|protocol-client\nregister|ready\n");
-	stop("both");
+	finish("both");
 	/* Only at the start of smtpd, and before anything is served. */
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		start(filter_path, bad[i][0], bad[i][1], false);

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: ISC
 """Build the world and run scenarios in it.
 
-  run.py [OPTION...] [NAME...]   run all scenarios, or those named
+  run.py [OPTION...] [NAME...]         run all scenarios, or those named
   run.py [OPTION...] shell [NAME...]   a shell inside the world
-  run.py list                    what there is
+  run.py [OPTION...] list              what there is
 
 A NAME is an id, or a pattern such as 'E*'.  One line of verdict per
 scenario, and at the end "N passed, N failed".  Status 0: all passed; 1: some

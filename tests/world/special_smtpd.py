@@ -188,6 +188,12 @@ def update_table(_p: steps.Place) -> str:
     return opensmtpd.ctl("update", "table", "mtasts")
 
 
+def shipped(_p: steps.Place) -> str:
+    (opensmtpd.TOP / "etc/shipped.conf").write_text(opensmtpd.text_of("raw"))
+    return net.sh(*opensmtpd.RUN, "/usr/sbin/smtpd", "-n", "-f",
+                  "/etc/shipped.conf", check=False)
+
+
 def smtpd_log(_p: steps.Place) -> str:
     """All that smtpd has said in this scenario."""
     time.sleep(0.5)
@@ -195,4 +201,4 @@ def smtpd_log(_p: steps.Place) -> str:
 
 
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
-    burst, kill_9, odd_recipients, held, update_table, smtpd_log)}
+    burst, kill_9, odd_recipients, held, update_table, shipped, smtpd_log)}
