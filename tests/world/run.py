@@ -271,8 +271,9 @@ def main() -> int:
     except (net.WorldError, debian.DebianError) as e:
         print(f"world: {e}", file=sys.stderr)
         if args.inside:
-            for f in net.ROOT.glob("*/*.err"):
-                text = f.read_text(errors="replace")[-2000:]
+            for f in [*net.ROOT.glob("*/*.err"), net.ROOT / "dns/knot.log"]:
+                text = f.read_text(errors="replace")[-2000:] \
+                    if f.exists() else ""
                 if text.strip():
                     print(f"--- {f.name}\n{text}", file=sys.stderr)
         return 2
