@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* Writing to the spool: one open, one write, one close for a session. */
+#include "spool_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "err.h"
+
+/* --- Names of days -------------------------------------------------------- */
+
+enum { YEARS_400 = 146097 /* days */, TO_1970 = 719468 /* from 0000-03-01 */ };
+
+static char *
+put_digits(char *to, unsigned n, unsigned digits)
+{
+	for (unsigned i = digits; i-- > 0; n /= 10)
+		to[i] = (char)('0' + n % 10);
+	return to + digits;
+}
+
+/* A year begins in March here: so its odd day is the last one. */
+bool
+sts_day_name(char name[STS_DAY_NAME], int64_t t)
+{
+	int64_t days = t / STS_DAY + TO_1970;
+	unsigned era, day, year, month;
+
+	if (t < 0 || days > 25 * (int64_t)YEARS_400)
+		return false;
+	era = (unsigned)(days / YEARS_400);
+	day = (unsigned)(days % YEARS_400);
+	year = (day - day / 1460 + day / 36524 - day / (YEARS_400 - 1)) / 365;
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	day -= (153 * month + 2) / 5;
+	year += 400 * era + (month > 9);
+	if (year > 9999)
+		return false;
+	name = put_digits(name, year, 4);
+	*name++ = '-';
+	name = put_digits(name, month > 9 ? month - 9 : month + 3, 2);
+	*name++ = '-';
+	name = put_digits(name, day + 1, 2);
+	*name = '\0';
+	return true;
+}
+
+static bool
+take_digits(struct scan *s, size_t digits, unsigned *out)
+{
+	struct sts_str w = { s->p, digits };
+	uint64_t n;
+
+	if (scan_left(s) < digits || !str_u64(w, 9999, &n))
+		return false;
+	s->p += digits;
+	*out = (unsigned)n;
+	return true;
+}
+
+int64_t
+sts_day_of(const char *name)
+{
+	struct scan s = scan_str(str_of(name));
+	char again[STS_DAY_NAME];
+	unsigned y, m, d;
+	int64_t t;
+
+	if (!take_digits(&s, 4, &y) || !scan_char(&s, '-') ||
+	    !take_digits(&s, 2, &m) || !scan_char(&s, '-') ||
+	    !take_digits(&s, 2, &d) || s.p != s.end || y == 0 || m == 0 ||
+	    m > 12 || d == 0)
+		return -1;
+	y -= m < 3;
+	m = m < 3 ? m + 9 : m - 3;
+	t = (int64_t)y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 +
+	    d - 1 - TO_1970;
+	t *= STS_DAY;
+	/* The thirtieth of February is another day's name. */
+	return sts_day_name(again, t) && strcmp(again, name) == 0 ? t : -1;
+}
+
+/* --- Opening -------------------------------------------------------------- */
+
+enum sts_rc
+sts_spool_open(struct sts_spool **out, const char *dir, uint64_t max,
+    struct sts_err *err)
+{
+	struct sts_spool *s = calloc(1, sizeof *s);
+	enum sts_rc rc;
+
+	*out = NULL;
+	if (s == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	s->max = max;
+	rc = sts_store_open_as(&s->dir, "spool directory", dir, err);
+	if (rc == STS_OK)
+		*out = s;
+	else
+		free(s);
+	return rc;
+}
+
+void
+sts_spool_close(struct sts_spool *s)
+{
+	if (s == NULL)
+		return;
+	sts_store_close(s->dir);
+	free(s);
+}
+
+int
+sts_spool_file(const struct sts_spool *s, const char *name, int flags,
+    struct stat *st)
+{
+	int fd = openat(s->dir->fd, name,
+	    flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0640);
+	int error;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, st) == -1)
+		error = errno;
+	else if (!S_ISREG(st->st_mode) || st->st_nlink > 1 ||
+	    st->st_uid != s->dir->uid)
+		error = EINVAL;
+	else
+		return fd;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static int
+open_day(const struct sts_spool *s, const char *name, struct stat *st)
+{
+	const int flags = O_RDWR | O_APPEND;
+	int fd = sts_spool_file(s, name, flags, st);
+
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	fd = sts_spool_file(s, name, flags | O_CREAT | O_EXCL, st);
+	if (fd == -1 && errno == EEXIST) /* another was faster */
+		return sts_spool_file(s, name, flags, st);
+	if (fd != -1) {
+		(void)fchmod(fd, 0640); /* whatever the umask */
+		sts_lost_make(s);
+	}
+	return fd;
+}
+
+/* --- Writing -------------------------------------------------------------- */
+
+/*
+ * A line that a full disk or a kill has torn must not spoil the next.  To cut
+ * it off is no way out: others may be behind it by now.
+ */
+static bool
+torn(int fd, off_t size)
+{
+	char last = '\n';
+
+	return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+uint64_t
+sts_spool_limit(uint64_t wanted)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_FSIZE, &r) == -1 || r.rlim_cur > wanted)
+		return wanted;
+	return r.rlim_cur;
+}
+
+/* buf has a line from its second byte on; the first is free. */
+static int
+append(const struct sts_spool *s, const char *name, char *buf, size_t len)
+{
+	struct stat st;
+	int error = 0, fd = open_day(s, name, &st);
+	uint64_t max;
+	ssize_t n;
+
+	if (fd == -1)
+		return errno;
+	buf[0] = '\n';
+	max = sts_spool_limit(s->max);
+	if (len + 1 > max || (uint64_t)st.st_size > max - len - 1)
+		error = EFBIG;
+	else {
+		if (torn(fd, st.st_size))
+			len++;
+		else
+			buf++;
+		while ((n = write(fd, buf, len)) == -1 && errno == EINTR)
+			;
+		if (n != (ssize_t)len)
+			error = n == -1 ? errno : ENOSPC;
+	}
+	/* Errors that only close(2) tells of are those of networks. */
+	if (close(fd) == -1 && error == 0)
+		error = errno;
+	return error;
+}
+
+enum sts_rc
+sts_spool_add(struct sts_spool *s, const struct sts_session *session,
+    int64_t now, struct sts_err *err)
+{
+	char buf[1 + STS_SESSION_LINE_MAX], name[STS_DAY_NAME];
+	size_t len = sts_session_encode(buf + 1, session);
+	bool counted = false;
+	struct sts_ids ids;
+	int error = EPERM;
+
+	if (len == 0 || !sts_day_name(name, now))
+		return sts_fail(err, STS_USAGE, 0, "not a session");
+	if (sts_store_enter(s->dir, &ids)) {
+		error = append(s, name, buf, len);
+		if (error != 0)
+			counted = sts_lost_count(s);
+		sts_store_leave(&ids);
+	}
+	if (error == 0)
+		return STS_OK;
+	return sts_fail(err, STS_LOCAL, 0,
+	    "a session is missing in the TLS report of %s%s: %s", name,
+	    counted ? "" : " and is not even counted",
+	    error == EFBIG ? "the day's file is full" : strerror(error));
+}
