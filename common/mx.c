@@ -352,8 +352,9 @@ explain(const struct sts_mx_set *set, size_t n, struct sts_err *err)
 	static const char *const why[] = {
 		[STS_MX_UNKNOWN] = "its MX hosts are not known yet",
 		[STS_MX_HOSTS] = "no MX host matches its MTA-STS policy",
-		[STS_MX_IMPLICIT] = "it has no MX record, and its own name does"
-				    " not match its MTA-STS policy",
+		[STS_MX_IMPLICIT] =
+		    ("it has no MX record, and its own name does "
+		     "not match its MTA-STS policy"),
 		[STS_MX_NULL] = "it takes no mail (null MX, RFC 7505)",
 		[STS_MX_NOTHING] = "it has neither MX nor address records",
 	};

@@ -634,8 +634,8 @@ test_shuffle(void **state)
 	static const char *const hosts[] = {
 		"5 a.example ::1; 5 b.example ::2;",
 		"5 a.example ::1; 5 b.example ::2; 5 c.example ::3;",
-		"5 a.example ::1; 5 b.example ::2; 5 c.example ::3; 5 d.example"
-		" ::4; 6 e.example ::5; 6 f.example ::6;",
+		("5 a.example ::1; 5 b.example ::2; 5 c.example ::3; "
+		 "5 d.example ::4; 6 e.example ::5; 6 f.example ::6;"),
 	};
 	enum { DRAWS = 24000 };
 	struct sts_mx_seen seen[6] = { 0 };
