@@ -319,3 +319,12 @@ sts_session_decode(struct sts_session *out, char *line, size_t len)
 	    text(&s, line, &out->receiving_ip) &&
 	    text(&s, line, &out->reason) && base64(&s, line, &out->der);
 }
+
+bool
+sts_session_domain(struct sts_str line, struct sts_str *domain)
+{
+	struct scan s = scan_str(line);
+	struct sts_str time;
+
+	return scan_lit(&s, "1\t") && field(&s, &time) && field(&s, domain);
+}

@@ -61,4 +61,10 @@ size_t sts_session_encode(char *buf, const struct sts_session *);
  */
 bool sts_session_decode(struct sts_session *, char *line, size_t len);
 
+/*
+ * What stands where a line has its domain, for who passes over most lines;
+ * false: it is no line.
+ */
+bool sts_session_domain(struct sts_str line, struct sts_str *domain);
+
 #endif

@@ -65,8 +65,8 @@ struct sts_tally_domain {
 struct sts_tally;
 
 /*
- * memory: bytes for domains and what hangs on them; one domain may pass it,
- * by its limits.  seed: anything that strangers cannot guess.
+ * memory: bytes for domains and what hangs on them; a single domain may pass
+ * it, by its limits.  seed: anything that strangers cannot guess.
  */
 enum sts_rc sts_tally_new(struct sts_tally **out, size_t memory, uint64_t seed,
     struct sts_err *err);
