@@ -24,6 +24,7 @@ PROGRAMS = {
     "seed": ["seed.c", *STS],
     "roundtrip": ["roundtrip.c"],
     "rules": ["rules.c", *STS],
+    "spool": ["spool.c", *STS],
     "proceed": ["proceed.c"],
     "get-gnutls": ["get.c", "-l:libcurl-gnutls.so.4"],
     "get-openssl": ["get.c", "-l:libcurl.so.4"],

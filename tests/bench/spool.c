@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The spool and what its days come to.
+ *
+ *   spool lines DIR N              N sessions, one by one: "line NS" each,
+ *                                  and in turn "floor NS": the same bytes by
+ *                                  a bare open, write and close
+ *   spool make DIR LINES DOMAINS   a day of that size, one line in ten a
+ *                                  failure; prints its bytes
+ *   spool tally DIR MIB            that day: milliseconds, VmHWM in KiB,
+ *                                  sessions, domains, passes
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "scan.h"
+#include "spool.h"
+#include "tally.h"
+
+static const int64_t day = 1795478400; /* 2026-11-24 */
+
+static long
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000L + ts.tv_nsec;
+}
+
+static int
+fail(const char *what)
+{
+	fprintf(stderr, "spool: %s\n", what);
+	return 1;
+}
+
+static struct sts_session
+session(const char *domain, bool failed)
+{
+	struct sts_session s = {
+		.time = day,
+		.domain = str_of(domain),
+		.type = STS_TYPE_STS,
+		.mode = STS_MODE_ENFORCE,
+		.id = str_of("20261124000000"),
+	};
+
+	if (failed) {
+		s.result = STS_STARTTLS_NOT_SUPPORTED;
+		s.sending_ip = str_of("192.0.2.25");
+		s.mx_host = str_of("mx1.example.com");
+		s.mx_helo = str_of("mx1.example.com");
+		s.receiving_ip = str_of("198.51.100.25");
+		s.reason = str_of("no STARTTLS offered");
+	}
+	return s;
+}
+
+static long
+bare(const char *path, const char *buf, size_t len)
+{
+	long t = now_ns();
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	ssize_t n = fd == -1 ? -1 : write(fd, buf, len);
+
+	if (fd != -1)
+		close(fd);
+	return n == (ssize_t)len ? now_ns() - t : -1;
+}
+
+static int
+lines(struct sts_spool *sp, const char *dir, uint64_t n)
+{
+	static char buf[STS_SESSION_LINE_MAX];
+	struct sts_session s = session("example.com", true);
+	size_t len = sts_session_encode(buf, &s);
+	char path[4096];
+	long t, floor;
+
+	snprintf(path, sizeof path, "%s/floor", dir);
+	for (uint64_t i = 0; i < n; i++) {
+		t = now_ns();
+		if (sts_spool_add(sp, &s, day, NULL) != STS_OK)
+			return fail("cannot add");
+		t = now_ns() - t;
+		if ((floor = bare(path, buf, len)) == -1)
+			return fail("cannot write");
+		printf("line %ld\nfloor %ld\n", t, floor);
+	}
+	return 0;
+}
+
+static int
+make(const char *dir, uint64_t n, uint64_t domains)
+{
+	static char buf[STS_SESSION_LINE_MAX];
+	char path[4096], name[64];
+	struct sts_session s;
+	uint64_t x = 1, bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/2026-11-24", dir);
+	if ((f = fopen(path, "w")) == NULL)
+		return fail("cannot write");
+	for (uint64_t i = 0; i < n; i++) {
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		snprintf(name, sizeof name, "mail-%llu.example.com",
+		    (unsigned long long)((x >> 33) % domains));
+		s = session(name, i % 10 == 0);
+		bytes += fwrite(buf, 1, sts_session_encode(buf, &s), f);
+	}
+	if (fclose(f) != 0)
+		return fail("cannot write");
+	printf("%llu\n", (unsigned long long)bytes);
+	return 0;
+}
+
+static int
+tally(struct sts_spool *sp, uint64_t mib)
+{
+	uint64_t at, all = 0, domains = 0;
+	const struct sts_tally_domain *d;
+	const struct sts_tally_policy *p;
+	struct sts_tally_sums sums;
+	struct sts_tally *t;
+	struct sts_day *in;
+	struct rusage ru;
+	long start = now_ns();
+	size_t len;
+	char *line;
+
+	if (sts_day_open(sp, day, &in, NULL) != STS_OK ||
+	    sts_tally_new(&t, (size_t)mib << 20, 42, NULL) != STS_OK)
+		return fail("cannot begin");
+	do {
+		sts_day_seek(in, 0);
+		while (sts_day_next(in, &line, &len, &at, NULL) == STS_OK)
+			if (sts_tally_line(t, line, len, at) == STS_NOMEM)
+				return fail("no memory");
+		while ((d = sts_tally_next(t)) != NULL) {
+			domains++;
+			for (p = d->policy; p != NULL; p = p->next)
+				all += p->success + p->failure;
+		}
+	} while (sts_tally_again(t));
+	sums = sts_tally_sums(t);
+	sts_tally_free(t);
+	sts_day_close(in);
+	if (all != sums.sessions || sums.odd != 0)
+		return fail("sessions are missing");
+	(void)getrusage(RUSAGE_SELF, &ru);
+	printf("%ld %ld %llu %llu %u\n", (now_ns() - start) / 1000000,
+	    ru.ru_maxrss, (unsigned long long)all, (unsigned long long)domains,
+	    sums.passes);
+	return 0;
+}
+
+static uint64_t
+number(const char *s)
+{
+	uint64_t n;
+
+	return str_u64(str_of(s), UINT32_MAX, &n) ? n : 0;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct sts_spool *sp;
+	struct sts_err err;
+
+	if (argc < 4)
+		return fail("bad usage");
+	if (strcmp(argv[1], "make") == 0 && argc == 5 && number(argv[4]) > 0)
+		return make(argv[2], number(argv[3]), number(argv[4]));
+	if (sts_spool_open(&sp, argv[2], STS_SPOOL_DAY_MAX, &err) != STS_OK)
+		return fail(err.text);
+	if (strcmp(argv[1], "lines") == 0)
+		return lines(sp, argv[2], number(argv[3]));
+	if (strcmp(argv[1], "tally") == 0)
+		return tally(sp, number(argv[3]));
+	return fail("bad usage");
+}
