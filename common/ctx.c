@@ -53,6 +53,7 @@ sts_close(struct sts_ctx *ctx)
 		return;
 	path.in = ctx->path;
 	sts_store_close(ctx->store);
+	sts_spool_close(ctx->spool);
 	sts_conf_free(ctx->conf);
 	sts_slot_clear(&ctx->slot);
 	free(path.out);

@@ -5,6 +5,7 @@
 
 #include "conf.h"
 #include "spawn.h"
+#include "spool.h"
 #include "store.h"
 #include "sts.h"
 
@@ -23,6 +24,7 @@ struct sts_ctx {
 	struct sts_conf *conf;
 	const char *path;        /* of the configuration; NULL: the default */
 	struct sts_store *store; /* NULL until first needed */
+	struct sts_spool *spool; /* the same */
 	unsigned waited;         /* ms, in sum */
 	int64_t began;           /* when the query in hand began */
 	int64_t started;         /* ms, the last background worker; 0: none */

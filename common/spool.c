@@ -114,6 +114,12 @@ sts_spool_close(struct sts_spool *s)
 	free(s);
 }
 
+bool
+sts_spool_moved(const struct sts_spool *s, const char *dir)
+{
+	return sts_store_moved(s->dir, dir);
+}
+
 int
 sts_spool_file(const struct sts_spool *s, const char *name, int flags,
     struct stat *st)

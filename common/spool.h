@@ -36,6 +36,9 @@ enum sts_rc sts_spool_open(struct sts_spool **out, const char *dir,
     uint64_t max, struct sts_err *err);
 void sts_spool_close(struct sts_spool *); /* NULL is fine */
 
+/* Is dir, under which it was opened, another directory by now, or gone? */
+bool sts_spool_moved(const struct sts_spool *, const char *dir);
+
 /* --- Writing -------------------------------------------------------------- */
 
 /*

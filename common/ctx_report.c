@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/* sts_record_session(): a session, and the policy it was held to. */
+#include "ctx.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "err.h"
+#include "session.h"
+#include "spool.h"
+
+static struct sts_str
+text(const char *s)
+{
+	return s == NULL ? (struct sts_str){ "", 0 } : str_of(s);
+}
+
+/* 4.4: which policy-type.  Of a policy that was not to be had, 4.3.2.2, it is
+ * sts all the same. */
+static enum sts_policy_type
+type_of(const struct sts_seen *seen, const struct sts_answer *a)
+{
+	switch (seen->result) {
+	case STS_TLSA_INVALID:
+	case STS_DNSSEC_INVALID:
+	case STS_DANE_REQUIRED:
+		return STS_TYPE_TLSA; /* 4.3.2.1 */
+	case STS_STS_POLICY_FETCH_ERROR:
+	case STS_STS_POLICY_INVALID:
+	case STS_STS_WEBPKI_INVALID:
+		return STS_TYPE_STS;
+	case STS_SESSION_OK:
+	case STS_STARTTLS_NOT_SUPPORTED:
+	case STS_CERTIFICATE_HOST_MISMATCH:
+	case STS_CERTIFICATE_EXPIRED:
+	case STS_CERTIFICATE_NOT_TRUSTED:
+	case STS_VALIDATION_FAILURE:
+	case STS_CERTIFICATE_REFUSED:
+		break;
+	}
+	if (seen->dane)
+		return STS_TYPE_TLSA;
+	return a->verdict == STS_POLICY ? STS_TYPE_STS
+					: STS_TYPE_NO_POLICY_FOUND;
+}
+
+static void
+drop_spool(struct sts_ctx *ctx)
+{
+	sts_spool_close(ctx->spool);
+	ctx->spool = NULL;
+}
+
+static enum sts_rc
+add(struct sts_ctx *ctx, const struct sts_session *s, struct sts_err *err)
+{
+	enum sts_rc rc;
+
+	if (ctx->spool != NULL &&
+	    sts_spool_moved(ctx->spool, ctx->conf->report.spool_dir))
+		drop_spool(ctx);
+	if (ctx->spool == NULL &&
+	    (rc = sts_spool_open(&ctx->spool, ctx->conf->report.spool_dir,
+		 STS_SPOOL_DAY_MAX, err)) != STS_OK)
+		return rc;
+	return sts_spool_add(ctx->spool, s, s->time, err);
+}
+
+enum sts_rc
+sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
+    struct sts_err *err)
+{
+	struct sts_answer *a;
+	char name[STS_NAME_SIZE];
+	struct sts_session s = {
+		.time = time(NULL),
+		.result = seen->result,
+		.sending_ip = text(seen->sending_ip),
+		.mx_host = text(seen->mx_host),
+		.mx_helo = text(seen->mx_helo),
+		.receiving_ip = text(seen->receiving_ip),
+		.reason = text(seen->reason),
+	};
+	enum sts_rc rc;
+
+	if (ctx->conf->report.contact == NULL || !ctx->conf->enabled)
+		return STS_OK;
+	if (seen->domain == NULL)
+		return sts_fail(err, STS_USAGE, 0, "a session without domain");
+	if ((rc = sts_domain_normal(name, seen->domain, err)) != STS_OK)
+		return rc;
+	if ((rc = sts_query(ctx, name, STS_OFFLINE, &a, err)) != STS_OK)
+		return rc;
+	s.domain = str_of(name);
+	s.type = type_of(seen, a);
+	if (s.type == STS_TYPE_STS) {
+		s.mode = a->mode;
+		s.id = str_of(a->id);
+	}
+	if (s.result != STS_SESSION_OK && seen->der != NULL)
+		s.der = (struct sts_str){ seen->der, seen->der_len };
+	rc = add(ctx, &s, err);
+	sts_answer_free(a);
+	return rc;
+}
