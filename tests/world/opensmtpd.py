@@ -235,7 +235,7 @@ def wipe_cache() -> None:
 
 def queue() -> list[str]:
     """The envelopes in the queue."""
-    return [x.split("|")[0] for x in ctl("show", "queue").splitlines()
+    return [x.split("|")[0].lstrip("0") for x in ctl("show", "queue").splitlines()
             if x.count("|") > 5]
 
 
@@ -327,7 +327,7 @@ def _settle(at: int, seconds: float, ids: set[str] | None = None,
         text = log_since(at)
         if ids is None and " smtp disconnected " not in text:
             return False
-        wanted = ids or set(re.findall(r" smtp envelope evpid=(\w+)", text))
+        wanted = ids or set(re.findall(r" smtp envelope evpid=0*(\w+)", text))
         return not attempts or wanted <= _attempted(text)
 
     try:
@@ -338,7 +338,7 @@ def _settle(at: int, seconds: float, ids: set[str] | None = None,
 
 
 def _attempted(text: str) -> set[str]:
-    return set(re.findall(r" m[td]a delivery evpid=(\w+)", text)
+    return set(re.findall(r" m[td]a delivery evpid=0*(\w+)", text)
                + re.findall(NO_HOST, text))
 
 
@@ -364,14 +364,15 @@ def drain(seconds: float) -> None:
 
 
 # A table without a host for an envelope is an attempt of its own kind.
-NO_HOST = r"Failed to retrieve smarthost for envelope (\w+)"
+# Some lines write the zeros that an id begins with, and this one does not.
+NO_HOST = r"Failed to retrieve smarthost for envelope 0*(\w+)"
 WORDS = {"Ok": "delivered", "TempFail": "deferred", "PermFail": "bounced"}
 
 
 def judge(sent: Sent, text: str) -> None:
     """What the log says of each recipient: the last word counts."""
     sent.log = text
-    ids = dict(re.findall(r" smtp envelope evpid=(\w+) .*to=<(\S+?)>",
+    ids = dict(re.findall(r" smtp envelope evpid=0*(\w+) .*to=<(\S+?)>",
                           log_since(_wiped)))
     for m in re.finditer(rf" delivery evpid=\w+ .*to=<(\S+?)> rcpt=<(\S+?)> "
                          rf".*result=\"?(\w+)|{NO_HOST}", text):
