@@ -80,10 +80,13 @@ put_text(char *p, struct sts_str s)
 	static const char hex[] = "0123456789ABCDEF";
 	const char *end = p + STS_SESSION_TEXT_MAX;
 
-	for (size_t i = 0; i < s.len && end - p >= NEED; i++) {
+	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
+		bool plain = is_print(s.p[i]) && c != '%';
 
-		if (is_print(s.p[i]) && c != '%') {
+		if (end - p < (plain ? 1 : NEED))
+			break;
+		if (plain) {
 			*p++ = (char)c;
 			continue;
 		}

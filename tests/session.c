@@ -96,6 +96,12 @@ test_limits(void **state)
 			same(back.der, s.der),
 		    "a certificate of %zu bytes", len);
 	}
+	memset(big, 'x', STS_SESSION_TEXT_MAX);
+	s.reason = (struct sts_str){ big, STS_SESSION_TEXT_MAX };
+	n = sts_session_encode(line, &s);
+	ROW(sts_session_decode(&back, line, n - 1) &&
+		same(back.reason, s.reason),
+	    "a text that just fits is whole");
 	s.der.len = sizeof big;
 	n = sts_session_encode(line, &s);
 	ROW(sts_session_decode(&back, line, n - 1) && back.der.len == 0,
