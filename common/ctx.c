@@ -377,6 +377,8 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 		sts_look_behind(ctx,
 		    f.behind ? STS_MARK_WANT_MX : STS_MARK_WANT, domain, f.now);
 	rc = answer_next(out, ctx, &next, &policy, network, d, err);
+	if (rc == STS_OK)
+		sts_ctx_answered(ctx, domain, *out);
 out:
 	sts_policy_free(policy);
 	return rc;

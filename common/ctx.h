@@ -16,8 +16,19 @@ enum {
 	STS_RUNNING_STALE = 60, /* s after which a worker counts as dead */
 	STS_RUNNING_TOUCH = 15, /* s between its signs of life */
 	STS_START_GAP = 1000,   /* ms between two starts of one behind */
+	STS_LAST_SPAN = 60,     /* s that an answer is thought to be the one
+				 * that a session was held to */
 	STS_MX_TURN = 10        /* s that hosts of one preference keep their
 				 * order: the envelopes of a message go one way */
+};
+
+/* The last answer about a domain that came from the cache or the network. */
+struct sts_last {
+	char domain[STS_NAME_SIZE]; /* "": none yet */
+	char id[STS_ID_SIZE];
+	bool applies; /* STS_POLICY */
+	enum sts_mode mode;
+	int64_t when;
 };
 
 struct sts_ctx {
@@ -26,6 +37,7 @@ struct sts_ctx {
 	struct sts_store *store; /* NULL until first needed */
 	struct sts_spool *spool; /* the same */
 	unsigned waited;         /* ms, in sum */
+	struct sts_last last;
 	int64_t began;           /* when the query in hand began */
 	int64_t started;         /* ms, the last background worker; 0: none */
 	bool owed;               /* a want was left without a worker */
@@ -46,6 +58,10 @@ struct sts_next;
 enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
     int64_t now, const struct sts_entry *cached, struct sts_next *next,
     struct sts_err *err);
+
+/* Remember an answer for sts_record_session(). */
+void sts_ctx_answered(struct sts_ctx *, const char *domain,
+    const struct sts_answer *);
 
 /* Start a kept worker; *fd as sts_spawn_serve() has it. */
 enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);

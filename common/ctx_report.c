@@ -5,9 +5,50 @@
 #include <string.h>
 #include <time.h>
 
+#include "decide.h"
 #include "err.h"
 #include "session.h"
 #include "spool.h"
+
+static void
+take(struct sts_last *last, const struct sts_answer *a)
+{
+	memcpy(last->id, a->id, sizeof last->id);
+	last->applies = a->verdict == STS_POLICY;
+	last->mode = a->mode;
+}
+
+void
+sts_ctx_answered(struct sts_ctx *ctx, const char *domain,
+    const struct sts_answer *a)
+{
+	memcpy(ctx->last.domain, domain, strlen(domain) + 1);
+	ctx->last.when = ctx->began;
+	take(&ctx->last, a);
+}
+
+/*
+ * What the host was just told is what it acted on; else what it would be told
+ * now.  Answers from the configuration cost nothing and are not remembered.
+ */
+static enum sts_rc
+recall(struct sts_ctx *ctx, const char *domain, int64_t now,
+    struct sts_last *out, struct sts_err *err)
+{
+	struct sts_answer *a;
+	enum sts_rc rc;
+
+	if (strcmp(ctx->last.domain, domain) == 0 &&
+	    sts_within(now, ctx->last.when, STS_LAST_SPAN)) {
+		*out = ctx->last;
+		return STS_OK;
+	}
+	if ((rc = sts_query(ctx, domain, STS_OFFLINE, &a, err)) != STS_OK)
+		return rc;
+	take(out, a);
+	sts_answer_free(a);
+	return STS_OK;
+}
 
 static struct sts_str
 text(const char *s)
@@ -18,7 +59,7 @@ text(const char *s)
 /* 4.4: which policy-type.  Of a policy that was not to be had, 4.3.2.2, it is
  * sts all the same. */
 static enum sts_policy_type
-type_of(const struct sts_seen *seen, const struct sts_answer *a)
+type_of(const struct sts_seen *seen, const struct sts_last *p)
 {
 	switch (seen->result) {
 	case STS_TLSA_INVALID:
@@ -40,8 +81,7 @@ type_of(const struct sts_seen *seen, const struct sts_answer *a)
 	}
 	if (seen->dane)
 		return STS_TYPE_TLSA;
-	return a->verdict == STS_POLICY ? STS_TYPE_STS
-					: STS_TYPE_NO_POLICY_FOUND;
+	return p->applies ? STS_TYPE_STS : STS_TYPE_NO_POLICY_FOUND;
 }
 
 static void
@@ -70,7 +110,7 @@ enum sts_rc
 sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
     struct sts_err *err)
 {
-	struct sts_answer *a;
+	struct sts_last policy;
 	char name[STS_NAME_SIZE];
 	struct sts_session s = {
 		.time = time(NULL),
@@ -89,17 +129,15 @@ sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
 		return sts_fail(err, STS_USAGE, 0, "a session without domain");
 	if ((rc = sts_domain_normal(name, seen->domain, err)) != STS_OK)
 		return rc;
-	if ((rc = sts_query(ctx, name, STS_OFFLINE, &a, err)) != STS_OK)
+	if ((rc = recall(ctx, name, s.time, &policy, err)) != STS_OK)
 		return rc;
 	s.domain = str_of(name);
-	s.type = type_of(seen, a);
+	s.type = type_of(seen, &policy);
 	if (s.type == STS_TYPE_STS) {
-		s.mode = a->mode;
-		s.id = str_of(a->id);
+		s.mode = policy.mode;
+		s.id = str_of(policy.id);
 	}
 	if (s.result != STS_SESSION_OK && seen->der != NULL)
 		s.der = (struct sts_str){ seen->der, seen->der_len };
-	rc = add(ctx, &s, err);
-	sts_answer_free(a);
-	return rc;
+	return add(ctx, &s, err);
 }

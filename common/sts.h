@@ -309,11 +309,11 @@ struct sts_seen {
 };
 
 /*
- * Record a session for the report of today (UTC); which policy is in force is
- * read from the cache.  Does nothing unless the configuration has a contact
- * for reports.  Never waits for the network.  STS_ABSENT: the domain can have
- * no report.  Any other failure: the session is lost for the report, which is
- * no reason to hold mail up.
+ * Record a session for the report of today (UTC), held to the policy that
+ * sts_query() last told of, or else to the one in the cache.  Does nothing
+ * unless the configuration has a contact for reports.  Never waits for the
+ * network.  STS_ABSENT: the domain can have no report.  Any other failure: the
+ * session is lost for the report, which is no reason to hold mail up.
  */
 enum sts_rc sts_record_session(struct sts_ctx *, const struct sts_seen *,
     struct sts_err *err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ctx.h"
+#include "decide.h"
 #include "spool.h"
 
 #define OWNER 65534 /* used when the test runs as root */
@@ -244,6 +245,51 @@ test_override(void **state)
 	rows_done();
 }
 
+/* A session is held to what the host was told before it. */
+static void
+test_last(void **state)
+{
+	struct sts_ctx *ctx = begin_known("", "");
+	struct sts_seen seen = { .domain = "testing.example" };
+	struct sts_answer *a;
+
+	(void)state;
+	if (sts_query(ctx, "testing.example", STS_OFFLINE, &a, &err) != STS_OK)
+		fail_msg("%s", err.text);
+	sts_answer_free(a);
+	know(ctx, "testing.example", "version: STSv1\nmode: enforce\n" MX,
+	    time(NULL) + 3600);
+	ROW(sts_record_session(ctx, &seen, &err) == STS_OK && sessions() == 1 &&
+		got.mode == STS_MODE_TESTING && got.type == STS_TYPE_STS &&
+		str_is(got.id, "one"),
+	    "a policy that came meanwhile: %s", sts_mode_name(got.mode));
+	seen.domain = "none.example";
+	ROW(sts_record_session(ctx, &seen, &err) == STS_OK && sessions() == 2 &&
+		got.type == STS_TYPE_NO_POLICY_FOUND,
+	    "another domain has another policy");
+	seen.domain = "testing.example";
+	ROW(sts_record_session(ctx, &seen, &err) == STS_OK && sessions() == 3 &&
+		got.mode == STS_MODE_ENFORCE,
+	    "only the last answer is remembered");
+	for (int i = 0; i < 2; i++) {
+		const char *mode = i == 0 ? "testing" : "enforce";
+		char body[100];
+
+		snprintf(body, sizeof body, "version: STSv1\nmode: %s\n" MX,
+		    mode);
+		know(ctx, "testing.example", body, time(NULL) + 3600);
+		ctx->last.when = time(NULL) +
+		    (i == 0 ? -STS_LAST_SPAN - 1 : STS_CLOCK_SLACK + 9);
+		ROW(sts_record_session(ctx, &seen, &err) == STS_OK &&
+			strcmp(sts_mode_name(got.mode), mode) != 0 &&
+			sessions() == 4u + (unsigned)i &&
+			strcmp(sts_mode_name(got.mode), mode) == 0,
+		    "an answer %s", i == 0 ? "of long ago" : "of the future");
+	}
+	sts_close(ctx);
+	rows_done();
+}
+
 static void
 test_words(void **state)
 {
@@ -368,6 +414,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_override),
+		cmocka_unit_test(test_last),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_spool_moves),

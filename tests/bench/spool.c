@@ -5,6 +5,10 @@
  *   spool lines DIR N              N sessions, one by one: "line NS" each,
  *                                  and in turn "floor NS": the same bytes by
  *                                  a bare open, write and close
+ *   spool record CONF N            sts_record_session() for a domain in the
+ *                                  cache, as an adapter calls it: "first NS"
+ *                                  in a new context that has been asked for
+ *                                  the policy, "line NS" once more in it
  *   spool make DIR LINES DOMAINS   a day of that size, one line in ten a
  *                                  failure; prints its bytes
  *   spool tally DIR MIB            that day: milliseconds, VmHWM in KiB,
@@ -97,6 +101,43 @@ lines(struct sts_spool *sp, const char *dir, uint64_t n)
 }
 
 static int
+record(const char *conf, uint64_t n)
+{
+	static const struct sts_seen seen = {
+		.domain = "example.com",
+		.result = STS_STARTTLS_NOT_SUPPORTED,
+		.sending_ip = "192.0.2.25",
+		.mx_host = "mx1.example.com",
+		.mx_helo = "mx1.example.com",
+		.receiving_ip = "198.51.100.25",
+		.reason = "no STARTTLS offered",
+	};
+	static const char *const names[] = { "first", "line" };
+	struct sts_answer *a;
+	struct sts_ctx *ctx;
+	struct sts_err err;
+	long t;
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (sts_open(&ctx, conf, &err) != STS_OK ||
+		    sts_query(ctx, seen.domain, STS_OFFLINE, &a, &err) !=
+			STS_OK)
+			return fail(err.text);
+		if (a->verdict != STS_POLICY)
+			return fail(a->why);
+		sts_answer_free(a);
+		for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+			t = now_ns();
+			if (sts_record_session(ctx, &seen, &err) != STS_OK)
+				return fail(err.text);
+			printf("%s %ld\n", names[k], now_ns() - t);
+		}
+		sts_close(ctx);
+	}
+	return 0;
+}
+
+static int
 make(const char *dir, uint64_t n, uint64_t domains)
 {
 	static char buf[STS_SESSION_LINE_MAX];
@@ -179,6 +220,8 @@ main(int argc, char *argv[])
 		return fail("bad usage");
 	if (strcmp(argv[1], "make") == 0 && argc == 5 && number(argv[4]) > 0)
 		return make(argv[2], number(argv[3]), number(argv[4]));
+	if (strcmp(argv[1], "record") == 0)
+		return record(argv[2], number(argv[3]));
 	if (sts_spool_open(&sp, argv[2], STS_SPOOL_DAY_MAX, &err) != STS_OK)
 		return fail(err.text);
 	if (strcmp(argv[1], "lines") == 0)
