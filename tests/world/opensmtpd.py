@@ -170,12 +170,20 @@ def start() -> None:
         if _smtpd.poll() is not None:
             raise net.WorldError("smtpd does not start: " + log_since(at) +
                                  (HOME / "out").read_text()[-1000:])
+    # The end of this session must not be taken for that of the next.
+    net.wait_until(lambda: " smtp disconnected " in log_since(at), 10,
+                   "smtpd's log")
 
 
 def _answers() -> bool:
     try:
         with socket.create_connection((net.NEAR4, 25), 5) as s:
-            return s.recv(3) == b"220"
+            if s.recv(3) != b"220":
+                return False
+            s.sendall(b"QUIT\r\n")
+            while s.recv(4096):
+                continue
+            return True
     except OSError:
         return False
 
@@ -269,8 +277,8 @@ def send(rcpts: list[str], sender: str = "s@sender.test",
         refused = getattr(e, "recipients", {})
         sent.output = str(e)
     sent.seconds = time.monotonic() - start
-    if len(refused) < len(rcpts):
-        _settle(at, timeout, attempts=not queue_only)
+    _settle(at, timeout,
+            attempts=not queue_only and len(refused) < len(rcpts))
     judge(sent, log_since(at))
     for r, (code, _) in refused.items():
         sent.states[r.lower()] = "told to wait" if code < 500 else "refused"
