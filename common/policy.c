@@ -28,6 +28,7 @@ enum {
 
 /* One allocation; the mx are C strings one behind the other. */
 struct sts_policy {
+	unsigned owners; /* besides the first */
 	enum sts_mode mode;
 	uint32_t max_age;
 	size_t nmx;
@@ -346,5 +347,15 @@ sts_policy_mx(const struct sts_policy *pol, size_t i)
 void
 sts_policy_free(struct sts_policy *pol)
 {
-	free(pol);
+	if (pol != NULL && pol->owners > 0)
+		pol->owners--;
+	else
+		free(pol);
+}
+
+struct sts_policy *
+sts_policy_share(struct sts_policy *pol)
+{
+	pol->owners++;
+	return pol;
 }
