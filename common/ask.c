@@ -11,8 +11,9 @@
 #include "decide.h"
 #include "err.h"
 #include "flavour.h"
+#include "store_dir.h"
 
-enum { WORKER_PATH = 1200 };
+enum { WORKER_PATH = STS_PROGRAM_PATH };
 
 static const char *
 flavour_name(enum sts_flavour f)
@@ -25,19 +26,19 @@ flavour_name(enum sts_flavour f)
  * one is not installed, the other is as good: both obey the same rules.
  */
 static void
-worker_path(const struct sts_conf *c, char path[WORKER_PATH])
+program_path(const struct sts_conf *c, const char *name, char path[WORKER_PATH])
 {
 	enum sts_flavour f = c->flavour;
 	char other[WORKER_PATH];
 
 	if (f == STS_FLAVOUR_AUTO)
 		f = sts_flavour_of_host();
-	snprintf(path, WORKER_PATH, "%s/mtasts-fetch-%s", c->worker_dir,
+	snprintf(path, WORKER_PATH, "%s/mtasts-%s-%s", c->worker_dir, name,
 	    flavour_name(f));
 	if (c->flavour != STS_FLAVOUR_AUTO || access(path, X_OK) == 0)
 		return;
 	f = f == STS_FLAVOUR_GNUTLS ? STS_FLAVOUR_OPENSSL : STS_FLAVOUR_GNUTLS;
-	snprintf(other, sizeof other, "%s/mtasts-fetch-%s", c->worker_dir,
+	snprintf(other, sizeof other, "%s/mtasts-%s-%s", c->worker_dir, name,
 	    flavour_name(f));
 	if (access(other, X_OK) == 0)
 		memcpy(path, other, sizeof other);
@@ -53,7 +54,7 @@ struct words {
 static struct sts_spawn
 worker_of(const struct sts_ctx *ctx, struct words *w)
 {
-	worker_path(ctx->conf, w->path);
+	program_path(ctx->conf, "fetch", w->path);
 	memset(w->argv, 0, sizeof w->argv);
 	w->argv[0] = w->path;
 	w->n = 1;
@@ -213,7 +214,7 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 	}
 	*next = judge_silence(ctx->heard, cached, now, hurried);
 	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {
-		worker_path(ctx->conf, path);
+		program_path(ctx->conf, "fetch", path);
 		rc = local_fault(ctx->heard, path, err);
 	}
 	/* An unexpired policy applies, whatever fails, 3.3. */
@@ -247,4 +248,25 @@ sts_look_behind(struct sts_ctx *ctx, enum sts_mark want, const char *domain,
 	/* The next call, for whatever domain, tries again. */
 	ctx->owed = true;
 	sts_store_unmark(ctx->store, STS_MARK_RUNNING, NULL);
+}
+
+enum sts_rc
+sts_report_program(struct sts_ctx *ctx, char path[STS_PROGRAM_PATH],
+    unsigned *uid, unsigned *gid, struct sts_err *err)
+{
+	struct sts_store *spool;
+	enum sts_rc rc;
+
+	if (ctx->conf->report.contact == NULL)
+		return sts_fail(err, STS_ABSENT, 0,
+		    "there is no contact in [report], so there are no reports");
+	rc = sts_store_open_as(&spool, "spool directory",
+	    ctx->conf->report.spool_dir, err);
+	if (rc != STS_OK)
+		return rc;
+	*uid = sts_store_uid(spool);
+	*gid = sts_store_gid(spool);
+	sts_store_close(spool);
+	program_path(ctx->conf, "report", path);
+	return STS_OK;
 }

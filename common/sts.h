@@ -318,6 +318,15 @@ struct sts_seen {
 enum sts_rc sts_record_session(struct sts_ctx *, const struct sts_seen *,
     struct sts_err *err);
 
+/*
+ * The program that makes and sends reports, and whose it must be when it
+ * runs.  STS_ABSENT: there are none, for want of a contact.  STS_LOCAL: the
+ * spool directory is not as it must be.
+ */
+enum { STS_PROGRAM_PATH = 1200 };
+enum sts_rc sts_report_program(struct sts_ctx *, char path[STS_PROGRAM_PATH],
+    unsigned *uid, unsigned *gid, struct sts_err *err);
+
 /* --- The cache, for administrators ------------------------------------- */
 
 enum sts_row_kind {

@@ -24,7 +24,8 @@ enum cli_opt {
 	CLI_JSON = 1 << 0,
 	CLI_FRESH = 1 << 1,
 	CLI_EXPIRED = 1 << 2,
-	CLI_ALL = 1 << 3
+	CLI_ALL = 1 << 3,
+	CLI_OWN = 1 << 4 /* the command reads its words itself */
 };
 
 struct cli;
@@ -52,6 +53,7 @@ int cli_cache_list(struct cli *, int argc, char **argv);
 int cli_cache_show(struct cli *, int argc, char **argv);
 int cli_cache_purge(struct cli *, int argc, char **argv);
 int cli_cache_refresh(struct cli *, int argc, char **argv);
+int cli_report(struct cli *, int argc, char **argv);
 int cli_lint_policy(struct cli *, int argc, char **argv);
 int cli_lint_txt(struct cli *, int argc, char **argv);
 int cli_lint_tlsrpt(struct cli *, int argc, char **argv);

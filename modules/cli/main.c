@@ -39,6 +39,10 @@ static const struct cli_cmd cmds[] = {
 	{ "cache", "refresh", "[--json] DOMAIN...",
 	    "fetch the policy of DOMAIN now and say what changed", CLI_JSON,
 	    cli_cache_refresh },
+	{ "report", "",
+	    "[--dry-run] [--print] [--day YYYY-MM-DD] [--domain NAME]",
+	    "make and send TLS reports, see mtasts-report(8)", CLI_OWN,
+	    cli_report },
 	{ "lint", "policy", "[--json] FILE|-",
 	    "judge a policy as published at /.well-known/mta-sts.txt", CLI_JSON,
 	    cli_lint_policy },
@@ -232,7 +236,9 @@ dispatch(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli->cmd, "option has no meaning here");
 	argc -= words - 1;
 	argv += words - 1;
-	if ((rc = take_options(cli, ":c:hV", argc, argv)) != -1)
+	optind = 1;
+	if ((cli->cmd->opts & CLI_OWN) == 0 &&
+	    (rc = take_options(cli, ":c:hV", argc, argv)) != -1)
 		return rc;
 	if (cli->conf != NULL && (cli->conf = absolute(cli->conf)) == NULL)
 		return cli_fault("current directory: %s", strerror(errno));

@@ -134,8 +134,7 @@ session_ended(void *arg, const char *address, bool tls,
 		complain(&f->said, err.text);
 }
 
-/* --- Lines ------------------------------------------------------------------
- */
+/* --- Lines -------------------------------------------------------------- */
 
 static void
 put(struct filter *f, const char *text)
@@ -206,8 +205,7 @@ hear_smtpd(struct filter *f)
 	return true;
 }
 
-/* --- The loop ---------------------------------------------------------------
- */
+/* --- The loop ----------------------------------------------------------- */
 
 static int
 time_left(const struct filter *f)

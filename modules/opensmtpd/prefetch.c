@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- What was done just now ---------------------------------------------- */
+/* --- What was done just now --------------------------------------------- */
 
 static uint64_t
 hash(const struct prefetch *p, const char *domain)
@@ -37,7 +37,7 @@ remember(struct prefetch *p, const char *domain)
 	p->memo[h % PREFETCH_MEMO].when = now_ms();
 }
 
-/* --- The worker ----------------------------------------------------------- */
+/* --- The worker --------------------------------------------------------- */
 
 /* After each birth that was not followed by a steady life, longer. */
 static void

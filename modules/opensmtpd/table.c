@@ -62,7 +62,7 @@ serve_lines(struct table *t)
 	}
 }
 
-/* --- imsg: standard input alone, both ways ------------------------------- */
+/* --- imsg: standard input alone, both ways ------------------------------ */
 
 static void
 serve_message(struct table *t, const struct table_request *r)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/* What was wrong with the certificate of a recorded session. */
+#include "program.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+/* RFC 8460 4.3.1; chain.h tells why "not yet valid" is not "expired". */
+static enum sts_session_result
+result_of(const struct sts_chain_verdict *v, enum sts_session_result was)
+{
+	switch (v->cert) {
+	case STS_CERT_HOST_MISMATCH:
+	case STS_CERT_NO_DNS_ID:
+		return STS_CERTIFICATE_HOST_MISMATCH;
+	case STS_CERT_EXPIRED:
+		return STS_CERTIFICATE_EXPIRED;
+	case STS_CERT_NOT_YET_VALID:
+	case STS_CERT_NOT_TRUSTED:
+		return STS_CERTIFICATE_NOT_TRUSTED;
+	case STS_CERT_OK:
+	case STS_CERT_OTHER:
+		break;
+	}
+	/* Nothing is wrong with it that we can see, so it was something else */
+	return was == STS_CERTIFICATE_REFUSED ? STS_VALIDATION_FAILURE : was;
+}
+
+static bool
+open_anchors(struct program *p)
+{
+	struct sts_err err;
+
+	if (p->anchors != NULL)
+		return true;
+	if (sts_anchors_open(&p->anchors, p->conf, &err) == STS_OK)
+		return true;
+	p->anchors = NULL;
+	syslog(LOG_ERR, "%s", err.text);
+	return false;
+}
+
+enum sts_session_result
+judge_sample(struct program *p, struct sts_day *day,
+    const struct sts_tally_row *row, char *why)
+{
+	struct sts_chain_verdict v;
+	struct sts_session s;
+	char host[STS_NAME_SIZE], *line;
+	uint64_t at;
+	size_t len;
+
+	why[0] = '\0';
+	if (row->cert == 0 || !open_anchors(p))
+		return row->result;
+	sts_day_seek(day, row->sample);
+	if (sts_day_next(day, &line, &len, &at, NULL) != STS_OK ||
+	    !sts_session_decode(&s, line, len) || s.der.len == 0 ||
+	    s.mx_host.len == 0 || s.mx_host.len >= sizeof host)
+		return row->result;
+	memcpy(host, s.mx_host.p, s.mx_host.len);
+	host[s.mx_host.len] = '\0';
+	if (sts_chain_judge(&v, p->anchors, &s.der, 1, host, s.time) != STS_OK)
+		return row->result;
+	snprintf(why, 160, "%s", v.why);
+	return result_of(&v, row->result);
+}

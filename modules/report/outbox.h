@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reports on their way, RFC 8460 5.5: on disk, so that neither a crash nor a
+ * restart loses one or sends one twice.
+ *
+ *   SPOOL/out/DAY~DOMAIN       state: where it goes, and how far that is
+ *   SPOOL/out/DAY~DOMAIN~gz    the compressed report, until all are served
+ *   SPOOL/out/DAY~             all reports of the day have been made
+ *
+ * A state is written before anything is sent and after.  Where a crash comes
+ * between the two, nobody knows whether the report went out; then it counts
+ * as sent, for a domain must not get it twice.
+ */
+#ifndef MTASTS_REPORT_OUTBOX_H
+#define MTASTS_REPORT_OUTBOX_H
+
+#include "report.h"
+#include "rua.h"
+
+enum {
+	OUTBOX_RETRY_MIN = 900,   /* s, doubled at each failure */
+	OUTBOX_RETRY_MAX = 14400, /* s */
+	OUTBOX_GIVE_UP = 86400,   /* s after the first attempt, 5.5 */
+	OUTBOX_KEY_MAX = STS_NAME_SIZE + 16
+};
+
+enum goal_state {
+	GOAL_WAITS,   /* to be sent at .next */
+	GOAL_SENDING, /* at work, or a crash */
+	GOAL_SENT,
+	GOAL_GIVEN_UP
+};
+
+/* One URI of rua.  "?" stands for "not known yet: look _smtp._tls up". */
+struct goal {
+	char uri[RUA_URL_SIZE];
+	enum goal_state state;
+	unsigned tries;
+	int64_t first, next; /* attempts; 0: none yet */
+};
+
+struct parcel {
+	char day[REPORT_DAY_TEXT]; /* "2026-11-23" */
+	char domain[STS_NAME_SIZE];
+	char unique[17];
+	struct goal goal[STS_RUA_MAX];
+	size_t n;
+};
+
+struct outbox;
+
+/* fd: of the spool directory, ours alone while the caller holds its lock. */
+enum sts_rc outbox_open(struct outbox **, int fd, struct sts_err *err);
+void outbox_close(struct outbox *);
+
+bool outbox_has(const struct outbox *, const char *day, const char *domain);
+bool outbox_day_done(const struct outbox *, const char *day);
+enum sts_rc outbox_end_day(struct outbox *, const char *day,
+    struct sts_err *err);
+
+/* The report first, then the state: half a parcel is none. */
+enum sts_rc outbox_put(struct outbox *, const struct parcel *, const void *gz,
+    size_t len, struct sts_err *err);
+enum sts_rc outbox_update(struct outbox *, const struct parcel *,
+    struct sts_err *err);
+
+/* free() it; NULL: not there. */
+void *outbox_body(struct outbox *, const struct parcel *, size_t *len);
+
+/* Each parcel; what cannot be read is removed with a word to the log. */
+void outbox_each(struct outbox *, void (*fn)(void *arg, struct parcel *),
+    void *arg);
+
+/* No goal waits any more: the body may go; the state stays. */
+void outbox_served(struct outbox *, const struct parcel *);
+
+/* Forget all of a day. */
+void outbox_forget(struct outbox *, const char *day);
+
+/* When to try again after a failure now; false: give up. */
+bool goal_failed(struct goal *, int64_t now);
+
+#endif

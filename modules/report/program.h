@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/* What the parts of one run of mtasts-report share. */
+#ifndef MTASTS_REPORT_PROGRAM_H
+#define MTASTS_REPORT_PROGRAM_H
+
+#include <event2/event.h>
+
+#include "chain.h"
+#include "conf.h"
+#include "dns.h"
+#include "outbox.h"
+#include "report.h"
+#include "spool.h"
+#include "store.h"
+#include "tally.h"
+
+struct program {
+	const struct sts_conf *conf;
+	int64_t now;
+	char host[STS_NAME_SIZE]; /* of this machine: two never send one id */
+	const char *submitter;    /* the domain of contact, 5.3 */
+	const char *only;         /* a policy domain; NULL: all */
+	bool dry_run;             /* say what would be sent, store nothing */
+	bool print;               /* the JSON to standard output */
+	struct event_base *base;
+	struct dns *dns;
+	struct sts_store *cache;
+	struct sts_spool *spool;
+	struct outbox *outbox;       /* NULL where nothing is stored */
+	struct sts_anchors *anchors; /* NULL until first needed */
+	bool failed;                 /* the exit status */
+};
+
+/* What is the same in every report of a domain and a day. */
+void program_report(const struct program *, struct report *, const char *domain,
+    int64_t day);
+
+/* Make the reports of one day. */
+void maker_run(struct program *, int64_t day);
+
+/* Send what is due. */
+void sender_run(struct program *);
+
+/*
+ * Result and reason of a failed session whose certificate was recorded, 4.3.1;
+ * why has 160 bytes.
+ */
+enum sts_session_result judge_sample(struct program *, struct sts_day *,
+    const struct sts_tally_row *, char *why);
+
+/* _smtp._tls.DOMAIN: fn gets STS_OK with the URIs, ABSENT, or TEMPFAIL. */
+typedef void discover_fn(void *arg, enum sts_rc, const struct sts_tlsrpt *);
+bool discover(struct program *, const char *domain, discover_fn *, void *arg);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* One report of RFC 8460 4.4 as data: a domain, a day, what was counted. */
+#ifndef MTASTS_REPORT_REPORT_H
+#define MTASTS_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sts.h"
+
+/* One element of failure-details; NULL or "": not known, and left out. */
+struct report_row {
+	const char *result_type; /* 4.3 */
+	const char *sending_ip;
+	const char *mx_host;
+	const char *mx_helo;
+	const char *receiving_ip;
+	const char *reason; /* failure-reason-code */
+	uint64_t count;
+};
+
+/* One element of policies. */
+struct report_policy {
+	const char *type;    /* "sts", "no-policy-found" */
+	struct sts_str text; /* the policy as it was fetched; len 0: none */
+	uint64_t success, failure;
+	const struct report_row *row;
+	size_t n;
+};
+
+struct report {
+	const char *domain; /* policy-domain, A-labels (1.1, 4.4) */
+	int64_t begin, end; /* first and last second of the day, UTC (4.1) */
+	const char *organization;
+	const char *contact;   /* contact-info */
+	const char *submitter; /* its domain, 5.3 */
+	char unique[17];       /* unique-id of the file name, 5.1: hex */
+	const struct report_policy *policy;
+	size_t n;
+};
+
+enum { REPORT_ID_MAX = 600, REPORT_NAME_MAX = 640, REPORT_DAY_TEXT = 11 };
+
+/* "2026-11-23", UTC, and the first second of such a day; -1: not one. */
+const char *report_day(char out[REPORT_DAY_TEXT], int64_t time);
+int64_t report_day_time(const char *text);
+
+/*
+ * "unique.DATE.domain@submitter": an RFC 5322 id without its <>, the same in
+ * the body and the Subject (5.6).
+ */
+const char *report_id(char out[REPORT_ID_MAX], const struct report *);
+
+/* "submitter!domain!begin!end!unique.json.gz", 5.1. */
+const char *report_file_name(char out[REPORT_NAME_MAX], const struct report *);
+
+/* unique: the same for one host, domain and day, another for any other. */
+void report_set_unique(struct report *, const char *host);
+
+/*
+ * The JSON text, free() it.  Without memory the process ends: a document that
+ * was built by half must not go out.
+ */
+char *report_json(const struct report *, size_t *len);
+
+/* gzip (RFC 1952), free() it.  NULL: no memory. */
+void *report_gzip(const void *, size_t len, size_t *out_len);
+
+#endif

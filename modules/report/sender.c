@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: ISC */
+/* Sending what is due, RFC 8460 5: by mail, by HTTPS, again and again. */
+#include "program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "err.h"
+#include "mail.h"
+#include "post.h"
+#include "rua.h"
+#include "tls.h"
+
+struct sending {
+	struct program *program;
+	struct parcel *parcel;
+	void *gz; /* NULL until needed */
+	size_t len;
+};
+
+/* --- Looking up while nothing else is to be done ------------------------ */
+
+struct answer {
+	bool come;
+	enum sts_rc rc;
+	struct goal goal[STS_RUA_MAX];
+	struct sts_addr addr[8];
+	size_t n;
+};
+
+static void
+wait_for(struct program *p, const struct answer *a)
+{
+	while (!a->come && event_base_loop(p->base, EVLOOP_ONCE) == 0)
+		;
+}
+
+static void
+discovered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
+{
+	struct answer *a = arg;
+
+	a->come = true;
+	a->rc = rc;
+	for (size_t i = 0; rc == STS_OK && i < found->n; i++)
+		if (found->rua[i].len < sizeof a->goal[0].uri) {
+			memcpy(a->goal[a->n].uri, found->rua[i].p,
+			    found->rua[i].len);
+			a->goal[a->n++].uri[found->rua[i].len] = '\0';
+		}
+}
+
+static void
+resolved(void *arg, const struct dns_answer *d)
+{
+	struct answer *a = arg;
+
+	a->come = true;
+	a->rc = d->outcome == DNS_TEMPFAIL ? STS_TEMPFAIL : STS_OK;
+	for (size_t i = 0; i < d->n && a->n < ARRAY_LEN(a->addr); i++)
+		a->addr[a->n++] = d->addr[i];
+}
+
+/* --- One goal
+ * ----------------------------------------------------------------- */
+
+static enum sts_rc
+by_mail(struct sending *s, const struct rua *to, struct sts_err *err)
+{
+	struct program *p = s->program;
+	const struct sts_report_conf *c = &p->conf->report;
+	const char *sender = c->sender != NULL ? c->sender : c->contact;
+	struct report r;
+	enum sts_rc rc;
+	size_t len;
+	char *text;
+
+	program_report(p, &r, s->parcel->domain,
+	    report_day_time(s->parcel->day));
+	memcpy(r.unique, s->parcel->unique, sizeof r.unique);
+	text = mail_text(&r, sender, to->address, s->gz, s->len, p->now, &len);
+	if (text == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	rc = mail_send(c->sendmail, sender, to->address, text, len, err);
+	free(text);
+	return rc;
+}
+
+static enum sts_rc
+by_https(struct sending *s, const struct rua *to, struct sts_err *err)
+{
+	struct program *p = s->program;
+	struct answer a = { .come = false };
+	struct sts_addr good[8];
+	struct tls_ca ca;
+	size_t n = 0;
+	enum sts_rc rc;
+
+	if ((rc = tls_find_ca(&ca, p->conf, err)) != STS_OK)
+		return rc;
+	if (!dns_ask(p->dns, DNS_ADDRESS, to->host, p->conf->dns_timeout,
+		resolved, &a))
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	wait_for(p, &a);
+	for (size_t i = 0; i < a.n; i++)
+		if (post_may_reach(&a.addr[i], p->conf))
+			good[n++] = a.addr[i];
+	if (n == 0)
+		return sts_fail(err, STS_TEMPFAIL, 0, "%s has no address%s",
+		    to->host, a.n > 0 ? " that may be reached" : "");
+	return post_send(to, &ca, good, n, s->gz, s->len, err);
+}
+
+static enum sts_rc
+deliver(struct sending *s, const struct goal *g, struct sts_err *err)
+{
+	struct rua to;
+
+	rua_read(&to, (struct sts_str){ g->uri, strlen(g->uri) });
+	if (s->gz == NULL &&
+	    (s->gz = outbox_body(s->program->outbox, s->parcel, &s->len)) ==
+		NULL)
+		return sts_fail(err, STS_LOCAL, 0, "the report is gone");
+	if (to.kind == RUA_MAIL)
+		return by_mail(s, &to, err);
+	if (to.kind == RUA_HTTPS)
+		return by_https(s, &to, err);
+	return sts_fail(err, STS_INVALID, 0, "not a URI to send to");
+}
+
+static void
+tell(const struct sending *s, const struct goal *g, const char *what,
+    const char *why)
+{
+	char shown[300];
+
+	syslog(g->state == GOAL_SENT ? LOG_INFO : LOG_WARNING,
+	    "TLS report of %s for %s to %s: %s%s%s", s->parcel->day,
+	    s->parcel->domain,
+	    sts_escape(shown, sizeof shown,
+		(struct sts_str){ g->uri, strlen(g->uri) }),
+	    what, why[0] == '\0' ? "" : ": ", why);
+}
+
+static bool
+store(struct sending *s)
+{
+	struct sts_err err;
+
+	if (outbox_update(s->program->outbox, s->parcel, &err) == STS_OK)
+		return true;
+	syslog(LOG_ERR, "%s", err.text);
+	s->program->failed = true;
+	return false;
+}
+
+static void
+failed(struct sending *s, struct goal *g, const struct sts_err *err)
+{
+	if (err->rc == STS_INVALID)
+		g->state = GOAL_GIVEN_UP;
+	else if (goal_failed(g, s->program->now)) {
+		tell(s, g, "failed, tried again later", err->text);
+		return;
+	}
+	tell(s, g, "given up", err->text);
+}
+
+/* 5.5: what the disk cannot remember is not done. */
+static void
+try(struct sending *s, struct goal *g)
+{
+	struct sts_err err = { 0 };
+
+	g->tries++;
+	if (g->first == 0)
+		g->first = s->program->now;
+	g->state = GOAL_SENDING;
+	if (!store(s))
+		return;
+	if (deliver(s, g, &err) == STS_OK) {
+		g->state = GOAL_SENT;
+		tell(s, g, "sent", "");
+	} else
+		failed(s, g, &err);
+	(void)store(s);
+}
+
+/* The domain could not be asked when the report was made. */
+static void
+ask_again(struct sending *s, struct goal *g)
+{
+	struct answer *a = calloc(1, sizeof *a);
+	struct sts_err err = { .rc = STS_TEMPFAIL, .text = "DNS" };
+
+	g->tries++;
+	if (g->first == 0)
+		g->first = s->program->now;
+	if (a == NULL ||
+	    !discover(s->program, s->parcel->domain, discovered, a)) {
+		free(a);
+		return;
+	}
+	wait_for(s->program, a);
+	if (a->rc == STS_TEMPFAIL)
+		failed(s, g, &err);
+	else {
+		s->parcel->n = a->n;
+		for (size_t i = 0; i < a->n; i++)
+			s->parcel->goal[i] = a->goal[i]; /* waits, due now */
+	}
+	free(a);
+	(void)store(s);
+}
+
+/* --- One parcel
+ * ---------------------------------------------------------------- */
+
+static bool
+waits(const struct parcel *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->goal[i].state == GOAL_WAITS)
+			return true;
+	return false;
+}
+
+static void
+send_parcel(void *arg, struct parcel *parcel)
+{
+	struct sending s = { .program = arg, .parcel = parcel };
+	struct goal *g = parcel->goal;
+	bool had = waits(parcel);
+
+	if (s.program->only != NULL &&
+	    strcmp(s.program->only, parcel->domain) != 0)
+		return;
+	for (size_t i = 0; i < parcel->n; i++)
+		if (g[i].state == GOAL_SENDING) { /* a crash */
+			g[i].state = GOAL_SENT;
+			tell(&s, &g[i], "interrupted, counts as sent", "");
+			(void)store(&s);
+			had = true;
+		}
+	if (parcel->n == 1 && strcmp(g->uri, "?") == 0 &&
+	    g->state == GOAL_WAITS && g->next <= s.program->now)
+		ask_again(&s, g);
+	for (size_t i = 0; i < parcel->n; i++)
+		if (g[i].state == GOAL_WAITS && g[i].next <= s.program->now &&
+		    strcmp(g[i].uri, "?") != 0)
+			try(&s, &g[i]);
+	if (had && !waits(parcel))
+		outbox_served(s.program->outbox, parcel);
+	free(s.gz);
+}
+
+void
+sender_run(struct program *p)
+{
+	outbox_each(p->outbox, send_parcel, p);
+}

@@ -1,0 +1,638 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: ISC
+"""mtasts-report against a real DNS, a real HTTPS receiver, and a sendmail.
+
+  reports.py [--build DIR] [WORD...]   all rows, or those whose name has a word
+
+Every report that leaves is judged by rfc8460.py, which shares no code with
+the product.  One line of verdict per row, and at the end "N passed, N
+failed".  Status 0: all passed; 1: some failed; 2: no world.
+"""
+import argparse
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "world"))
+
+import ca
+import dns
+import net
+import rfc8460
+
+OWNER = 65534
+CONTACT = "tls-reports@sender.test"
+HOOK = "198.18.1.40"  # takes reports
+POSTED = net.ROOT / "posted"
+POLICY = "version: STSv1\nmode: enforce\nmx: mx1.{d}\nmx: *.{d}\n" \
+         "max_age: 86400\n"
+
+# Keeps what it was given; FAIL and KILL are files that a row makes.
+SENDMAIL = """#!/bin/sh
+dir={dir}
+[ ! -e $dir/FAIL ] || {{ cat >/dev/null; exit 75; }}
+n=$(ls $dir | grep -c '\\.eml$')
+cat >$dir/$n.part
+printf '%s\\n' "$@" >$dir/$n.args
+mv $dir/$n.part $dir/$n.eml
+[ ! -e $dir/KILL ] || {{ rm $dir/KILL; kill -9 $PPID; }}
+"""
+
+
+def day(ago: int) -> str:
+    t = datetime.now(timezone.utc) - timedelta(days=ago)
+    return t.strftime("%Y-%m-%d")
+
+
+def noon(ago: int) -> int:
+    return int(datetime.fromisoformat(day(ago) + "T12:00:00+00:00")
+               .timestamp())
+
+
+def escape(raw: bytes) -> str:
+    return "".join(chr(c) if 32 <= c < 127 and c != 37 else f"%{c:02X}"
+                   for c in raw)
+
+
+def session(domain: str, result: str = "ok", *, kind: str = "sts",
+            policy: str = "1", mode: str = "enforce", ago: int = 1,
+            source: str = "198.18.0.2", mx: str = "", helo: bytes = b"",
+            ip: str = "", reason: bytes = b"", der: bytes = b"") -> str:
+    """A line of the spool, as the adapters write it."""
+    return "\t".join([
+        "1", str(noon(ago)), domain, kind, mode, policy, result, source, mx,
+        escape(helo), ip, escape(reason), base64.b64encode(der).decode()])
+
+
+class Host:
+    """A mail server's spool, cache and configuration, and its sendmail."""
+    count = 0
+
+    def __init__(self, build: Path, flavour: str, *, more: str = "",
+                 contact: bool = True, on: "Host | None" = None) -> None:
+        Host.count += 1
+        self.build, self.flavour = build, flavour
+        self.dir = on.dir if on else net.ROOT / f"host{Host.count}"
+        self.spool, self.cache = self.dir / "spool", self.dir / "cache"
+        self.mail = self.dir / "mail"
+        for d in (self.dir, self.spool, self.cache, self.mail):
+            d.mkdir(mode=0o750, exist_ok=True)
+            shutil.chown(d, OWNER, OWNER)
+        prog = self.dir / "sendmail"
+        prog.write_text(SENDMAIL.format(dir=self.mail))
+        prog.chmod(0o755)
+        self.dir.chmod(0o755)
+        self.conf = self.dir / f"conf{Host.count}"
+        self.conf.write_text(
+            f"cache_dir = {self.cache}\ndns_timeout = 3s\n[report]\n"
+            + (f"contact = {CONTACT}\n" if contact else "")
+            + f"spool_dir = {self.spool}\nsendmail = {prog}\njitter = 0s\n"
+            + more)
+
+    def add(self, *lines: str, ago: int = 1, raw: bytes = b"") -> None:
+        path = self.spool / day(ago)
+        with path.open("ab") as f:
+            f.write("".join("\n" + x + "\n" for x in lines).encode() + raw)
+        shutil.chown(path, OWNER, OWNER)
+
+    def run(self, *args: str, later: str = "", host: str = "mx.sender.test"
+            ) -> subprocess.CompletedProcess:
+        prog = self.build / f"modules/report/mtasts-report-{self.flavour}"
+        env = {"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"}
+        # Not for the programs before: another user's could not share it.
+        when = [f"{k}={v}" for k, v in net.clock(later).items()] \
+            if later else []
+        return subprocess.run(
+            ["unshare", "--uts", "sh", "-c",
+             f'hostname {host}; exec setpriv --reuid={OWNER} '
+             f'--regid={OWNER} --clear-groups env "$@"', "sh", *when,
+             str(prog), "-c", str(self.conf), *args],
+            env=env, text=True, capture_output=True, check=False, timeout=120)
+
+    def mails(self) -> list[tuple[list[str], bytes]]:
+        return [(p.with_suffix(".args").read_text().splitlines(),
+                 p.read_bytes())
+                for p in sorted(self.mail.glob("*.eml"),
+                                key=lambda p: int(p.stem))]
+
+    def state(self, domain: str, ago: int = 1) -> list[str]:
+        p = self.spool / "out" / f"{day(ago)}~{domain}"
+        return p.read_text().splitlines()[1:] if p.exists() else []
+
+    def put_policy(self, domain: str, policy_id: str = "1") -> str:
+        """What the worker would have cached; the text of the policy."""
+        text = POLICY.format(d=domain)
+        p = subprocess.run(
+            [str(self.build / "tests/putpolicy"), str(self.cache), domain,
+             policy_id], input=text, text=True, capture_output=True,
+            check=False, user=OWNER, group=OWNER, extra_groups=[])
+        assert p.returncode == 0, p.stderr
+        return text
+
+
+def wants(domain: str, *records: str) -> None:
+    dns.set_records({f"_smtp._tls.{domain}": [dns.txt(r) for r in records]})
+
+
+def posted(since: float) -> list[dict]:
+    out = []
+    for p in sorted(POSTED.glob("*.json"), key=lambda p: p.stat().st_mtime):
+        j = json.loads(p.read_text())
+        if j["t"] >= since:
+            out.append(j)
+    return out
+
+
+def one_mail(h: Host, to: str) -> rfc8460.Judge:
+    """Exactly one mail went out, it is right in every respect."""
+    mails = h.mails()
+    assert len(mails) == 1, [m[0] for m in mails]
+    args, raw = mails[0]
+    assert args == ["-i", "-f", CONTACT, "--", to], args
+    j = rfc8460.judge_mail(raw, to)
+    assert not j.faults, "\n".join(j.faults)
+    return j
+
+
+ROWS = []
+
+
+def row(name: str):
+    def add(fn):
+        ROWS.append((name, fn))
+        return fn
+    return add
+
+
+# --- What is in a report -------------------------------------------------------
+
+@row("4.4 successes and failures of a day, by mail")
+def day_of_all(new):
+    h = new()
+    wants("a1.test", "v=TLSRPTv1; rua=mailto:tls@a1.test")
+    text = h.put_policy("a1.test", "one")
+    h.add(*[session("a1.test", policy="one", mx="mx1.a1.test")] * 5,
+          *[session("a1.test", "starttls-not-supported", policy="one",
+                    mx="mx1.a1.test", helo=b"mx1.a1.test", ip="198.18.128.9",
+                    reason=b"no STARTTLS")] * 3,
+          session("a1.test", "validation-failure", policy="one",
+                  mx="mx2.a1.test", ip="2001:db8:25::1"),
+          session("a1.test", kind="no-policy-found", mode="none", policy=""))
+    r = h.run()
+    assert r.returncode == 0, r
+    j = one_mail(h, "tls@a1.test")
+    by = {p["policy"]["policy-type"]: p for p in j.body["policies"]}
+    sts = by["sts"]
+    assert sts["policy"]["policy-string"] == text.splitlines(), sts
+    assert sts["policy"]["mx-host"] == ["mx1.a1.test", "*.a1.test"], sts
+    assert sts["summary"] == {"total-successful-session-count": 5,
+                              "total-failure-session-count": 4}, sts
+    assert {"result-type": "starttls-not-supported",
+            "sending-mta-ip": "198.18.0.2",
+            "receiving-mx-hostname": "mx1.a1.test",
+            "receiving-mx-helo": "mx1.a1.test",
+            "receiving-ip": "198.18.128.9", "failed-session-count": 3,
+            "failure-reason-code": "no STARTTLS"} in sts["failure-details"]
+    assert by["no-policy-found"]["summary"][
+        "total-successful-session-count"] == 1
+    assert j.body["date-range"]["start-datetime"] == \
+        f"{day(1)}T00:00:00Z"
+    h.run()
+    assert len(h.mails()) == 1, "sent twice"
+
+
+@row("4.4 a policy that the cache does not have any more")
+def policy_gone(new):
+    h = new()
+    wants("a2.test", "v=TLSRPTv1; rua=mailto:tls@a2.test")
+    h.put_policy("a2.test", "two")
+    h.add(session("a2.test", policy="one"), session("a2.test", policy="two"))
+    h.run()
+    j = one_mail(h, "tls@a2.test")
+    texts = sorted(len(p["policy"]["policy-string"])
+                   for p in j.body["policies"])
+    assert texts == [0, 5], j.body
+
+
+@row("4.3.1 what was wrong with a certificate is found out from it")
+def certificates(new):
+    h = new()
+    wants("a3.test", "v=TLSRPTv1; rua=mailto:tls@a3.test")
+
+    def der(names, kind="good"):
+        stem = ca.cert(names, kind)
+        pem = (ca.DIR / f"{stem}.pem").read_text()
+        return base64.b64decode("".join(pem.splitlines()[1:-1]))
+    for mx, names, kind in (
+            ("mx1.a3.test", ["other.test"], "good"),
+            ("mx2.a3.test", ["mx2.a3.test"], "expired"),
+            ("mx3.a3.test", ["mx3.a3.test"], "self-signed"),
+            ("mx4.a3.test", ["mx4.a3.test"], "good")):
+        h.add(*[session("a3.test", "certificate", mx=mx,
+                        der=der(names, kind))] * 2)
+    h.add(session("a3.test", "certificate", mx="mx5.a3.test",
+                  der=b"\x30\x03\x02\x01"))
+    h.run()
+    j = one_mail(h, "tls@a3.test")
+    rows = {r["receiving-mx-hostname"]: r
+            for r in j.body["policies"][0]["failure-details"]}
+    got = {mx: r["result-type"] for mx, r in rows.items()}
+    assert got == {"mx1.a3.test": "certificate-host-mismatch",
+                   "mx2.a3.test": "certificate-expired",
+                   "mx3.a3.test": "certificate-not-trusted",
+                   "mx4.a3.test": "validation-failure",
+                   "mx5.a3.test": "validation-failure"}, got
+    assert rows["mx3.a3.test"].get("failure-reason-code"), "4.3.1: a reason"
+
+
+@row("hostile words, lines that are none, half a line at the end")
+def hostile(new):
+    h = new()
+    wants("a4.test", "v=TLSRPTv1; rua=mailto:tls@a4.test")
+    h.add(session("a4.test", "validation-failure", mx="mx.a4.test",
+                  helo=bytes(range(256))[:80], reason=b"\xff\xfe\"\\\n\r\0"),
+          "garbage", "1\tx\ty", "\t" * 12,
+          raw=b"\n\xff\xfe\0\n" + b"x" * 100000 + b"\n")
+    h.add(session("a4.test"), raw=session("a4.test").encode()[:40])
+    r = h.run()
+    assert r.returncode == 0, r
+    j = one_mail(h, "tls@a4.test")
+    s = j.body["policies"][0]["summary"]
+    assert s == {"total-successful-session-count": 1,
+                 "total-failure-session-count": 1}, s
+
+
+@row("7 a hundred ways to fail at most, the rest in sum")
+def many_rows(new):
+    h = new()
+    wants("a5.test", "v=TLSRPTv1; rua=mailto:tls@a5.test")
+    h.add(*[session("a5.test", "validation-failure",
+                    helo=f"h{i}.a5.test".encode()) for i in range(500)])
+    h.run()
+    j = one_mail(h, "tls@a5.test")
+    p = j.body["policies"][0]
+    assert p["summary"]["total-failure-session-count"] == 500
+    assert sum(r["failed-session-count"] for r in p["failure-details"]) == 500
+    assert len(p["failure-details"]) <= 112, len(p["failure-details"])
+
+
+@row("4.2.1 success alone: reported, or not where so configured")
+def success(new):
+    wants("a6.test", "v=TLSRPTv1; rua=mailto:tls@a6.test")
+    h = new()
+    h.add(session("a6.test"))
+    h.run()
+    one_mail(h, "tls@a6.test")
+    h = new(more="success = no\n")
+    h.add(session("a6.test"), session("a6.test", ago=2), ago=1)
+    h.run()
+    assert not h.mails(), h.mails()
+
+
+@row("today is not over")
+def today(new):
+    h = new()
+    wants("a7.test", "v=TLSRPTv1; rua=mailto:tls@a7.test")
+    h.add(session("a7.test", ago=0), ago=0)
+    assert h.run().returncode == 0
+    assert not h.mails()
+    assert (h.spool / day(0)).exists()
+    h.run(later="+1d")
+    one_mail(h, "tls@a7.test")
+
+
+@row("two hosts send different ids and names")
+def two_hosts(new):
+    wants("a8.test", "v=TLSRPTv1; rua=mailto:tls@a8.test")
+    seen = set()
+    for host in ("mx1.sender.test", "mx2.sender.test"):
+        h = new()
+        h.add(session("a8.test"))
+        h.run(host=host)
+        j = one_mail(h, "tls@a8.test")
+        seen.add(j.body["report-id"])
+    assert len(seen) == 2, seen
+
+
+# --- Who wants one, and where ----------------------------------------------------
+
+@row("3 no record, two records, a broken one: no report")
+def not_wanted(new):
+    h = new()
+    wants("b2.test", "v=TLSRPTv1; rua=mailto:a@b2.test",
+          "v=TLSRPTv1; rua=mailto:b@b2.test")
+    wants("b3.test", "v=TLSRPTv1; rua=mailto:a@b3.test; =")
+    h.add(*[session(f"b{i}.test") for i in (1, 2, 3)])
+    r = h.run()
+    assert r.returncode == 0, r
+    assert not h.mails()
+    assert (h.spool / "out" / f"{day(1)}~").exists(), "the day is done"
+    assert [p.name for p in (h.spool / "out").iterdir()] == [f"{day(1)}~"]
+
+
+@row("3 one rua twice, %2C, header fields, other schemes")
+def odd_rua(new):
+    h = new()
+    wants("b4.test", "v=TLSRPTv1; rua=mailto:x%2Cy@b4.test,"
+          "mailto:x%2Cy@b4.test?subject=Win,ftp://b4.test/,"
+          "mailto:-oQ@b4.test; rua=mailto:x%2Cy@b4.test")
+    h.add(session("b4.test"))
+    h.run()
+    to = sorted(a[-1] for a, _ in h.mails())
+    assert to == ['"x,y"@b4.test', "-oQ@b4.test"], to
+    for args, raw in h.mails():
+        assert args[:4] == ["-i", "-f", CONTACT, "--"], args
+        j = rfc8460.judge_mail(raw)
+        assert not j.faults, j.faults
+        assert b"Win" not in raw
+
+
+@row("DNS trouble at first: the report goes out later")
+def dns_later(new):
+    h = new()
+    dns.set_records({"_smtp._tls.b5.test": [],
+                     "_tls.b5.test": ["NS servfail.badns.test."]})
+    h.add(session("b5.test"))
+    h.run()
+    assert not h.mails()
+    assert h.state("b5.test") and h.state("b5.test")[0].endswith(" ?")
+    dns.set_records({"_tls.b5.test": []})
+    wants("b5.test", "v=TLSRPTv1; rua=mailto:tls@b5.test")
+    h.run(later="+1h")
+    one_mail(h, "tls@b5.test")
+
+
+@row("2000 domains, every tenth wants a report")
+def many_domains(new):
+    h = new()
+    dns.set_records({f"_smtp._tls.m{i}.test": [dns.txt(
+        f"v=TLSRPTv1; rua=mailto:r@m{i}.test")] for i in range(0, 2000, 10)})
+    h.add(*[session(f"m{i}.test") for i in range(2000)])
+    r = h.run()
+    assert r.returncode == 0, r
+    assert len(h.mails()) == 200, len(h.mails())
+    assert {a[-1] for a, _ in h.mails()} == \
+        {f"r@m{i}.test" for i in range(0, 2000, 10)}
+
+
+# --- HTTPS ---------------------------------------------------------------------------
+
+def hook(domain: str, path: str, addr: str = HOOK) -> None:
+    dns.set_records({f"hook.{domain}": [f"A {addr}"]})
+    wants(domain, f"v=TLSRPTv1; rua=https://hook.{domain}{path}")
+
+
+@row("5.4 by HTTPS")
+def https_good(new):
+    h = new()
+    began = time.time()
+    hook("c1.test", "/ok?x=1")
+    h.add(session("c1.test"))
+    h.run()
+    got = posted(began)
+    assert len(got) == 1 and got[0]["path"] == "/ok?x=1", got
+    assert got[0]["method"] == "POST" and got[0]["sni"] == "hook.c1.test", got
+    j = rfc8460.judge_post(base64.b64decode(got[0]["body"]),
+                           got[0]["headers"]["content-type"])
+    assert not j.faults, j.faults
+    assert h.state("c1.test")[0].startswith("sent "), h.state("c1.test")
+    h.run(later="+2h")
+    assert len(posted(began)) == 1
+
+
+@row("5.5 refused: again later, given up after a day")
+def https_refused(new):
+    h = new()
+    began = time.time()
+    hook("c2.test", "/500")
+    h.add(session("c2.test"))
+    h.run()
+    assert h.state("c2.test")[0].startswith("waits 1 "), h.state("c2.test")
+    h.run()
+    assert len(posted(began)) == 1, "not before its time"
+    for later in ("+1h", "+3h", "+8h"):
+        h.run(later=later)
+    assert len(posted(began)) == 4, len(posted(began))
+    h.run(later="+25h")
+    assert h.state("c2.test")[0].startswith("given-up "), h.state("c2.test")
+    h.run(later="+30h")
+    assert len(posted(began)) == 5
+    assert not list((h.spool / "out").glob("*~gz"))
+
+
+@row("5.4 201 is taken, a redirect is not followed")
+def https_statuses(new):
+    h = new()
+    began = time.time()
+    hook("c3.test", "/201")
+    hook("c4.test", "/redirect")
+    h.add(session("c3.test"), session("c4.test"))
+    h.run()
+    assert h.state("c3.test")[0].startswith("sent ")
+    assert h.state("c4.test")[0].startswith("waits 1 ")
+    assert {p["path"] for p in posted(began)} == {"/201", "/redirect"}
+
+
+@row("5.4 a certificate for another name, from another CA: nothing is sent")
+def https_cert(new):
+    h = new()
+    began = time.time()
+    hook("c5.test", "/ok", "198.18.1.41")
+    hook("c6.test", "/ok", "198.18.1.42")
+    h.add(session("c5.test"), session("c6.test"))
+    h.run()
+    assert not posted(began)
+    for d in ("c5.test", "c6.test"):
+        assert h.state(d)[0].startswith("waits 1 "), h.state(d)
+
+
+@row("7 not to this host, not into private networks")
+def https_private(new):
+    h = new()
+    for i, addr in enumerate(("127.0.0.1", "10.0.0.1", "192.168.1.1",
+                              "172.20.0.1", "169.254.169.254", "100.64.0.1")):
+        hook(f"p{i}.test", "/ok", addr)
+        h.add(session(f"p{i}.test"))
+    dns.set_records({"hook.p6.test": ["AAAA ::1"],
+                     "hook.p7.test": ["AAAA fd00::1"],
+                     "hook.p8.test": ["AAAA ::ffff:127.0.0.1"]})
+    for i in (6, 7, 8):
+        wants(f"p{i}.test", f"v=TLSRPTv1; rua=https://hook.p{i}.test/")
+        h.add(session(f"p{i}.test"))
+    began = time.monotonic()
+    h.run()
+    assert time.monotonic() - began < 20
+    for i in range(9):
+        assert h.state(f"p{i}.test")[0].startswith("waits 1 "), i
+
+
+@row("a server that never ends its answer")
+def https_endless(new):
+    h = new()
+    hook("c7.test", "/endless")
+    h.add(session("c7.test"))
+    h.run()
+    assert h.state("c7.test")[0].startswith("sent "), h.state("c7.test")
+
+
+# --- State -----------------------------------------------------------------------------
+
+@row("5.5 sendmail fails: again later")
+def mail_fails(new):
+    h = new()
+    wants("d1.test", "v=TLSRPTv1; rua=mailto:tls@d1.test")
+    h.add(session("d1.test"))
+    (h.mail / "FAIL").touch()
+    r = h.run()
+    assert r.returncode == 0 and not h.mails(), r
+    assert h.state("d1.test")[0].startswith("waits 1 ")
+    (h.mail / "FAIL").unlink()
+    h.run(later="+1h")
+    one_mail(h, "tls@d1.test")
+
+
+@row("killed between sending and writing it down: not sent twice")
+def killed(new):
+    h = new()
+    wants("d2.test", "v=TLSRPTv1; rua=mailto:tls@d2.test")
+    h.add(session("d2.test"))
+    (h.mail / "KILL").touch()
+    r = h.run()
+    assert r.returncode != 0, r
+    net.wait_until(lambda: h.mails(), 5, "mail")
+    assert h.state("d2.test")[0].startswith("sending "), h.state("d2.test")
+    assert h.run().returncode == 0
+    h.run(later="+6h")
+    one_mail(h, "tls@d2.test")
+    assert h.state("d2.test")[0].startswith("sent ")
+
+
+@row("--print and --dry-run send and store nothing")
+def only_look(new):
+    h = new()
+    wants("d3.test", "v=TLSRPTv1; rua=mailto:tls@d3.test")
+    h.add(session("d3.test"), session("d4.test"))
+    r = h.run("--print", "--domain", "d3.test")
+    j = rfc8460.judge_json(r.stdout.encode())
+    assert not j.faults, (j.faults, r)
+    r = h.run("--dry-run", "--day", day(1))
+    assert r.stdout == f"{day(1)} d3.test mailto:tls@d3.test\n", r
+    assert not h.mails() and not (h.spool / "out").exists()
+    h.run()
+    one_mail(h, "tls@d3.test")
+
+
+@row("a day is removed after its time, with all that was of it")
+def expiry(new):
+    h = new(more="keep = 2d\n")
+    wants("d5.test", "v=TLSRPTv1; rua=mailto:tls@d5.test")
+    h.add(session("d5.test"))
+    h.run()
+    h.run(later="+1d")
+    assert (h.spool / day(1)).exists()
+    h.run(later="+3d")
+    assert not (h.spool / day(1)).exists()
+    assert not list((h.spool / "out").iterdir())
+    assert len(h.mails()) == 1
+
+
+@row("no contact: a refusal, not a report")
+def no_contact(new):
+    h = new(contact=False)
+    h.add(session("d6.test"))
+    r = h.run()
+    assert r.returncode == 3 and "contact" in r.stderr, r
+
+
+@row("bad arguments; a day without sessions")
+def arguments(new):
+    h = new()
+    assert h.run("--frob").returncode == 2
+    assert h.run("--day", "2026-02-30").returncode == 3
+    assert h.run("--day", day(3)).returncode == 3
+    assert h.run("more").returncode == 2
+
+
+@row("two runs at once: the second says so")
+def two_runs(new):
+    h = new()
+    wants("d7.test", "v=TLSRPTv1; rua=mailto:tls@d7.test")
+    h.add(session("d7.test"))
+    lock = h.spool / "~report"
+    lock.touch()
+    shutil.chown(lock, OWNER, OWNER)
+    import fcntl
+    with lock.open("r+") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        r = h.run()
+        assert r.returncode == 3 and "another run" in r.stderr, r
+    assert not h.mails()
+
+
+# --- The world ---------------------------------------------------------------------------
+
+def build_world() -> None:
+    net.build()
+    ca.build()
+    dns.build()
+    POSTED.mkdir()
+    names = {HOOK: (["*.test", "*.c1.test"] + [
+        f"hook.{d}.test" for d in ("c1", "c2", "c3", "c4", "c7")], "good"),
+        "198.18.1.41": (["www.elsewhere.test"], "good"),
+        "198.18.1.42": (["hook.c6.test"], "other-ca")}
+    argv = [str(POSTED)]
+    for addr, (san, kind) in names.items():
+        argv += [addr, str(ca.DIR / ca.cert(san, kind))]
+    net.far_daemon(net.python(HERE / "world" / "hook.py", *argv),
+                   net.ROOT / "hook.err")
+    net.wait_until(lambda: (POSTED / "ready").exists(), 10, "hook")
+
+
+def inside(args) -> int:
+    build_world()
+    passed = failed = 0
+    for flavour in ("openssl", "gnutls"):
+        for name, fn in ROWS:
+            if args.words and not any(w in name for w in args.words):
+                continue
+            try:
+                fn(lambda **kw: Host(Path(args.build).resolve(), flavour,
+                                     **kw))
+                passed += 1
+                print(f"ok - {flavour}: {name}", flush=True)
+            except (AssertionError, subprocess.TimeoutExpired, KeyError,
+                    IndexError, net.WorldError):
+                failed += 1
+                print(f"not ok - {flavour}: {name}")
+                for line in traceback.format_exc().splitlines()[-6:]:
+                    print(f"    {line[:1500]}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+def main() -> int:
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--build", default=os.environ.get("MTASTS_BUILD", "build"))
+    p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("words", nargs="*", metavar="WORD")
+    args = p.parse_args()
+    try:
+        if not args.inside:
+            return net.enter([sys.executable, "-B", __file__, "--inside",
+                              *sys.argv[1:]])
+        return inside(args)
+    except net.WorldError as e:
+        print(f"reports: {e}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
