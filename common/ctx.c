@@ -12,6 +12,7 @@
 
 #include "decide.h"
 #include "err.h"
+#include "memo.h"
 #include "store_dir.h"
 
 /* --- Opening ------------------------------------------------------------ */
@@ -55,6 +56,7 @@ sts_close(struct sts_ctx *ctx)
 	sts_store_close(ctx->store);
 	sts_spool_close(ctx->spool);
 	sts_conf_free(ctx->conf);
+	sts_memo_free(ctx->memo);
 	sts_slot_clear(&ctx->slot);
 	free(path.out);
 	free(ctx->heard);
@@ -258,15 +260,17 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 
 /* The entry and, where it is one, its policy; both must be good. */
 static enum sts_rc
-read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
-    struct sts_policy **policy, struct sts_err *err)
+read_entry(struct sts_ctx *ctx, const char *path, const char *domain,
+    const struct sts_facts *f, struct sts_policy **policy, struct sts_err *err)
 {
 	struct sts_entry *e = &ctx->slot.entry;
+	int error = sts_store_read(ctx->store, path, domain, &ctx->slot);
 	enum sts_rc rc;
 
-	*policy = NULL;
-	if ((rc = sts_store_get(ctx->store, domain, &ctx->slot, err)) != STS_OK)
-		return rc;
+	if (error != 0)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cannot read the cache entry %s: %s", path,
+		    strerror(error));
 	if (e->kind != STS_ENTRY_POLICY || f->now >= e->until)
 		return STS_OK;
 	rc = sts_policy_parse(policy, e->body.p, e->body.len, NULL, NULL, err);
@@ -274,10 +278,33 @@ read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 		return rc;
 	if (rc != STS_OK)
 		e->kind = STS_ENTRY_ABSENT;
-	else if ((f->marked = sts_store_marked(ctx->store, STS_MARK_FAILED,
-		      domain)) != 0)
+	else if (f->behind)
+		sts_memo_keep(&ctx->memo, domain, &ctx->slot, *policy, f->now);
+	return STS_OK;
+}
+
+/* Who asks again and again does not read again what has not changed. */
+static enum sts_rc
+read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
+    struct sts_policy **policy, struct sts_err *err)
+{
+	char path[STS_STORE_NAME];
+	enum sts_rc rc;
+
+	*policy = NULL;
+	sts_store_put_path(path, domain);
+	if (!f->behind ||
+	    !sts_memo_recall(ctx->memo, ctx->store, path, domain, &ctx->slot,
+		policy)) {
+		rc = read_entry(ctx, path, domain, f, policy, err);
+		if (rc != STS_OK)
+			return rc;
+	}
+	if (*policy != NULL &&
+	    (f->marked = sts_store_look(ctx->store, STS_MARK_FAILED, domain)) !=
+		0)
 		f->answered =
-		    sts_store_marked(ctx->store, STS_MARK_ANSWERED, domain);
+		    sts_store_look(ctx->store, STS_MARK_ANSWERED, domain);
 	return STS_OK;
 }
 
@@ -372,8 +399,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 			goto out;
 	} else if (next.act == STS_ACT_ANSWER_THEN_LOOK &&
 	    (flags & STS_OFFLINE) == 0)
-		/* Who never waits leaves the choice of the MX host to us too.
-		 */
+		/* Who never waits leaves the MX host to us, too. */
 		sts_look_behind(ctx,
 		    f.behind ? STS_MARK_WANT_MX : STS_MARK_WANT, domain, f.now);
 	rc = answer_next(out, ctx, &next, &policy, network, d, err);

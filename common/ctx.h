@@ -43,6 +43,7 @@ struct sts_ctx {
 	bool owed;               /* a want was left without a worker */
 	uint32_t random;         /* 0: not chosen yet */
 	struct sts_heard *heard; /* NULL until a worker is asked */
+	struct sts_memo *memo;   /* NULL until a question that never waits */
 	struct sts_slot slot;    /* the entry in hand */
 };
 

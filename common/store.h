@@ -23,12 +23,21 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "cache.h"
 #include "mx.h"
 #include "sts.h"
 
 struct sts_store;
+
+/* What changes with every change to a file; see memo.h. */
+struct sts_stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec modified, changed;
+};
 
 /*
  * One entry and the bytes it points into.  Zeroed before its first use; what
@@ -38,6 +47,7 @@ struct sts_slot {
 	struct sts_entry entry; /* kind ABSENT: nothing usable there */
 	bool broken;            /* something is there, but odd */
 	int64_t used;           /* modification time */
+	struct sts_stamp stamp; /* of a file, taken before it was read */
 	char *buf;              /* NULL: points nowhere */
 };
 

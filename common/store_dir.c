@@ -43,6 +43,35 @@ sts_store_put_path(char *p, const char *domain)
 
 /* --- Reading ------------------------------------------------------------ */
 
+static struct sts_stamp
+stamp_of(const struct stat *st)
+{
+	return (struct sts_stamp){ st->st_dev, st->st_ino, st->st_size,
+		st->st_mtim, st->st_ctim };
+}
+
+static bool
+same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool
+sts_store_same(const struct sts_store *s, const char *path,
+    const struct sts_stamp *then)
+{
+	struct sts_stamp now;
+	struct stat st;
+
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	now = stamp_of(&st);
+	/* Type, owner and links cannot change without the last. */
+	return now.dev == then->dev && now.ino == then->ino &&
+	    now.size == then->size && same_time(now.modified, then->modified) &&
+	    same_time(now.changed, then->changed);
+}
+
 bool
 sts_store_odd(int error)
 {
@@ -94,6 +123,7 @@ sts_store_read_file(const struct sts_store *s, const char *path,
 		goto out;
 	}
 	f->used = st.st_mtime;
+	f->stamp = stamp_of(&st);
 	/* No link is left where a writer replaced it since it was opened. */
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_uid != s->uid ||
 	    st.st_size > (off_t)f->size)
@@ -120,6 +150,7 @@ read_file(const struct sts_store *s, const char *path, const char *domain,
 
 	slot->buf = f.buf;
 	slot->used = f.used;
+	slot->stamp = f.stamp;
 	if (f.good)
 		slot->broken = !sts_entry_decode(&slot->entry,
 		    (struct sts_str){ f.buf, f.len }, false, domain);

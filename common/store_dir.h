@@ -51,18 +51,31 @@ void sts_store_put_mx_path(char path[STS_STORE_NAME], const char *domain);
 int sts_store_read(const struct sts_store *, const char *path,
     const char *domain, struct sts_slot *);
 
+/*
+ * Is what stands at path the very file, in the very state, that the stamp was
+ * taken of?  The caller has the owner's ids.
+ */
+bool sts_store_same(const struct sts_store *, const char *path,
+    const struct sts_stamp *);
+
 /* A file's bytes, which the caller owns, and when it was written. */
 struct sts_file {
 	char *buf; /* of size bytes; NULL: becomes as large as the file */
 	size_t size;
 	size_t len;
 	int64_t used;
+	struct sts_stamp stamp;
 	bool good; /* false: nothing there, or nothing of ours */
 };
 
-/* The same for any file below the store; the caller has the owner's ids. */
+/* sts_store_read() for any file below the store; the caller has the owner's
+ * ids. */
 int sts_store_read_file(const struct sts_store *, const char *path,
     struct sts_file *);
+
+/* sts_store_marked(); the caller has the owner's ids. */
+int64_t sts_store_look(const struct sts_store *, enum sts_mark,
+    const char *domain);
 
 /*
  * Replace what is at path, in the part of domain, in one step; 0, or an

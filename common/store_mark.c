@@ -77,19 +77,28 @@ sts_store_mark(struct sts_store *s, enum sts_mark mark, const char *domain,
 }
 
 int64_t
-sts_store_marked(struct sts_store *s, enum sts_mark mark, const char *domain)
+sts_store_look(const struct sts_store *s, enum sts_mark mark,
+    const char *domain)
 {
 	char path[STS_STORE_NAME];
-	struct sts_ids ids;
 	struct stat st;
-	int64_t t = 0;
 
 	mark_path(path, mark, domain);
-	if (!sts_store_enter(s, &ids))
-		return 0;
 	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_uid == s->uid)
-		t = st.st_mtime;
+		return st.st_mtime;
+	return 0;
+}
+
+int64_t
+sts_store_marked(struct sts_store *s, enum sts_mark mark, const char *domain)
+{
+	struct sts_ids ids;
+	int64_t t;
+
+	if (!sts_store_enter(s, &ids))
+		return 0;
+	t = sts_store_look(s, mark, domain);
 	sts_store_leave(&ids);
 	return t;
 }
