@@ -3,6 +3,7 @@
 #include "ctx.h"
 
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "decide.h"
@@ -140,4 +141,14 @@ sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
 	if (s.result != STS_SESSION_OK && seen->der != NULL)
 		s.der = (struct sts_str){ seen->der, seen->der_len };
 	return add(ctx, &s, err);
+}
+
+bool
+sts_report_sender(const struct sts_ctx *ctx, const char *address)
+{
+	const struct sts_report_conf *r = &ctx->conf->report;
+	const char *sender = r->sender == NULL ? r->contact : r->sender;
+
+	return sender != NULL && address != NULL &&
+	    strcasecmp(sender, address) == 0;
 }

@@ -327,6 +327,12 @@ enum { STS_PROGRAM_PATH = 1200 };
 enum sts_rc sts_report_program(struct sts_ctx *, char path[STS_PROGRAM_PATH],
     unsigned *uid, unsigned *gid, struct sts_err *err);
 
+/*
+ * Is it the sender of this host's reports?  Its mail is held to no policy, and
+ * its sessions are not recorded (RFC 8460 3, 5.3.1).
+ */
+bool sts_report_sender(const struct sts_ctx *, const char *address);
+
 /* --- The cache, for administrators ------------------------------------- */
 
 enum sts_row_kind {
