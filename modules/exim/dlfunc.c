@@ -15,6 +15,7 @@
 
 #include "answer.h"
 #include "base64.h"
+#include "record.h"
 
 enum exim_rc { EXIM_OK = 0, EXIM_DEFER = 1 };
 
@@ -100,8 +101,8 @@ printable(const char *s)
 }
 
 /*
- * ${dlfunc{SO}{mtasts_policy}{DOMAIN}{CONFIG}}, CONFIG optional, in
- * address_data, the one option of a router that defers when it fails.
+ * ${dlfunc{SO}{mtasts_policy}{DOMAIN}{CONFIG}{SENDER}}, the last two optional,
+ * in address_data, the one option of a router that defers when it fails.
  */
 __attribute__((visibility("default"))) int
 mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
@@ -116,6 +117,10 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 		return result(yield, EXIM_OK, strdup("sts=none ignore=\"\""));
 	if (get_ctx(&ctx, arg(argc, argv, 1), &err) != STS_OK)
 		return defer(yield, "", &err);
+	/* RFC 8460 3: a report gets through whatever is wrong with TLS. */
+	if (sts_report_sender(ctx, arg(argc, argv, 2)))
+		return result(yield, EXIM_OK,
+		    strdup("sts=none report=yes ignore=\"\""));
 	if (sts_query(ctx, domain, 0, &a, &err) != STS_OK)
 		return defer(yield, printable(domain) ? domain : "", &err);
 	if (a->verdict == STS_CANNOT_TELL) {
@@ -130,47 +135,110 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 
 /* 4.2: only a DNS-ID counts, where Exim would take a bare common name. */
 static const char *
-judge_certificate(const char *depth, const char *mode, const char *cert)
+judge_certificate(const struct exim_event *e)
+{
+	if (strcmp(e->name, "tls:cert") != 0 || e->data == NULL ||
+	    strcmp(e->data, "0") != 0 || strcmp(e->seen.mode, "enforce") != 0 ||
+	    !e->said_cert)
+		return "";
+	return e->der != NULL && sts_cert_has_dns_id(e->der, e->der_len, NULL)
+	    ? ""
+	    : "MTA-STS: certificate without a DNS name in its "
+	      "subjectAltName";
+}
+
+/* RFC 8461 5: look for a newer policy before giving up. */
+static void
+note_failure(struct sts_ctx *ctx, const struct exim_event *e)
+{
+	struct sts_err err;
+
+	if (e->seen.mode[0] != '\0')
+		(void)sts_failed(ctx, e->domain, &err);
+}
+
+static void
+note(struct sts_ctx *ctx, const struct exim_event *e)
+{
+	bool no_host = strcmp(e->name, "no-host") == 0;
+
+	if (e->domain == NULL)
+		return;
+	if (no_host || strcmp(e->name, "msg:host:defer") == 0)
+		note_failure(ctx, e);
+	/* RFC 8460 5.3.1: nothing about reports in reports. */
+	if (e->seen.trial || sts_report_sender(ctx, e->seen.sender))
+		return;
+	if (no_host)
+		exim_record_no_host(ctx, e);
+	else
+		exim_record(ctx, e);
+}
+
+/* Those that say nothing to us cost nothing. */
+static bool
+known(const char *event)
+{
+	static const char *const names[] = { "smtp:ehlo", "msg:host:defer",
+		"tcp:connect", "tls:cert", "dane:fail", "no-host" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(event, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static unsigned char *
+decode(struct exim_event *e, const char *cert)
 {
 	unsigned char *der;
-	bool good;
 	long len;
 
-	if (depth == NULL || strcmp(depth, "0") != 0 || mode == NULL ||
-	    strcmp(mode, "enforce") != 0 || cert == NULL)
-		return "";
-	if ((der = malloc(strlen(cert))) == NULL)
-		return "out of memory";
-	len = exim_base64(der, cert);
-	good = len > 0 && sts_cert_has_dns_id(der, (size_t)len, NULL);
-	free(der);
-	return good ? ""
-		    : "MTA-STS: certificate without a DNS name in its "
-		      "subjectAltName";
+	e->said_cert = cert != NULL;
+	if (cert == NULL || (der = malloc(strlen(cert))) == NULL)
+		return NULL;
+	if ((len = exim_base64(der, cert)) > 0) {
+		e->der = der;
+		e->der_len = (size_t)len;
+	}
+	return der;
 }
 
 /*
- * ${dlfunc{SO}{mtasts_event}{EVENT}{DATA}{DOMAIN}{HOST}{MODE}{CERT}{CONFIG}}
+ * ${dlfunc{SO}{mtasts_event}{EVENT}{DATA}{DOMAIN}{HOST}{SEEN}{CERT}{CONFIG}}
  * in event_action, and with EVENT "no-host" in the :defer: router.  Reports,
  * and so always succeeds: a failing event_action would deliver unprotected.
  */
 __attribute__((visibility("default"))) int
 mtasts_event(unsigned char **yield, int argc, unsigned char *argv[])
 {
-	const char *event = arg(argc, argv, 0), *domain = arg(argc, argv, 2);
+	struct exim_event e = {
+		.name = arg(argc, argv, 0),
+		.data = arg(argc, argv, 1),
+		.domain = arg(argc, argv, 2),
+		.host = arg(argc, argv, 3),
+	};
 	const char *said = "";
+	unsigned char *der;
 	struct sts_ctx *ctx;
 	struct sts_err err;
 
-	if (event != NULL && strcmp(event, "tls:cert") == 0)
-		said = judge_certificate(arg(argc, argv, 1), arg(argc, argv, 4),
-		    arg(argc, argv, 5));
-	else if (event != NULL && domain != NULL &&
-	    (strcmp(event, "msg:host:defer") == 0 ||
-		strcmp(event, "no-host") == 0) &&
-	    get_ctx(&ctx, arg(argc, argv, 6), &err) == STS_OK)
-		/* RFC 8461 5: look for a newer policy before giving up. */
-		(void)sts_failed(ctx, domain, &err);
+	if (e.name != NULL && known(e.name)) {
+		exim_seen(&e.seen, arg(argc, argv, 4));
+		der = decode(&e, arg(argc, argv, 5));
+		said = judge_certificate(&e);
+		if (get_ctx(&ctx, arg(argc, argv, 6), &err) == STS_OK)
+			note(ctx, &e);
+		free(der);
+	}
 	(void)result(yield, EXIM_OK, strdup(said));
 	return EXIM_OK;
+}
+
+/* The end of a process, forked ones too: only the one that began counts. */
+__attribute__((destructor)) static void
+last_words(void)
+{
+	if (state.ctx != NULL)
+		exim_record_end(state.ctx);
 }
