@@ -46,6 +46,7 @@ LOCAL = """
 MAIN_HARDCODE_PRIMARY_HOSTNAME = sender.test
 MAIN_LOG_SELECTOR = +all -queue_run -arguments
 CHECK_RCPT_VERIFY_SENDER = true
+MTASTS_REPORT = yes
 """
 
 SINGLE = """
@@ -70,6 +71,8 @@ begin transports
 {transports}
 remote_smtp:
   driver = smtp
+  multi_domain = false
+  event_action = MTASTS_RECORD
 begin retry
 * * F,2h,15m; G,16h,1h,1.5; F,4d,6h
 """

@@ -13,6 +13,7 @@ import dns
 import https
 import mta
 import net
+import reports
 import scenario
 import smtp
 
@@ -27,21 +28,42 @@ class Marks:
     dns: int
     https: list[int]
     smtp: int
+    reports: int
 
     @classmethod
     def now(cls) -> "Marks":
         time.sleep(0.02)  # a server writes its log when it has answered
-        return cls(dns.mark(), https.mark(), smtp.mark())
+        return cls(dns.mark(), https.mark(), smtp.mark(),
+                   len(reports.lines()))
 
 
 def judge(p, step: dict, seen, marks: Marks) -> None:
     """Raise Wrong unless everything in step came true."""
     for word in scenario.EXPECTATIONS & set(step):
-        if word in SESSION:
+        if word in SESSION or word == "recorded":
             continue
         globals()[f"expect_{word}"](p, step, seen, marks)
     if SESSION & set(step):
         expect_sessions(p, step, seen, marks)
+
+
+def judge_reports(p, step: dict, marks: Marks) -> None:
+    """Without being asked to: Exim's records are those of the MX hosts."""
+    if mta.server.NAME != "exim" or not p.through_mta:
+        return
+    recorded = reports.lines()[marks.reports:]
+    if recorded:
+        p.note("\n".join("recorded: " + str(r | {"der": r["der"][:20]})
+                         for r in recorded))
+    if p.records and (wrong := reports.judge(smtp.sessions(marks.smtp),
+                                             recorded)):
+        raise Wrong(wrong)
+    if "recorded" in step:
+        got: dict[str, list[str]] = {}
+        for r in recorded:
+            got.setdefault(r["domain"], []).append(r["result"])
+        want("recorded", {d: sorted(x) for d, x in step["recorded"].items()},
+             {d: sorted(x) for d, x in got.items()})
 
 
 SESSION = {"at", "untouched", "tls", "sni", "touched", "header"}

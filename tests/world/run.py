@@ -126,6 +126,7 @@ def run_one(s: scenario.Scenario, flavour: str | None) -> bool:
             marks = expect.Marks.now()
             seen = steps.act(place, step)
             expect.judge(place, step, seen, marks)
+            expect.judge_reports(place, step, marks)
             if mta.server.trouble():
                 raise expect.Wrong(mta.server.trouble())
     except expect.Wrong as e:

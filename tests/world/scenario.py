@@ -41,7 +41,7 @@ EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
                 "gets", "gets_max", "txts", "txts_max", "asked", "verdict",
                 "mode", "id", "source", "why", "under", "exit", "out",
                 "no_out", "mx", "touched", "request", "requests", "panic",
-                "spool", "header", "said", "not_said"}
+                "spool", "header", "said", "not_said", "recorded"}
 # Where a scenario or a step can run; smtpd is any of the two below it.
 HOSTS = {"exim", "smtpd", "smtpd6", "smtpd7"}
 

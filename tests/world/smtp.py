@@ -116,6 +116,12 @@ def _store() -> None:
     tmp.rename(RULES)
 
 
+def rule(addr: str) -> dict:
+    """What the host at an address was last told to do."""
+    name = _by_addr.get(addr)
+    return _hosts[name].rule if name else {}
+
+
 def mark() -> int:
     return LOG.stat().st_size if LOG.exists() else 0
 

@@ -79,7 +79,7 @@ class Session:
         needs_tls = self.rule.get("starttls") == "required" and \
             not self.rec.get("tls")
         if verb in ("EHLO", "HELO"):
-            self.rec["ehlo"] = text[5:]
+            self.rec["ehlo_tls" if self.rec.get("tls") else "ehlo"] = text[5:]
             self.capabilities()
         elif verb == "STAR":
             return self.starttls()

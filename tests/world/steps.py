@@ -15,6 +15,7 @@ import dnsd
 import expect
 import mta
 import net
+import reports
 import scenario
 
 MTASTS = "/usr/bin/mtasts"
@@ -45,6 +46,12 @@ class Place:
     def cache(self) -> Path:
         return mta.server.CACHE if self.through_mta else self.dir / "cache"
 
+    @property
+    def records(self) -> bool:
+        """Is every session of this place to be recorded?"""
+        return self.scenario.variant != "plain" and \
+            self.conf.get("enabled") != "no"
+
     def note(self, text: str) -> None:
         self.notes.append(text.rstrip())
 
@@ -72,6 +79,8 @@ def begin(s: scenario.Scenario, flavour: str | None) -> Place:
     if p.through_mta:
         mta.server.wipe()
         mta.server.wipe_cache()
+        if mta.server.NAME == "exim":
+            reports.wipe(mta.server.USER)
     else:
         p.conf |= {"cache_dir": str(p.cache), "worker_flavour": flavour}
         shutil.rmtree(p.cache, ignore_errors=True)
@@ -93,6 +102,8 @@ def write_conf(p: Place) -> None:
             lines.append(f'[domain "{name}"]')
             lines += [f"{k} = {v}" for k, v in keys.items()]
     lines.append(p.conf.get("raw", ""))
+    if p.through_mta and mta.server.NAME == "exim":
+        lines.append(reports.CONF)
     tmp = p.conf_file.with_suffix(".new")
     tmp.write_text("\n".join(lines) + "\n")
     tmp.chmod(0o644)
