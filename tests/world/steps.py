@@ -50,7 +50,7 @@ class Place:
     def records(self) -> bool:
         """Is every session of this place to be recorded?"""
         return self.scenario.variant != "plain" and \
-            self.conf.get("enabled") != "no"
+            self.conf.get("enabled") != "no" and self.conf_file.exists()
 
     def note(self, text: str) -> None:
         self.notes.append(text.rstrip())
