@@ -52,7 +52,7 @@ make_rsa_public(int bits, int exponent_bits)
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
 	BIGNUM *n = BN_new(), *e = BN_new();
 	EVP_PKEY *key = NULL;
-	OSSL_PARAM *params;
+	OSSL_PARAM *params = NULL;
 
 	made(BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD) == 1 &&
 		BN_rand(e, exponent_bits, BN_RAND_TOP_ONE,

@@ -43,7 +43,7 @@ session(const char *domain, const char *id, enum sts_session_result result)
 	};
 }
 
-static void
+__attribute__((format(printf, 3, 4))) static void
 say(char *out, size_t *n, const char *fmt, ...)
 {
 	va_list ap;
