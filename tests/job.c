@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "job.h"
+#include "report.h"
+#include "spool.h"
 
 #define OWNER 65534
 #define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"
@@ -111,6 +113,99 @@ test_finish(void **state)
 	rows_done();
 }
 
+/* RFC 8461 6, RFC 8460 4.3.2.2; a line each, at the end of an attempt. */
+static const struct {
+	const char *clause;
+	enum sts_got got;
+	enum sts_reason why;
+	const char *cached; /* mode; NULL: nothing */
+	int64_t left;       /* s until it expires */
+	bool hurried, on;
+	const char *want; /* part of the line; NULL: none is written */
+} ends[] = {
+#define W(w) STS_GOT_NOTHING, STS_WHY_##w
+	{ "(a) the fetch failed", W(FETCH_ERROR), NULL, 0, false, true,
+	    "\ta.example\tsts\tnone\t\tsts-policy-fetch-error\t\t\t\t\t"
+	    "why%09not\t" },
+	{ "(a) its certificate", W(WEBPKI), NULL, 0, false, true,
+	    "\tsts-webpki-invalid\t" },
+	{ "(a) its text", W(BAD_POLICY), NULL, 0, true, true,
+	    "\tsts-policy-invalid\t" },
+	{ "(b) while there is a policy", W(FETCH_ERROR), "enforce", 60, false,
+	    true, "\tsts\tenforce\tone\tsts-policy-fetch-error\t" },
+	{ "(b) which is none", W(FETCH_ERROR), "none", 60, false, true, NULL },
+	{ "that has expired", W(FETCH_ERROR), "none", -1, false, true,
+	    "\tsts\tnone\t\tsts-policy-fetch-error\t" },
+	{ "in a hurry", W(FETCH_ERROR), NULL, 0, true, true, NULL },
+	{ "no reports", W(FETCH_ERROR), NULL, 0, false, false, NULL },
+	{ "a policy", STS_GOT_POLICY, STS_WHY_NOTHING, NULL, 0, false, true,
+	    NULL },
+	{ "our own fault", STS_GOT_LOCAL, STS_WHY_FETCH_ERROR, NULL, 0, false,
+	    true, NULL },
+#undef W
+};
+
+static void
+read_spool(char *text, size_t size)
+{
+	char path[64];
+	struct tm tm;
+	time_t now = time(NULL);
+	FILE *f;
+	size_t n = 0;
+
+	(void)gmtime_r(&now, &tm);
+	n = (size_t)snprintf(path, sizeof path, "%s/", dir);
+	strftime(path + n, sizeof path - n, "%Y-%m-%d", &tm);
+	n = 0;
+	if ((f = fopen(path, "r")) != NULL) {
+		n = fread(text, 1, size - 1, f);
+		fclose(f);
+		(void)unlink(path);
+	}
+	text[n] = '\0';
+}
+
+static void
+test_report(void **state)
+{
+	struct sts_spool *spool;
+	char text[2000], body[100];
+
+	(void)state;
+	assert_int_equal(sts_spool_open(&spool, dir, STS_SPOOL_DAY_MAX, NULL),
+	    STS_OK);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		struct engine en = { .spool = ends[i].on ? spool : NULL };
+		struct job job = { .engine = &en,
+			.domain = "a.example",
+			.hurried = ends[i].hurried,
+			.note = "why\tnot" };
+		struct sts_entry c = { 0 };
+
+		if (ends[i].cached != NULL) {
+			c = policy(time(NULL) - 1);
+			c.until = time(NULL) + ends[i].left;
+			snprintf(body, sizeof body,
+			    "version: STSv1\nmode: %s\nmx: a.b\n"
+			    "max_age: 86400\n",
+			    ends[i].cached);
+			c.body = str_of(body);
+		}
+		job.facts.cached = &c;
+		job.facts.now = time(NULL);
+		job.facts.got = ends[i].got;
+		job.facts.got_why = ends[i].why;
+		report_fetch(&job);
+		read_spool(text, sizeof text);
+		ROW(ends[i].want == NULL ? text[0] == '\0'
+					 : strstr(text, ends[i].want) != NULL,
+		    "%s: '%s'", ends[i].clause, text);
+	}
+	sts_spool_close(spool);
+	rows_done();
+}
+
 static int
 set_up(void **state)
 {
@@ -136,7 +231,8 @@ tear_down(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_finish) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_report) };
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -19,6 +19,7 @@
 #include "sandbox.h"
 
 static char dir[] = "/tmp/mtasts-sandbox.XXXXXX";
+static char spool[] = "/tmp/mtasts-sandbox.XXXXXX";
 
 /* Each returns 0 where it could do what it tried. */
 static int
@@ -38,6 +39,36 @@ link_inside(void)
 	char path[100];
 
 	snprintf(path, sizeof path, "%s/link", dir);
+	return symlink("x", path) == 0 && unlink(path) == 0 ? 0 : 1;
+}
+
+static int
+write_spool(void)
+{
+	char path[100];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/day", spool);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	return fd != -1 && write(fd, "x", 1) == 1 ? 0 : 1;
+}
+
+static int
+unlink_spool(void)
+{
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/day", spool);
+	return (mknod(path, S_IFREG | 0600, 0) == -1 && errno != EEXIST) ||
+	    unlink(path) == -1;
+}
+
+static int
+link_spool(void)
+{
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/link", spool);
 	return symlink("x", path) == 0 && unlink(path) == 0 ? 0 : 1;
 }
 
@@ -128,6 +159,9 @@ static const struct {
 } cases[] = {
 	{ "write below the cache", write_inside, true },
 	{ "link below the cache", link_inside, true },
+	{ "write below the spool", write_spool, true },
+	{ "remove what is there", unlink_spool, false },
+	{ "link below the spool", link_spool, false },
 	{ "read elsewhere", read_outside, true },
 	{ "connect", connect_out, true },
 	{ "ask for its own address", ask_kernel, true },
@@ -148,7 +182,7 @@ attempt(int (*try)(void), bool boxed)
 
 	if (pid == 0) {
 		if (boxed)
-			sandbox(dir, 5);
+			sandbox(dir, try == write_much ? NULL : spool, 5);
 		_exit(try());
 	}
 	(void)waitpid(pid, &status, 0);
@@ -210,7 +244,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	return mkdtemp(dir) == NULL;
+	return mkdtemp(dir) == NULL || mkdtemp(spool) == NULL;
 }
 
 static int
@@ -219,7 +253,7 @@ tear_down(void **state)
 	char command[100];
 
 	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", dir);
+	snprintf(command, sizeof command, "rm -rf %s %s", dir, spool);
 	return system(command);
 }
 

@@ -132,7 +132,7 @@ engine_jobs(const struct engine *en)
 
 struct engine *
 engine_new(struct event_base *base, const struct sts_conf *conf,
-    struct sts_store *st, struct sts_err *err)
+    struct sts_store *st, struct sts_spool *spool, struct sts_err *err)
 {
 	struct engine *en = calloc(1, sizeof *en);
 
@@ -143,6 +143,7 @@ engine_new(struct event_base *base, const struct sts_conf *conf,
 	en->base = base;
 	en->conf = conf;
 	en->store = st;
+	en->spool = spool;
 	en->lock_fd = sts_store_lock_file(st);
 	return en;
 }

@@ -29,9 +29,14 @@ struct engine_waiter {
 	void *arg;
 };
 
-/* conf and store are lent and must outlive the engine. */
+struct sts_spool;
+
+/*
+ * conf, store and spool are lent and must outlive the engine.  spool: of TLS
+ * reports; NULL: there are none.
+ */
 struct engine *engine_new(struct event_base *, const struct sts_conf *,
-    struct sts_store *, struct sts_err *err);
+    struct sts_store *, struct sts_spool *, struct sts_err *err);
 void engine_free(struct engine *); /* NULL is fine; nobody is called */
 
 /*

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "hash.h"
 #include "lock.h"
+#include "report.h"
 
 unsigned
 job_left(const struct job *job)
@@ -149,6 +150,7 @@ job_finish(struct job *job, const struct sts_next *decided)
 	/* Whatever may take its time comes after the answer. */
 	if (job->level != 0)
 		log_end(job);
+	report_fetch(job);
 	if (next.keep == STS_KEEP_ENTRY)
 		sts_store_tidy(job->engine->store, job->domain, job->facts.now);
 	job_free(job);

@@ -47,6 +47,7 @@ struct engine {
 	struct event_base *base;
 	const struct sts_conf *conf;
 	struct sts_store *store;
+	struct sts_spool *spool; /* of TLS reports; NULL: there are none */
 	int lock_fd;
 	struct dns *dns;   /* NULL until first needed: after the lock */
 	struct http *http; /* the same */

@@ -18,6 +18,7 @@
 #include "err.h"
 #include "sandbox.h"
 #include "say.h"
+#include "spool.h"
 
 enum mode { LIST, PIPE, BACKGROUND, SERVE };
 
@@ -132,15 +133,30 @@ new_base(void)
 	return base;
 }
 
+/* A failure that cannot be recorded is no reason not to fetch. */
+static struct sts_spool *
+open_spool(const struct sts_conf *conf)
+{
+	struct sts_spool *spool = NULL;
+	struct sts_err err;
+
+	if (conf->report.contact != NULL)
+		(void)sts_spool_open(&spool, conf->report.spool_dir,
+		    STS_SPOOL_DAY_MAX, &err);
+	return spool;
+}
+
 static int
 work(const struct options *o, const struct sts_conf *conf, struct sts_err *err)
 {
 	struct worker w = { .flags = o->flags };
+	struct sts_spool *spool;
 	int status = 1;
 
 	if (sts_store_open(&w.store, conf->cache_dir, err) != STS_OK)
 		return 1;
-	sandbox(conf->cache_dir,
+	spool = open_spool(conf);
+	sandbox(conf->cache_dir, spool == NULL ? NULL : conf->report.spool_dir,
 	    o->mode == SERVE      ? 0
 		: o->mode == PIPE ? CPU_ONE
 				  : CPU_MANY);
@@ -148,7 +164,7 @@ work(const struct options *o, const struct sts_conf *conf, struct sts_err *err)
 	if (w.base == NULL)
 		sts_fail(err, STS_NOMEM, 0, "worker: no event loop");
 	else
-		w.engine = engine_new(w.base, conf, w.store, err);
+		w.engine = engine_new(w.base, conf, w.store, spool, err);
 	if (w.engine != NULL && (w.prefetch = prefetch_new(w.engine)) == NULL)
 		sts_fail(err, STS_NOMEM, 0, "worker: out of memory");
 	if (w.prefetch != NULL) {
@@ -159,6 +175,7 @@ work(const struct options *o, const struct sts_conf *conf, struct sts_err *err)
 	prefetch_free(w.prefetch);
 	if (w.base != NULL)
 		event_base_free(w.base);
+	sts_spool_close(spool);
 	sts_store_close(w.store);
 	return status;
 }

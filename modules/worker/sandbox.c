@@ -19,12 +19,15 @@
 #endif
 
 #include "scan.h"
+#include "spool.h"
 
 static void
-limits(unsigned cpu)
+limits(bool spools, unsigned cpu)
 {
 	const struct rlimit core = { 0, 0 };
-	const struct rlimit size = { 1 << 20, 1 << 20 }; /* entries: 66 KB */
+	/* Entries have 66 KB, the day of a busy host has more. */
+	const rlim_t most = spools ? STS_SPOOL_DAY_MAX : 1 << 20;
+	const struct rlimit size = { most, most };
 	const struct rlimit files = { 1024, 1024 };
 	const struct rlimit seconds = { cpu, cpu };
 
@@ -38,11 +41,13 @@ limits(unsigned cpu)
 #if defined(__OpenBSD__)
 
 void
-sandbox(const char *cache_dir, unsigned cpu)
+sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu)
 {
-	limits(cpu);
+	limits(spool_dir != NULL, cpu);
 	(void)unveil("/", "r");
 	(void)unveil(cache_dir, "rwc");
+	if (spool_dir != NULL)
+		(void)unveil(spool_dir, "rwc");
 	(void)pledge("stdio rpath wpath cpath fattr flock inet dns", NULL);
 }
 
@@ -62,25 +67,40 @@ sandbox(const char *cache_dir, unsigned cpu)
 	    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |        \
 	    LANDLOCK_ACCESS_FS_MAKE_SYM)
 
+/* One line more in the spool: files are made there and grow, no more. */
+#define FS_IN_SPOOL                                                            \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG)
+
+static bool
+permit(int ruleset, const char *dir, uint64_t access)
+{
+	struct landlock_path_beneath_attr beneath = {
+		.allowed_access = access,
+		.parent_fd = open(dir, O_PATH | O_CLOEXEC),
+	};
+	bool done = beneath.parent_fd != -1 &&
+	    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
+		&beneath, 0) == 0;
+
+	if (beneath.parent_fd != -1)
+		close(beneath.parent_fd);
+	return done;
+}
+
 static void
-landlock(const char *cache_dir)
+landlock(const char *cache_dir, const char *spool_dir)
 {
 	struct landlock_ruleset_attr attr = { .handled_access_fs = FS_HANDLED };
-	struct landlock_path_beneath_attr beneath = {
-		.allowed_access = FS_IN_CACHE,
-	};
 	int ruleset =
 	    (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 
 	if (ruleset == -1)
 		return;
-	beneath.parent_fd = open(cache_dir, O_PATH | O_CLOEXEC);
-	if (beneath.parent_fd != -1 &&
-	    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-		&beneath, 0) == 0)
+	if (permit(ruleset, cache_dir, FS_IN_CACHE)) {
+		if (spool_dir != NULL)
+			(void)permit(ruleset, spool_dir, FS_IN_SPOOL);
 		(void)syscall(SYS_landlock_restrict_self, ruleset, 0);
-	if (beneath.parent_fd != -1)
-		close(beneath.parent_fd);
+	}
 	close(ruleset);
 }
 
@@ -163,23 +183,23 @@ seccomp(void)
 #endif
 
 void
-sandbox(const char *cache_dir, unsigned cpu)
+sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu)
 {
-	limits(cpu);
+	limits(spool_dir != NULL, cpu);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return;
-	landlock(cache_dir);
+	landlock(cache_dir, spool_dir);
 	seccomp();
 }
 
 #else
 
 void
-sandbox(const char *cache_dir, unsigned cpu)
+sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu)
 {
 	(void)cache_dir;
-	limits(cpu);
+	limits(spool_dir != NULL, cpu);
 }
 
 #endif

@@ -5,9 +5,10 @@
 
 /*
  * Limits, no new privileges, writing only below cache_dir, no exec, no
- * tracing.  What the system does not offer is done without; never fails.
+ * tracing; below spool_dir, unless NULL, files can be made and written to.
+ * What the system does not offer is done without; never fails.
  * cpu: seconds of processor time the worker may use; 0: any.
  */
-void sandbox(const char *cache_dir, unsigned cpu);
+void sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu);
 
 #endif
