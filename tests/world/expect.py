@@ -13,9 +13,12 @@ import dns
 import https
 import mta
 import net
-import reports
+import recorded
 import scenario
 import smtp
+
+
+WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
 
 
 class Wrong(Exception):
@@ -34,7 +37,7 @@ class Marks:
     def now(cls) -> "Marks":
         time.sleep(0.02)  # a server writes its log when it has answered
         return cls(dns.mark(), https.mark(), smtp.mark(),
-                   len(reports.lines()))
+                   len(recorded.lines()))
 
 
 def judge(p, step: dict, seen, marks: Marks) -> None:
@@ -51,16 +54,18 @@ def judge_reports(p, step: dict, marks: Marks) -> None:
     """Without being asked to: Exim's records are those of the MX hosts."""
     if mta.server.NAME != "exim" or not p.through_mta:
         return
-    recorded = reports.lines()[marks.reports:]
-    if recorded:
+    if "recorded" in step:  # a worker writes when it has answered
+        net.wait_until(lambda: not net.running(*WORKERS), 30, "worker's end")
+    lines = recorded.lines()[marks.reports:]
+    if lines:
         p.note("\n".join("recorded: " + str(r | {"der": r["der"][:20]})
-                         for r in recorded))
-    if p.records and (wrong := reports.judge(smtp.sessions(marks.smtp),
-                                             recorded)):
+                         for r in lines))
+    if p.records and (wrong := recorded.judge(smtp.sessions(marks.smtp),
+                                              lines)):
         raise Wrong(wrong)
     if "recorded" in step:
         got: dict[str, list[str]] = {}
-        for r in recorded:
+        for r in lines:
             got.setdefault(r["domain"], []).append(r["result"])
         want("recorded", {d: sorted(x) for d, x in step["recorded"].items()},
              {d: sorted(x) for d, x in got.items()})

@@ -142,7 +142,7 @@ def run_one(s: scenario.Scenario, flavour: str | None) -> bool:
     name = s.ident + (f" {flavour}" if flavour else "")
     with _out:
         print(f"{'not ok' if why else 'ok'} {name} - {s.does} "
-              f"[RFC 8461 {s.rfc}] ({time.monotonic() - start:.1f} s)")
+              f"[RFC {'' if s.rfc.startswith('8460 ') else '8461 '}{s.rfc}] ({time.monotonic() - start:.1f} s)")
         if why:
             report(place, why)
         sys.stdout.flush()

@@ -15,11 +15,11 @@ import dnsd
 import expect
 import mta
 import net
-import reports
+import recorded
 import scenario
 
 MTASTS = "/usr/bin/mtasts"
-WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
+WORKERS = expect.WORKERS
 CONF = {"worker_dir": "/usr/libexec/mtasts", "fetch_timeout": "6s",
         "dns_timeout": "2s"}
 
@@ -80,7 +80,7 @@ def begin(s: scenario.Scenario, flavour: str | None) -> Place:
         mta.server.wipe()
         mta.server.wipe_cache()
         if mta.server.NAME == "exim":
-            reports.wipe(mta.server.USER)
+            recorded.wipe(mta.server.USER)
     else:
         p.conf |= {"cache_dir": str(p.cache), "worker_flavour": flavour}
         shutil.rmtree(p.cache, ignore_errors=True)
@@ -103,7 +103,7 @@ def write_conf(p: Place) -> None:
             lines += [f"{k} = {v}" for k, v in keys.items()]
     lines.append(p.conf.get("raw", ""))
     if p.through_mta and mta.server.NAME == "exim":
-        lines.append(reports.CONF)
+        lines.append(recorded.CONF)
     tmp = p.conf_file.with_suffix(".new")
     tmp.write_text("\n".join(lines) + "\n")
     tmp.chmod(0o644)
