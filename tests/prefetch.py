@@ -785,7 +785,8 @@ def memory(new):
     p.stdin.close()
     eq(p.wait(20), 0)
     print(f"# resident KB after 4000, 12000, 20000: {list(at.values())}")
-    assert at[19999] - at[11999] < 300, at
+    # it goes up and down by some pages; what leaks only goes up
+    assert at[19999] - max(at[3999], at[11999]) < 300, at
 
 
 @row("another resolv.conf is noticed by a kept worker")
