@@ -169,6 +169,13 @@ static const struct {
 		    "tls=TLS1.3 " IP2, 0 } },
 	    "starttls-not-supported off.example h.example mx.host\n"
 	    "ok off.example i.example mx.host\n" },
+	{ "and dropped in the clear: no failure of TLS",
+	    { { "smtp:ehlo", OFFER, "off.example", "h.example", IP, 0 },
+		{ "msg:host:defer",
+		    "Remote host closed connection in response to RCPT "
+		    "TO:<STARTTLS@off.example>",
+		    "off.example", "h.example", "errno=-18 " IP, 0 } },
+	    "starttls-not-supported off.example h.example mx.host\n" },
 	{ "nobody wanted TLS",
 	    { { "tcp:connect", "", "off.example", "h.example", IP, 0 },
 		{ "smtp:ehlo", OFFER, "off.example", "h.example",
