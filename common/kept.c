@@ -16,6 +16,9 @@
 /* Beyond it the worker has more to do than anybody would wait for. */
 enum { QUEUE_MAX = 256 * 1024 };
 
+/* Reads in one call: a worker that only chatters must not keep us. */
+enum { FILLS = 16 };
+
 struct sts_kept {
 	int fd;
 	struct sts_told told;
@@ -132,7 +135,7 @@ sts_kept_next(struct sts_kept *k, char domain[STS_NAME_SIZE],
 	size_t before;
 
 	/* What it said before it went is still true. */
-	for (;;) {
+	for (unsigned i = 0; i < FILLS; i++) {
 		if (sts_told_next(&k->told, domain))
 			return STS_OK;
 		before = k->told.used - k->told.taken;

@@ -121,7 +121,7 @@ https_good(struct sts_str rest)
 	}
 	/* The report names a domain's own host, not an address. */
 	return sts_domain_normal(normal, host, NULL) == STS_OK &&
-	    strchr(normal, '.') != NULL;
+	    strlen(normal) == name.len && strchr(normal, '.') != NULL;
 }
 
 /* Nothing can be sent there; 3 wants others of the list used all the same. */

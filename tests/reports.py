@@ -355,6 +355,31 @@ def odd_rua(new):
         assert b"Win" not in raw
 
 
+@row("DNS trouble at first, then one mailbox by eight names: one mail")
+def dns_later_twice(new):
+    h = new()
+    dns.set_records({"_tls.b6.test": ["NS servfail.badns.test."]})
+    h.add(session("b6.test"))
+    h.run()
+    dns.set_records({"_tls.b6.test": []})
+    wants("b6.test", "v=TLSRPTv1; rua=" + ",".join(
+        f"mailto:tls@b6.test?{i}" for i in range(8)))
+    h.run(later="+1h")
+    one_mail(h, "tls@b6.test")
+
+
+@row("a name too long for a file does not keep the day open")
+def long_name(new):
+    h = new()
+    name = ".".join(["a" * 60] * 3 + ["b" * 54, "test"])
+    wants("b7.test", "v=TLSRPTv1; rua=mailto:tls@b7.test")
+    h.add(session(name), session("b7.test"))
+    r = h.run()
+    assert r.returncode == 0, r
+    one_mail(h, "tls@b7.test")
+    assert (h.spool / "out" / f"{day(1)}~").exists()
+
+
 @row("DNS trouble at first: the report goes out later")
 def dns_later(new):
     h = new()

@@ -98,8 +98,12 @@ expire(struct program *p, int64_t day)
 	if (p->now - (day + STS_DAY) < (int64_t)p->conf->report.keep ||
 	    !outbox_day_done(p->outbox, report_day(name, day)))
 		return;
-	if (sts_spool_remove(p->spool, day, &err) != STS_OK)
+	/* While the sessions are there, so must be what was done with them. */
+	if (sts_spool_remove(p->spool, day, &err) != STS_OK) {
 		syslog(LOG_ERR, "%s", err.text);
+		p->failed = true;
+		return;
+	}
 	outbox_forget(p->outbox, name);
 }
 

@@ -162,29 +162,14 @@ first_try(const struct making *m)
 	return at > m->program->now ? at : m->program->now;
 }
 
-/* 7: one mailbox or URL gets one report, however often it is named. */
-static bool
-reached(const struct parcel *p, struct sts_str uri)
-{
-	struct rua new, old;
-
-	rua_read(&new, uri);
-	for (size_t i = 0; i < p->n && new.kind != RUA_USELESS; i++) {
-		rua_read(&old,
-		    (struct sts_str){ p->goal[i].uri, strlen(p->goal[i].uri) });
-		if (rua_same(&new, &old))
-			return true;
-	}
-	return false;
-}
-
 static void
 add_goal(struct made *made, const char *uri, size_t len)
 {
 	struct goal *g = &made->parcel.goal[made->parcel.n];
 
 	if (len >= sizeof g->uri || made->parcel.n == STS_RUA_MAX ||
-	    reached(&made->parcel, (struct sts_str){ uri, len }))
+	    outbox_reaches(made->parcel.goal, made->parcel.n,
+		(struct sts_str){ uri, len }))
 		return;
 	memset(g, 0, sizeof *g);
 	memcpy(g->uri, uri, len);
@@ -269,6 +254,11 @@ make_one(struct making *m, struct draft *d, const struct sts_tally_domain *t)
 
 	if (t->name.len >= sizeof domain)
 		return true;
+	if (t->name.len > OUTBOX_DOMAIN_MAX) {
+		syslog(LOG_WARNING, "%s: no report to a name of %zu bytes",
+		    m->name, t->name.len);
+		return true;
+	}
 	memcpy(domain, t->name.p, t->name.len);
 	domain[t->name.len] = '\0';
 	if ((p->only != NULL && strcmp(p->only, domain) != 0) ||

@@ -311,6 +311,8 @@ visit(struct outbox *o, const char *name, struct parcel *p,
 		syslog(LOG_WARNING, "out/%s is damaged and counts as sent",
 		    name);
 		p->n = 0;
+		memset(p->unique, '0', sizeof p->unique - 1);
+		p->unique[sizeof p->unique - 1] = '\0';
 		(void)outbox_update(o, p, NULL);
 		outbox_served(o, p);
 	}
@@ -322,7 +324,7 @@ visit(struct outbox *o, const char *name, struct parcel *p,
 void
 outbox_each(struct outbox *o, void (*fn)(void *, struct parcel *), void *arg)
 {
-	struct parcel *p = malloc(sizeof *p);
+	struct parcel *p = calloc(1, sizeof *p);
 	struct dirent **list;
 	char path[32];
 	int n;
@@ -355,6 +357,20 @@ outbox_forget(struct outbox *o, const char *day)
 	}
 	if (n != -1)
 		free(list);
+}
+
+bool
+outbox_reaches(const struct goal *g, size_t n, struct sts_str uri)
+{
+	struct rua new, old;
+
+	rua_read(&new, uri);
+	for (size_t i = 0; i < n && new.kind != RUA_USELESS; i++) {
+		rua_read(&old, (struct sts_str){ g[i].uri, strlen(g[i].uri) });
+		if (rua_same(&new, &old))
+			return true;
+	}
+	return false;
 }
 
 bool

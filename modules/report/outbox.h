@@ -21,7 +21,8 @@ enum {
 	OUTBOX_RETRY_MIN = 900,   /* s, doubled at each failure */
 	OUTBOX_RETRY_MAX = 14400, /* s */
 	OUTBOX_GIVE_UP = 86400,   /* s after the first attempt, 5.5 */
-	OUTBOX_KEY_MAX = STS_NAME_SIZE + 16
+	OUTBOX_KEY_MAX = STS_NAME_SIZE + 16,
+	OUTBOX_DOMAIN_MAX = 255 - 14 /* a file name has day and tail, too */
 };
 
 enum goal_state {
@@ -76,6 +77,9 @@ void outbox_served(struct outbox *, const struct parcel *);
 
 /* Forget all of a day. */
 void outbox_forget(struct outbox *, const char *day);
+
+/* 7: one mailbox or URL gets one report, however often it is named. */
+bool outbox_reaches(const struct goal *, size_t n, struct sts_str uri);
 
 /* When to try again after a failure now; false: give up. */
 bool goal_failed(struct goal *, int64_t now);

@@ -135,7 +135,8 @@ read_https(struct rua *r, struct sts_str uri, struct sts_str rest)
 	    (!str_u64(scan_while(&s, is_digit), 65535, &port) || port == 0))
 		return;
 	if ((s.p < s.end && strchr("/?#", *s.p) == NULL) ||
-	    sts_domain_normal(r->host, host, NULL) != STS_OK)
+	    sts_domain_normal(r->host, host, NULL) != STS_OK ||
+	    strlen(r->host) != name.len) /* else libcurl asks a resolver */
 		return;
 	r->port = (unsigned short)port;
 	memcpy(r->url, uri.p, uri.len);

@@ -46,7 +46,8 @@ discovered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
 	a->come = true;
 	a->rc = rc;
 	for (size_t i = 0; rc == STS_OK && i < found->n; i++)
-		if (found->rua[i].len < sizeof a->goal[0].uri) {
+		if (found->rua[i].len < sizeof a->goal[0].uri &&
+		    !outbox_reaches(a->goal, a->n, found->rua[i])) {
 			memcpy(a->goal[a->n].uri, found->rua[i].p,
 			    found->rua[i].len);
 			a->goal[a->n++].uri[found->rua[i].len] = '\0';
