@@ -146,6 +146,8 @@ sts_kept_next(struct sts_kept *k, char domain[STS_NAME_SIZE],
 		if (k->told.used == before)
 			break;
 	}
+	if (sts_told_next(&k->told, domain)) /* in the last bytes read */
+		return STS_OK;
 	if (alive)
 		return STS_ABSENT;
 	return sts_fail(err, STS_LOCAL, 0, "%s",
