@@ -187,6 +187,11 @@ def panics() -> str:
     return PANICLOG.read_text() if PANICLOG.exists() else ""
 
 
+def evidence() -> str:
+    """What Exim found worth a panic, for who looks for a cause."""
+    return panics()[-1500:]
+
+
 def trouble() -> str:
     """Exim has no process of its own that could be gone."""
     return ""

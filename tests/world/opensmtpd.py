@@ -204,6 +204,11 @@ def panics() -> str:
     return ""
 
 
+def evidence() -> str:
+    """What smtpd said of late, for who looks for a cause."""
+    return log_since(max(_wiped, log_size() - 6000))
+
+
 def trouble() -> str:
     """Why smtpd is no longer what it was; "" if all is well."""
     if _smtpd is not None and _smtpd.poll() is not None:

@@ -160,8 +160,9 @@ def report(place: steps.Place | None, why: str) -> None:
         for note in place.notes:
             for line in note[-6000:].splitlines():
                 print(f"#   | {line}")
-        if place.through_mta and mta.server.panics():
-            print(f"#   panic log: {mta.server.panics()[-1500:]}")
+        if place.through_mta:
+            for line in mta.server.evidence().splitlines():
+                print(f"#   : {line}")
 
 
 def run_all(scenarios: list[scenario.Scenario], args) -> tuple[int, int]:
