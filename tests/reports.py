@@ -31,9 +31,31 @@ import rfc8460
 OWNER = 65534
 CONTACT = "tls-reports@sender.test"
 HOOK = "198.18.1.40"  # takes reports
+NGINX = "198.18.1.43"  # so does this
 POSTED = net.ROOT / "posted"
 POLICY = "version: STSv1\nmode: enforce\nmx: mx1.{d}\nmx: *.{d}\n" \
          "max_age: 86400\n"
+
+# Reports become files; the second server is there to make nginx read them.
+NGINX_CONF = """
+pid {dir}/nginx.pid; error_log {dir}/nginx.err; user root;
+events {{ }}
+http {{
+  log_format j escape=json '{{"host":"$host","request":"$request",'
+    '"type":"$content_type","file":"$request_body_file"}}';
+  client_body_temp_path {dir}/tmp; proxy_temp_path {dir}/tmp;
+  fastcgi_temp_path {dir}/tmp; uwsgi_temp_path {dir}/tmp;
+  scgi_temp_path {dir}/tmp;
+  server {{
+    listen {addr}:443 ssl;
+    ssl_certificate {cert}.pem; ssl_certificate_key {cert}.key;
+    access_log {dir}/nginx.log j;
+    client_body_in_file_only on;
+    location / {{ proxy_pass http://{addr}:8080; }}
+  }}
+  server {{ listen {addr}:8080; access_log off; return 202; }}
+}}
+"""
 
 # Keeps what it was given; FAIL and KILL are files that a row makes.
 SENDMAIL = """#!/bin/sh
@@ -433,6 +455,20 @@ def https_good(new):
     assert len(posted(began)) == 1
 
 
+@row("5.4 by HTTPS, to nginx")
+def https_nginx(new):
+    h = new()
+    hook("c8.test", "/tls/in", NGINX)
+    h.add(session("c8.test"))
+    h.run()
+    assert h.state("c8.test")[0].startswith("sent "), h.state("c8.test")
+    got = [json.loads(x) for x in (POSTED / "nginx.log").read_text()
+           .splitlines() if "hook.c8.test" in x][-1]
+    assert got["request"] == "POST /tls/in HTTP/1.1", got
+    j = rfc8460.judge_post(Path(got["file"]).read_bytes(), got["type"])
+    assert not j.faults, j.faults
+
+
 @row("5.5 refused: again later, given up after a day")
 def https_refused(new):
     h = new()
@@ -619,6 +655,13 @@ def build_world() -> None:
     net.far_daemon(net.python(HERE / "world" / "hook.py", *argv),
                    net.ROOT / "hook.err")
     net.wait_until(lambda: (POSTED / "ready").exists(), 10, "hook")
+    conf = POSTED / "nginx.conf"
+    conf.write_text(NGINX_CONF.format(
+        dir=POSTED, addr=NGINX, cert=ca.DIR / ca.cert(["hook.c8.test"])))
+    net.far_daemon(["nginx", "-g", "daemon off;", "-e",
+                    str(POSTED / "nginx.err"), "-c", str(conf)],
+                   net.ROOT / "nginx.err")
+    net.wait_until(lambda: (POSTED / "nginx.pid").exists(), 10, "nginx")
 
 
 def inside(args) -> int:

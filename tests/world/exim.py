@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import dns
 import net
 from mta import Sent
 
@@ -73,6 +74,7 @@ remote_smtp:
   driver = smtp
   multi_domain = false
   event_action = MTASTS_RECORD
+{more}
 begin retry
 * * F,2h,15m; G,16h,1h,1.5; F,4d,6h
 """
@@ -102,6 +104,16 @@ def build() -> None:
     _debian("both", edit=_site_data)
     _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
     _single("single")
+    signed = printed("DKIM_DOMAIN")
+    _debian("signed", macros=signed)
+    _debian("smarthost-g8", type="smarthost", smarthost="mx.g8.test",
+            macros="MTASTS_SMARTHOST = g8.test\n")
+    anchor = "  # They count only"
+    _single("signed-single", anchor, printed("dkim_domain") + anchor)
+    _single("signed-own", "transport = mtasts_report_smtp",
+            "transport = remote_smtp",
+            printed("dkim_domain") + printed("dkim_sign_headers"))
+    _keys()
     use("split")
 
 
@@ -141,13 +153,34 @@ def _site_data(conf: Path) -> None:
             "X-Mine: <${extract{mine}{$address_data}}>\n"))
 
 
-def _single(name: str) -> None:
+def printed(word: str) -> str:
+    """The lines of mtasts-report(8) that begin with word, for sender.test."""
+    page = (net.REPO / "docs" / "mtasts-report.8").read_text()
+    block = next(b for b in re.findall(r"(?ms)^\.Bd [^\n]*\n(.*?)^\.Ed$", page)
+                 if b.startswith(word))
+    return block.replace("\\e", "\\").replace("example.com", "sender.test")
+
+
+def _keys() -> None:
+    """The key that the printed lines name, and its record as printed."""
+    key = Path(re.search(r"PRIVATE_KEY = (.*)", printed("DKIM_DOMAIN"))[1])
+    net.sh("openssl", "genrsa", "-out", str(key), "2048")
+    own(key)
+    pem = net.sh("openssl", "rsa", "-in", str(key), "-pubout")
+    public = "".join(x for x in pem.splitlines()
+                     if re.fullmatch(r"[A-Za-z0-9+/=]+", x))
+    dns.set_records({"tlsrpt._domainkey.sender.test": [dns.txt(re.sub(
+        r"p=.*", "p=" + public, printed("v=DKIM1").strip()))]})
+
+
+def _single(name: str, old: str = "", new: str = "", more: str = "") -> None:
     """An Exim with one file: the snippet cut at its own headings."""
     parts = re.split(r"^# ---- .*$", (SHIPPED / "exim.conf.snippet")
-                     .read_text(), flags=re.M)
+                     .read_text().replace(old, new), flags=re.M)
     _, main, routers, transports = parts
     (KEPT / f"{name}.conf").write_text(
-        SINGLE.format(main=main, routers=routers, transports=transports))
+        SINGLE.format(main=main, routers=routers, transports=transports,
+                      more=more))
 
 
 def use(name: str) -> None:

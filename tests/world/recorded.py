@@ -11,10 +11,11 @@ from pathlib import Path
 import smtp
 
 DIR = Path("/var/spool/mtasts")
-CONF = f"[report]\ncontact = tls@sender.test\nspool_dir = {DIR}"
+CONF = f"[report]\ncontact = tls@sender.test\nspool_dir = {DIR}\njitter = 0s"
 SENDER = "tls@sender.test"
 FIELDS = ("version", "time", "domain", "type", "mode", "id", "result", "from",
           "mx", "helo", "to", "reason", "der")
+SMARTHOSTS = {"smart.test", "g8.test"}
 REFUSED = {"no", "4", "5"}
 
 
@@ -41,11 +42,15 @@ def expected(sessions: list[dict]) -> list[tuple[dict, str]]:
     """The sessions to be recorded, and how each went as its server knows."""
     out = []
     failed = set()
+    report = f"<{SENDER}>"
+    # One that came to nothing had the same mail as the one after it.
+    reports = {s["at"] for s in sessions
+               if any(report in m for m in s["mail"])}
     for s in sessions:
         rule = smtp.rule(s["at"])
         how = rule.get("starttls", "yes")
-        reports = any(f"<{SENDER}>" in m for m in s["mail"])
-        if "ehlo" not in s or reports:
+        if "ehlo" not in s or any(report in m for m in s["mail"]) or \
+                (not s["mail"] and s["at"] in reports):
             continue
         if how == "no" or s.get("starttls") and how[:1] in "45":
             out.append((s, "starttls-not-supported"))
@@ -87,4 +92,4 @@ def _same(s: dict, result: str, r: dict) -> bool:
         names = [x.rpartition("@")[2].partition(">")[0].encode("idna")
                  .decode() for x in s["rcpt"]]
     return good and r["from"] == s["from"] and \
-        (not names or r["domain"] in names or r["domain"] == "smart.test")
+        (not names or r["domain"] in names or r["domain"] in SMARTHOSTS)

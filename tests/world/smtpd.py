@@ -139,9 +139,13 @@ class Session:
             self.say(self.rule["data"])
             return True
         self.say("354 go on")
+        text = b""
         while (line := self.file.readline(100000)) not in (b".\r\n", b""):
             if line.startswith(b"X-"):
                 self.rec["x"] = line.decode("latin-1").strip()
+            if self.rule.get("keep"):  # all of it, RFC 5321 4.5.2
+                text += line[line.startswith(b"."):]
+                self.rec["text"] = text.decode("latin-1")
         if line:
             self.rec["data"] += 1
             self.rec["clear"] = not self.rec.get("tls")

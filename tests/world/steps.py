@@ -295,8 +295,10 @@ def do_damage(p: Place, step: dict) -> None:
 def do_run(p: Place, step: dict) -> Seen:
     """A program of tests/world/special.py, for what has no word of its own."""
     import special
+    import special_report
     import special_smtpd
-    programs = special.PROGRAMS | special_smtpd.PROGRAMS
+    programs = special.PROGRAMS | special_smtpd.PROGRAMS | \
+        special_report.PROGRAMS
     out = programs[step["run"]](p)
     p.note(out)
     return Seen(out=out)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: ISC
+"""A report from the session to the mailbox, through the real Exim.
+
+What the mail server of the report's reader has received is judged by
+rfc8460.py and, for its signature, by dkimpy with the key in the DNS.
+"""
+import re
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import dkim
+import dns
+import mta
+import net
+import recorded
+import rfc8460
+import smtp
+import steps
+
+
+def yesterday() -> None:
+    """What was recorded until now was so a day ago."""
+    now = datetime.now(timezone.utc)
+    name = (now - timedelta(days=1)).strftime("%Y-%m-%d")
+    for day in sorted(recorded.DIR.glob("2*")):
+        if day.name != name:
+            text = day.read_bytes()
+            with (recorded.DIR / name).open("ab") as f:
+                f.write(text)
+            mta.server.own(recorded.DIR / name)
+            day.unlink()
+
+
+def key_record(name: bytes, **_) -> bytes:
+    """What the resolver of the world says of a DKIM key."""
+    out = subprocess.run(["kdig", "+short", f"@{net.RESOLVER}",
+                          name.decode().rstrip("."), "TXT"], text=True,
+                         capture_output=True, check=False).stdout
+    return "".join(re.findall(r'"([^"]*)"', out)).replace(
+        "\\;", ";").encode()
+
+
+def signed(raw: bytes) -> list[str]:
+    """RFC 8460 3, 5.3: by the submitter, over the two fields."""
+    d = dkim.DKIM(raw)
+    if not d.verify(dnsfunc=key_record):
+        return ["3: the signature does not verify"]
+    tags = dkim.parse_tag_value(
+        re.search(rb"(?is)^DKIM-Signature:(.*?\n)(?!\s)", raw, re.M)[1])
+    over = {x.strip().lower() for x in tags[b"h"].split(b":")}
+    out = [f"5.3: {x!r} is not signed" for x in (
+        b"from", b"subject", b"tls-report-domain", b"tls-report-submitter")
+        if x not in over]
+    if tags[b"d"] != b"sender.test":
+        out.append(f"3: signed by {tags[b'd']!r}")
+    if b"l" in tags:
+        out.append("3: l= is there")
+    return out
+
+
+def report_mail(p: steps.Place) -> str:
+    """From what was recorded to what its reader has received."""
+    d = p.scenario.domain
+    yesterday()
+    before = recorded.lines()
+    mark = smtp.mark()
+    dns.set_records({f"_smtp._tls.{d}": [dns.txt(
+        f"v=TLSRPTv1; rua=mailto:tls@{d}")]})
+    r = subprocess.run([steps.MTASTS, "report"], text=True, check=False,
+                       capture_output=True, timeout=120)
+    p.note(f"$ mtasts report [{r.returncode}] {r.stdout}{r.stderr}")
+    try:
+        net.wait_until(lambda: any(s.get("text")
+                                   for s in smtp.sessions(mark)), 20, "report")
+    except net.WorldError:
+        return mta.server.log_since(0)[-3000:]
+    got = [s for s in smtp.sessions(mark) if s.get("text")]
+    p.note(got[0]["text"])
+    raw = got[0]["text"].encode("latin-1")
+    j = rfc8460.judge_mail(raw.replace(b"\r\n", b"\n"), f"tls@{d}")
+    faults = j.faults
+    if p.scenario.variant.startswith("signed"):
+        faults = faults + signed(raw)
+    new = len(recorded.lines()) - len(before)
+    counts = [(q["policy"]["policy-type"], q["policy"]["policy-domain"],
+               q["summary"]["total-successful-session-count"],
+               q["summary"]["total-failure-session-count"])
+              for q in j.body.get("policies", [])]
+    return (f"status={r.returncode} mails={len(got)} recorded={new} "
+            f"tls={got[0].get('tls')} {counts} faults={faults}")
+
+
+PROGRAMS = {"report-mail": report_mail}
