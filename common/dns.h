@@ -21,7 +21,12 @@
 struct event_base;
 struct dns;
 
-enum dns_type { DNS_TXT, DNS_ADDRESS /* A and AAAA together */, DNS_MX };
+enum dns_type {
+	DNS_TXT,
+	DNS_ADDRESS, /* A and AAAA together */
+	DNS_MX,
+	DNS_TLSA
+};
 
 enum dns_outcome { DNS_FOUND, DNS_NONE, DNS_TEMPFAIL };
 
@@ -55,7 +60,8 @@ struct dns_answer {
 	 */
 	uint32_t ttl;
 	size_t n; /* of the array that fits the type; 0 unless DNS_FOUND */
-	const struct sts_str *txt; /* each RR with its strings joined, 3.1 */
+	const struct sts_str *txt; /* each RR with its strings joined, 3.1; a
+				    * TLSA RR as "3 1 1 AB12", RFC 6698 2.2 */
 	const struct sts_addr *addr;
 	const struct dns_mx *mx;
 };

@@ -202,6 +202,9 @@ dns_ask(struct dns *dns, enum dns_type type, const char *name,
 	case DNS_MX:
 		add_question(ask, GETDNS_RRTYPE_MX);
 		break;
+	case DNS_TLSA:
+		add_question(ask, GETDNS_RRTYPE_TLSA);
+		break;
 	case DNS_ADDRESS:
 		add_question(ask, GETDNS_RRTYPE_A);
 		add_question(ask, GETDNS_RRTYPE_AAAA);

@@ -166,19 +166,25 @@ take_addr(struct dns_found *out, const struct rr *rr)
 	return true;
 }
 
+/* Bytes of the texts so far. */
+static size_t
+text_used(const struct dns_found *out)
+{
+	if (out->n == 0)
+		return 0;
+	return (size_t)(out->txt[out->n - 1].p - out->text) +
+	    out->txt[out->n - 1].len;
+}
+
 /* The strings of one record joined without blanks, RFC 8461 3.1. */
 static bool
 take_txt(struct dns_found *out, const struct rr *rr)
 {
-	size_t used = 0;
+	size_t used = text_used(out);
+	char *p = out->text + used;
 	getdns_list *strings = NULL;
 	getdns_bindata *s;
-	char *p;
 
-	if (out->n > 0)
-		used = (size_t)(out->txt[out->n - 1].p - out->text) +
-		    out->txt[out->n - 1].len;
-	p = out->text + used;
 	if (getdns_dict_get_list(rr->dict, "/rdata/txt_strings", &strings))
 		return false;
 	for (size_t i = 0; i < length(strings); i++) {
@@ -193,11 +199,47 @@ take_txt(struct dns_found *out, const struct rr *rr)
 	return true;
 }
 
+/* In the words of RFC 6698 2.2, the hexadecimal digits without blanks. */
+static bool
+take_tlsa(struct dns_found *out, const struct rr *rr)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	static const char *const fields[] = { "/rdata/certificate_usage",
+		"/rdata/selector", "/rdata/matching_type" };
+	char *start = out->text + text_used(out), *p = start;
+	size_t room = (size_t)(out->text + TEXT_MAX - start);
+	getdns_bindata *data;
+	uint32_t n;
+
+	if (getdns_dict_get_bindata(rr->dict,
+		"/rdata/certificate_association_data", &data) ||
+	    room < sizeof "255 255 255 " ||
+	    data->size > (room - sizeof "255 255 255 ") / 2)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		if (getdns_dict_get_int(rr->dict, fields[i], &n) || n > 255)
+			return false;
+		if (n >= 100)
+			*p++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*p++ = (char)('0' + n / 10 % 10);
+		*p++ = (char)('0' + n % 10);
+		*p++ = ' ';
+	}
+	for (size_t i = 0; i < data->size; i++) {
+		*p++ = hex[data->data[i] >> 4];
+		*p++ = hex[data->data[i] & 15];
+	}
+	out->txt[out->n] = (struct sts_str){ start, (size_t)(p - start) };
+	return true;
+}
+
 static bool
 make_room(struct dns_found *out, uint32_t type, size_t n)
 {
 	switch (type) {
 	case GETDNS_RRTYPE_TXT:
+	case GETDNS_RRTYPE_TLSA:
 		out->txt = calloc(n, sizeof *out->txt);
 		out->text = malloc(TEXT_MAX);
 		return out->txt != NULL && out->text != NULL;
@@ -217,6 +259,8 @@ take(struct dns_found *out, const struct rr *rr)
 	switch (rr->type) {
 	case GETDNS_RRTYPE_TXT:
 		return take_txt(out, rr);
+	case GETDNS_RRTYPE_TLSA:
+		return take_tlsa(out, rr);
 	case GETDNS_RRTYPE_MX:
 		return take_mx(out, rr);
 	case GETDNS_RRTYPE_A:

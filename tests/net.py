@@ -248,6 +248,10 @@ ZONE = {
                   "20 AAAA 2001:db8::1"],
     "v6.test": ["AAAA 2001:db8::1"],
     "mx.test": ["MX 10 MX1.test.", "MX 20 mx2.test."],
+    "_25._tcp.mx1.test": ["TLSA 3 1 1 " + "ab" * 32,
+                          "TLSA 255 10 0 00ff"],
+    "_25._tcp.large.test": [f"TLSA 3 0 0 {n:04x}" + "5a" * 2000
+                            for n in range(10)],
     "nullmx.test": ["MX 0 ."],
     "badmx.test": ['MX 10 a\\.b.test.'],
     "halfmx.test": ['MX 10 a\\032b.test.', "MX 20 good.test."],
@@ -310,6 +314,10 @@ DNS_ROWS = [
         "TEMPFAIL malformed"),
     Row("bad MX among good", f"{s('good')} dns mx halfmx.test",
         r"FOUND ok ttl=\d+ n=1 20:good.test "),
+    Row("TLSA", f"{s('good')} dns tlsa _25._tcp.mx1.test",
+        r'FOUND ok ttl=\d+ n=2 (("255 10 0 00FF"|len=70/[0-9a-f]{8}) ){2}'),
+    Row("TLSA, 20 KB of it", f"{s('good')} dns tlsa _25._tcp.large.test",
+        r"FOUND ok ttl=\d+ n=10 (len=4010/[0-9a-f]{8} ){10}"),
     # That there is none.
     Row("NODATA", f"{s('good')} dns txt nodata.test", "NONE nodata", 500),
     Row("NODATA, TTL of the SOA", f"{s(AUTH)} dns txt nodata.test",

@@ -97,6 +97,7 @@ on_dns(void *arg, const struct dns_answer *a)
 	for (size_t i = 0; i < a->n; i++)
 		switch (asking->type) {
 		case DNS_TXT:
+		case DNS_TLSA:
 			print_txt(a->txt[i]);
 			break;
 		case DNS_ADDRESS:
@@ -142,7 +143,7 @@ new_asking(struct probe *probe, const char *name)
 static void
 ask_dns(struct probe *probe)
 {
-	static const char *const types[] = { "txt", "addr", "mx" };
+	static const char *const types[] = { "txt", "addr", "mx", "tlsa" };
 	size_t type = 0;
 	struct asking *asking;
 	const char *name;

@@ -231,6 +231,45 @@ def day_of_all(new):
     assert len(h.mails()) == 1, "sent twice"
 
 
+@row("4 DANE and MTA-STS where the domain is its own MX host: two entries")
+def two_policies(new):
+    h = new()
+    wants("a9.test", "v=TLSRPTv1; rua=mailto:tls@a9.test")
+    dns.set_records({"_25._tcp.a9.test": [f"TLSA 3 1 1 {'0aF5' * 16}",
+                                          f"TLSA 2 0 2 {'00' * 64}"]})
+    h.put_policy("a9.test")
+    h.add(session("a9.test"), session("a9.test", kind="tlsa", mode="none",
+                                      policy="", mx="a9.test"),
+          *[session("a9.test", word, kind="tlsa", mode="none", policy="",
+                    mx="a9.test") for word in (
+              "tlsa-invalid", "dnssec-invalid", "dane-required")])
+    h.run()
+    j = one_mail(h, "tls@a9.test")
+    by = {p["policy"]["policy-type"]: p for p in j.body["policies"]}
+    assert set(by) == {"sts", "tlsa"}, by
+    assert sorted(by["tlsa"]["policy"]["policy-string"]) == [
+        "2 0 2 " + "00" * 64, "3 1 1 " + "0AF5" * 16], by
+    assert by["tlsa"]["summary"] == {"total-successful-session-count": 1,
+                                     "total-failure-session-count": 3}, by
+    assert len(by["sts"]["policy"]["policy-string"]) == 5, by
+
+
+@row("4.4 DANE: TLSA records that are gone, that cannot be had")
+def tlsa_gone(new):
+    h = new()
+    for d in ("a10.test", "a11.test"):
+        wants(d, f"v=TLSRPTv1; rua=mailto:tls@{d}")
+        h.add(session(d, kind="tlsa", mode="none", policy="", mx=d))
+    dns.set_records({"_tcp.a11.test": ["NS servfail.badns.test."]})
+    r = h.run()
+    assert r.returncode == 0, r
+    assert len(h.mails()) == 2, len(h.mails())
+    for _, raw in h.mails():
+        j = rfc8460.judge_mail(raw)
+        assert not j.faults, j.faults
+        assert j.body["policies"][0]["policy"]["policy-string"] == []
+
+
 @row("4.4 a policy that the cache does not have any more")
 def policy_gone(new):
     h = new()

@@ -26,6 +26,7 @@ MSG_ID = re.compile(rf"{ATEXT}(\.{ATEXT})*@{ATEXT}(\.{ATEXT})*")
 ADDR_SPEC = re.compile(rf"{ATEXT}(\.{ATEXT})*@(.+)")
 NAME = re.compile(r"([^!]+)!([^!]+)!(\d+)!(\d+)(!([A-Za-z0-9]+))?"
                   r"\.json(\.gz)?")
+TLSA = re.compile(r"(\d{1,3} ){3}([0-9A-F]{2})+")  # RFC 6698 2.2
 TOP = {"organization-name", "date-range", "contact-info", "report-id",
        "policies"}
 ROW = {"result-type", "sending-mta-ip", "receiving-mx-hostname",
@@ -131,12 +132,16 @@ class Judge:
 
     def policy_text(self, q) -> None:
         sts = q.get("policy-type") == "sts"
+        tlsa = q.get("policy-type") == "tlsa"
         text = q.get("policy-string", [])
         self.need(not sts or "policy-string" in q,
                   "4.4: sts without policy-string")
         self.need(isinstance(text, list) and
                   all(isinstance(s, str) and "\n" not in s for s in text),
                   f"4.5: policy-string {text!r}")
+        self.need(not tlsa or ("policy-string" in q and
+                               all(TLSA.fullmatch(str(s)) for s in text)),
+                  f"4.4: policy-string of tlsa {text!r}")
         mx = q.get("mx-host")
         self.need(mx is None or (sts and isinstance(mx, list) and mx and
                                  all(isinstance(m, str) for m in mx)),

@@ -95,6 +95,12 @@ set_mx_host(json_t *to, struct sts_str text)
 	sts_policy_free(policy);
 }
 
+static bool
+is_tlsa(const char *type)
+{
+	return type != NULL && strcmp(type, "tlsa") == 0;
+}
+
 static json_t *
 policy(const struct report *r, const struct report_policy *p)
 {
@@ -102,9 +108,9 @@ policy(const struct report *r, const struct report_policy *p)
 	json_t *details = json_array();
 
 	json_object_set_new(about, "policy-type", json_string(p->type));
-	if (strcmp(p->type, "sts") == 0)
+	if (strcmp(p->type, "sts") == 0 || is_tlsa(p->type))
 		json_object_set_new(about, "policy-string",
-		    policy_string(p->text));
+		    policy_string(p->text)); /* of tlsa: told later */
 	json_object_set_new(about, "policy-domain", json_string(r->domain));
 	set_mx_host(about, p->text);
 	json_object_set_new(one, "policy", about);
@@ -133,12 +139,16 @@ must_malloc(size_t size)
 	return p;
 }
 
-char *
-report_json(const struct report *r, size_t *len)
+struct report_doc {
+	json_t *all;
+};
+
+struct report_doc *
+report_doc(const struct report *r)
 {
 	char id[REPORT_ID_MAX];
+	struct report_doc *doc = must_malloc(sizeof *doc);
 	json_t *all, *policies, *range;
-	char *text;
 
 	json_set_alloc_funcs(must_malloc, free);
 	all = json_object();
@@ -154,8 +164,64 @@ report_json(const struct report *r, size_t *len)
 	for (size_t i = 0; i < r->n; i++)
 		json_array_append_new(policies, policy(r, &r->policy[i]));
 	json_object_set_new(all, "policies", policies);
-	text = json_dumps(all, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	json_decref(all);
+	doc->all = all;
+	return doc;
+}
+
+void
+report_doc_free(struct report_doc *doc)
+{
+	if (doc == NULL)
+		return;
+	json_decref(doc->all);
+	free(doc);
+}
+
+/* The policy of type tlsa from the i-th on, and where it is; NULL: none. */
+static json_t *
+next_tlsa(const struct report_doc *doc, size_t *i)
+{
+	const json_t *policies = json_object_get(doc->all, "policies");
+	json_t *about;
+
+	for (; *i < json_array_size(policies); ++*i) {
+		about =
+		    json_object_get(json_array_get(policies, *i), "policy");
+		if (is_tlsa(json_string_value(
+			json_object_get(about, "policy-type"))))
+			return about;
+	}
+	return NULL;
+}
+
+bool
+report_doc_wants_tlsa(const struct report_doc *doc)
+{
+	size_t i = 0;
+
+	return next_tlsa(doc, &i) != NULL;
+}
+
+/* 4.4: one string for each record of the set. */
+void
+report_doc_tlsa(struct report_doc *doc, const struct sts_str *rr, size_t n)
+{
+	json_t *about, *list;
+
+	for (size_t i = 0; (about = next_tlsa(doc, &i)) != NULL; i++) {
+		list = json_array();
+		for (size_t k = 0; k < n; k++)
+			json_array_append_new(list,
+			    json_stringn(rr[k].p, rr[k].len));
+		json_object_set_new(about, "policy-string", list);
+	}
+}
+
+char *
+report_doc_text(const struct report_doc *doc, size_t *len)
+{
+	char *text = json_dumps(doc->all, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+
 	*len = text == NULL ? 0 : strlen(text);
 	return text;
 }

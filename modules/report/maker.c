@@ -35,9 +35,7 @@ struct making {
 struct made {
 	struct making *making;
 	struct parcel parcel;
-	void *gz;
-	size_t len;
-	char *json; /* where it is to be printed */
+	struct report_doc *doc;
 };
 
 /* --- Policies and rows -------------------------------------------------- */
@@ -180,22 +178,75 @@ add_goal(struct made *made, const char *uri, size_t len)
 }
 
 static void
+drop(struct made *made)
+{
+	made->making->asked--;
+	report_doc_free(made->doc);
+	free(made);
+}
+
+/* False: no memory, or no disk. */
+static bool
+store(struct made *made, const char *json, size_t len)
+{
+	struct program *p = made->making->program;
+	struct sts_err err = { 0 };
+	enum sts_rc rc;
+	size_t packed;
+	void *gz = report_gzip(json, len, &packed);
+
+	rc = gz == NULL
+	    ? sts_fail(&err, STS_NOMEM, 0, "out of memory")
+	    : outbox_put(p->outbox, &made->parcel, gz, packed, &err);
+	free(gz);
+	if (rc != STS_OK)
+		syslog(LOG_ERR, "%s", err.text);
+	return rc == STS_OK;
+}
+
+static void
 keep(struct made *made)
 {
 	struct program *p = made->making->program;
-	struct sts_err err;
+	size_t len;
+	char *json = report_doc_text(made->doc, &len);
 
-	if (made->json != NULL)
-		printf("%s\n", made->json);
+	if (json == NULL)
+		p->failed = true;
+	else if (p->print)
+		printf("%s\n", json);
 	for (size_t i = 0; p->dry_run && i < made->parcel.n; i++)
 		printf("%s %s %s\n", made->parcel.day, made->parcel.domain,
 		    made->parcel.goal[i].uri);
-	if (p->outbox != NULL && !p->dry_run && made->parcel.n > 0 &&
-	    outbox_put(p->outbox, &made->parcel, made->gz, made->len, &err) !=
-		STS_OK) {
-		syslog(LOG_ERR, "%s", err.text);
+	if (json != NULL && p->outbox != NULL && !p->dry_run && !p->print &&
+	    made->parcel.n > 0 && !store(made, json, len))
 		p->failed = true;
-	}
+	free(json);
+	drop(made);
+}
+
+static void
+tlsa_answered(void *arg, const struct dns_answer *a)
+{
+	struct made *made = arg;
+
+	report_doc_tlsa(made->doc, a->txt, a->n); /* of none, none */
+	keep(made);
+}
+
+/*
+ * 4.4 policy-string of DANE: the TLSA records as they are now.  The policy
+ * domain is the MX host, 1.1.
+ */
+static bool
+ask_tlsa(struct made *made)
+{
+	const struct program *p = made->making->program;
+	char name[STS_NAME_SIZE + sizeof "_25._tcp."];
+
+	snprintf(name, sizeof name, "_25._tcp.%s", made->parcel.domain);
+	return dns_ask(p->dns, DNS_TLSA, name, p->conf->dns_timeout,
+	    tlsa_answered, made);
 }
 
 static void
@@ -208,12 +259,10 @@ wanted(void *arg, enum sts_rc rc, const struct sts_tlsrpt *where)
 	/* Asked again when it would be sent, for a day at most. */
 	if (rc == STS_TEMPFAIL)
 		add_goal(made, "?", 1);
-	if (rc != STS_ABSENT)
+	if (rc == STS_ABSENT)
+		drop(made);
+	else if (!report_doc_wants_tlsa(made->doc) || !ask_tlsa(made))
 		keep(made);
-	made->making->asked--;
-	free(made->gz);
-	free(made->json);
-	free(made);
 }
 
 /* NULL: no memory. */
@@ -221,8 +270,6 @@ static struct made *
 pack(struct making *m, const struct report *r)
 {
 	struct made *made = calloc(1, sizeof *made);
-	char *json;
-	size_t len;
 
 	if (made == NULL)
 		return NULL;
@@ -231,18 +278,8 @@ pack(struct making *m, const struct report *r)
 	snprintf(made->parcel.domain, sizeof made->parcel.domain, "%s",
 	    r->domain);
 	memcpy(made->parcel.unique, r->unique, sizeof made->parcel.unique);
-	json = report_json(r, &len);
-	if (json != NULL)
-		made->gz = report_gzip(json, len, &made->len);
-	if (m->program->print)
-		made->json = json;
-	else
-		free(json);
-	if (made->gz != NULL)
-		return made;
-	free(made->json);
-	free(made);
-	return NULL;
+	made->doc = report_doc(r);
+	return made;
 }
 
 static bool

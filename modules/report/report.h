@@ -22,7 +22,7 @@ struct report_row {
 
 /* One element of policies. */
 struct report_policy {
-	const char *type;    /* "sts", "no-policy-found" */
+	const char *type;    /* "sts", "tlsa", "no-policy-found" */
 	struct sts_str text; /* the policy as it was fetched; len 0: none */
 	uint64_t success, failure;
 	const struct report_row *row;
@@ -59,10 +59,19 @@ const char *report_file_name(char out[REPORT_NAME_MAX], const struct report *);
 void report_set_unique(struct report *, const char *host);
 
 /*
- * The JSON text, free() it.  Without memory the process ends: a document that
- * was built by half must not go out.
+ * The JSON document.  Without memory the process ends: a document that was
+ * built by half must not go out.
  */
-char *report_json(const struct report *, size_t *len);
+struct report_doc;
+struct report_doc *report_doc(const struct report *);
+void report_doc_free(struct report_doc *); /* NULL is fine */
+
+/* Has it a policy of type tlsa, whose strings are still to be told? */
+bool report_doc_wants_tlsa(const struct report_doc *);
+void report_doc_tlsa(struct report_doc *, const struct sts_str *rr, size_t n);
+
+/* Its text, free() it. */
+char *report_doc_text(const struct report_doc *, size_t *len);
 
 /* gzip (RFC 1952), free() it.  NULL: no memory. */
 void *report_gzip(const void *, size_t len, size_t *out_len);

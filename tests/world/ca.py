@@ -4,6 +4,7 @@
 By the openssl command line.  One key for all leaves: what is tested is names,
 dates and chains.
 """
+import base64
 import hashlib
 import os
 import subprocess
@@ -54,6 +55,13 @@ def cert(names: list[str], kind: str = "good") -> str:
         if not (DIR / f"{stem}.pem").exists():
             _make(stem, names, kind)
     return stem
+
+
+def tlsa() -> str:
+    """Of the key that all leaves have: "3 1 1 ..." (RFC 6698 2.1)."""
+    pem = _openssl("pkey", "-in", "leaf.key", "-pubout")
+    spki = base64.b64decode("".join(pem.splitlines()[1:-1]))
+    return f"3 1 1 {hashlib.sha256(spki).hexdigest()}"
 
 
 def _stem(names: list[str], kind: str) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The DNS of the world: knot as authority, unbound as validating resolver.
 
-Everything lives in one zone, test., that is written anew at each change; a
-signed zone and a bogus one stand beside it.  unbound caches nothing, so a
+Everything lives in one zone, test., or in signed.test., which are written anew
+at each change; a bogus one stands beside them.  unbound caches nothing, so a
 change is seen at once, and its log tells who asked what.
 """
 import re
@@ -17,6 +17,7 @@ DIR = net.ROOT / "dns"
 AUTH = "198.18.53.1"
 _lock = threading.RLock()
 _zone: dict[str, list[str]] = {}  # owner -> ["TYPE data", ...]
+SIGNED = "signed.test"
 _serial = 1
 _unbound: subprocess.Popen | None = None
 
@@ -187,10 +188,17 @@ def set_records(changes: dict[str, list[str]], reload: bool = True) -> None:
         lines = ["@ NS ns", f"ns A {AUTH}"]
         for kind in dnsd.KINDS:
             lines.append(f"{kind}.badns A {dnsd.address(kind)}")
-        lines += [f"{o}. {r}" for o, rs in _zone.items() for r in rs]
+        signed = ["@ NS ns.test."] + _child_zone(SIGNED)
+        for o, rs in _zone.items():
+            mine = signed if o.endswith("." + SIGNED) else lines
+            mine += [f"{o}. {r}" for r in rs]
+        zones = ["test."]
         _write("test.", lines)
+        if any(o.endswith("." + SIGNED) for o in changes):
+            _write(f"{SIGNED}.", signed)
+            zones.append(f"{SIGNED}.")
         net.sh("knotc", "-c", str(DIR / "knot.conf"), "-b", "zone-reload",
-               "test.")
+               *zones)
         # Even what may not be kept lives to the end of its second.
         net.sh("unbound-control", "-c", str(DIR / "unbound.conf"),
                "flush_zone", "test", check=False)

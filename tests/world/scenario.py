@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import ca
 import dns
 import dnsd
 import https
@@ -207,6 +208,10 @@ def _with_hosts(record: str) -> str:
     words = record.split()
     if words[0] == "HOST":
         return f"A {mx_host(words[1:]).v4}"
+    if record == "TLSA good":
+        return f"TLSA {ca.tlsa()}"
+    if record == "TLSA bad":
+        return f"TLSA 3 1 1 {'5a' * 32}"
     if words[0] == "TXTS":
         return dns.txt(record[5:])
     return record

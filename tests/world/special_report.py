@@ -18,6 +18,7 @@ import mta
 import net
 import recorded
 import rfc8460
+import scenario
 import smtp
 import steps
 
@@ -63,12 +64,27 @@ def signed(raw: bytes) -> list[str]:
 
 
 def report_mail(p: steps.Place) -> str:
+    return report(p, p.scenario.domain)[0]
+
+
+def report_dane(p: steps.Place) -> str:
+    """The reader is told of the TLSA records that its MX host has."""
+    d = p.scenario.domain
+    text, body = report(p, f"mx.{d}")
+    wanted = sorted(scenario._with_hosts(r).removeprefix("TLSA ").upper()
+                    for r in p.domains[d]["zone"][f"_25._tcp.mx.{d}"])
+    told = body["policies"][0]["policy"]["policy-string"] if body else None
+    right = told and sorted(told) == wanted
+    return f"{text} tlsa={'right' if right else told}"
+
+
+def report(p: steps.Place, about: str) -> tuple[str, dict]:
     """From what was recorded to what its reader has received."""
     d = p.scenario.domain
     yesterday()
     before = recorded.lines()
     mark = smtp.mark()
-    dns.set_records({f"_smtp._tls.{d}": [dns.txt(
+    dns.set_records({f"_smtp._tls.{about}": [dns.txt(
         f"v=TLSRPTv1; rua=mailto:tls@{d}")]})
     r = subprocess.run([steps.MTASTS, "report"], text=True, check=False,
                        capture_output=True, timeout=120)
@@ -77,7 +93,7 @@ def report_mail(p: steps.Place) -> str:
         net.wait_until(lambda: any(s.get("text")
                                    for s in smtp.sessions(mark)), 20, "report")
     except net.WorldError:
-        return mta.server.log_since(0)[-3000:]
+        return mta.server.log_since(0)[-3000:], {}
     got = [s for s in smtp.sessions(mark) if s.get("text")]
     p.note(got[0]["text"])
     raw = got[0]["text"].encode("latin-1")
@@ -91,7 +107,7 @@ def report_mail(p: steps.Place) -> str:
                q["summary"]["total-failure-session-count"])
               for q in j.body.get("policies", [])]
     return (f"status={r.returncode} mails={len(got)} recorded={new} "
-            f"tls={got[0].get('tls')} {counts} faults={faults}")
+            f"tls={got[0].get('tls')} {counts} faults={faults}"), j.body
 
 
-PROGRAMS = {"report-mail": report_mail}
+PROGRAMS = {"report-mail": report_mail, "report-dane": report_dane}
