@@ -7,6 +7,7 @@
  *   DIR/ab/example.com          an entry (ab: hash of the name)
  *   DIR/ab/example.com~failed   a mark about a domain; also ~answered
  *   DIR/ab/example.com~mx       the MX set of a domain, mx.h
+ *   DIR/ab/example.com~was0     a policy that was; also ~was1 to ~was3
  *   DIR/ab/~tmp.PID.N           an entry while it is written
  *   DIR/~want/example.com       a domain that waits for a background worker
  *   DIR/~mx/192.0.2.1~failed    marks about an address of an MX host
@@ -80,6 +81,17 @@ enum sts_rc sts_store_put(struct sts_store *, const char *domain,
 
 enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
     struct sts_err *err);
+
+/*
+ * A policy that is about to be replaced or removed, for TLS reports: the last
+ * four of a domain are kept for three days.
+ */
+enum sts_rc sts_store_put_was(struct sts_store *, const char *domain,
+    const struct sts_entry *, struct sts_err *err);
+
+/* The policy with that id: the entry itself, or one that was; else ABSENT. */
+enum sts_rc sts_store_get_was(struct sts_store *, const char *domain,
+    const char *id, struct sts_slot *, struct sts_err *err);
 
 /*
  * The MX set of a domain; kind UNKNOWN where nothing usable is there.  The

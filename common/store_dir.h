@@ -42,6 +42,9 @@ char *sts_store_put_path(char *p, const char *domain);
 /* What follows the domain in the name of its MX set, and the whole path. */
 #define STS_STORE_MX "~mx"
 #define STS_STORE_RELAYED "~relayed" /* the same for the mark */
+/* And, with a digit behind it, in that of a policy that was: store_was.c. */
+#define STS_STORE_WAS "~was"
+enum { STS_STORE_WAS_N = 4 };
 void sts_store_put_mx_path(char path[STS_STORE_NAME], const char *domain);
 
 /*

@@ -19,6 +19,7 @@
 enum {
 	UNUSED_MAX = 180 * 86400, /* s a policy is kept without being used */
 	LEFTOVER_MAX = 86400,     /* s a mark or half-written entry is kept */
+	WAS_MAX = 3 * 86400,      /* s a replaced policy is kept for reports */
 	TIDY_EVERY = 86400,
 	ADDRESS_MAX = 2 * STS_MX_FAILED_SPAN,
 	/* The mark is set at most once in a gap. */
@@ -190,9 +191,18 @@ mx_needed(const struct sts_store *s, const char *domain, int64_t now,
 	    (slot->entry.kind == STS_ENTRY_POLICY && now < slot->entry.until);
 }
 
+static bool
+is_was(const char *name)
+{
+	const char *tilde = strchr(name, '~');
+
+	return tilde != NULL &&
+	    strncmp(tilde, STS_STORE_WAS, sizeof STS_STORE_WAS - 1) == 0;
+}
+
 /*
- * What is no entry: marks, MX sets, and half-written files of processes that
- * were killed.
+ * What is no entry: marks, MX sets, policies that were, and half-written files
+ * of processes that were killed.
  */
 static void
 drop_leftover(const struct sts_store *s, DIR *dir, const char *name,
@@ -204,6 +214,8 @@ drop_leftover(const struct sts_store *s, DIR *dir, const char *name,
 	if (strchr(name, '~') == NULL || strcmp(name, "~tidied") == 0 ||
 	    fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
 	    sts_within(now, st.st_mtime, LEFTOVER_MAX + 1))
+		return;
+	if (is_was(name) && sts_within(now, st.st_mtime, WAS_MAX))
 		return;
 	if (splits(name, STS_STORE_RELAYED, domain) &&
 	    sts_within(now, st.st_mtime, RELAYED_MAX))

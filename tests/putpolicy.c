@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * putpolicy CACHE DOMAIN ID <POLICY: what the worker would have stored, for
- * tests that begin behind that.
+ * putpolicy CACHE DOMAIN ID [was] <POLICY: what the worker would have stored,
+ * or set aside, for tests that begin behind that.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ main(int argc, char **argv)
 	struct sts_err err = { 0 };
 	struct sts_store *s;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	e.fetched = e.checked = time(NULL);
 	e.until = e.fetched + 30 * 86400;
@@ -25,7 +25,8 @@ main(int argc, char **argv)
 	e.body.p = body;
 	e.body.len = fread(body, 1, sizeof body, stdin);
 	if (sts_store_open(&s, argv[1], &err) == STS_OK &&
-	    sts_store_put(s, argv[2], &e, &err) == STS_OK) {
+	    (argc == 5 ? sts_store_put_was : sts_store_put)(s, argv[2], &e,
+		&err) == STS_OK) {
 		sts_store_close(s);
 		return 0;
 	}

@@ -149,12 +149,13 @@ class Host:
         p = self.spool / "out" / f"{day(ago)}~{domain}"
         return p.read_text().splitlines()[1:] if p.exists() else []
 
-    def put_policy(self, domain: str, policy_id: str = "1") -> str:
+    def put_policy(self, domain: str, policy_id: str = "1", *was: str,
+                   text: str = POLICY) -> str:
         """What the worker would have cached; the text of the policy."""
-        text = POLICY.format(d=domain)
+        text = text.format(d=domain)
         p = subprocess.run(
             [str(self.build / "tests/putpolicy"), str(self.cache), domain,
-             policy_id], input=text, text=True, capture_output=True,
+             policy_id, *was], input=text, text=True, capture_output=True,
             check=False, user=OWNER, group=OWNER, extra_groups=[])
         assert p.returncode == 0, p.stderr
         return text
@@ -281,6 +282,26 @@ def policy_gone(new):
     texts = sorted(len(p["policy"]["policy-string"])
                    for p in j.body["policies"])
     assert texts == [0, 5], j.body
+
+
+@row("4.4 policies that the cache has set aside, the last four")
+def policy_was(new):
+    h = new()
+    wants("a12.test", "v=TLSRPTv1; rua=mailto:tls@a12.test")
+    texts = {i: h.put_policy("a12.test", i, "was",
+                             text=f"{POLICY}x-{i}: y\n")
+             for i in ("a", "b", "c", "d", "e")}
+    texts["f"] = h.put_policy("a12.test", "f")
+    for n, i in enumerate("abcdef"):
+        h.add(*[session("a12.test", policy=i)] * (n + 1))
+    h.run()
+    j = one_mail(h, "tls@a12.test")
+    for p in j.body["policies"]:
+        n = p["summary"]["total-successful-session-count"]
+        wanted = texts["abcdef"[n - 1]].splitlines() if n > 1 else []
+        assert p["policy"]["policy-string"] == wanted, (n, p)
+        assert p["policy"].get("mx-host") == \
+            (["mx1.a12.test", "*.a12.test"] if n > 1 else None), p
 
 
 @row("4.3.1 what was wrong with a certificate is found out from it")

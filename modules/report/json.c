@@ -185,8 +185,7 @@ next_tlsa(const struct report_doc *doc, size_t *i)
 	json_t *about;
 
 	for (; *i < json_array_size(policies); ++*i) {
-		about =
-		    json_object_get(json_array_get(policies, *i), "policy");
+		about = json_object_get(json_array_get(policies, *i), "policy");
 		if (is_tlsa(json_string_value(
 			json_object_get(about, "policy-type"))))
 			return about;

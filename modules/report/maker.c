@@ -51,7 +51,7 @@ struct draft {
 	struct report_policy policy[POLICIES];
 	struct report_row row[POLICIES][ROWS];
 	struct row_text text[POLICIES][ROWS];
-	struct sts_slot slot; /* the cache's entry: the policy's text */
+	struct sts_slot slot[POLICIES]; /* their texts, from the cache */
 };
 
 /* Printable ASCII: what strangers said is shown, not repeated. */
@@ -86,17 +86,23 @@ draft_row(struct making *m, struct report_row *out, struct row_text *t,
 
 /*
  * 4.4 policy-string: the policy that the sessions were under.  Where the cache
- * has another one by now, none is better than the wrong one.
+ * has it no more, none is better than the wrong one.
  */
 static struct sts_str
-policy_text(struct draft *d, const struct sts_tally_policy *p)
+policy_text(struct making *m, struct sts_slot *slot, const char *domain,
+    const struct sts_tally_policy *p)
 {
-	const struct sts_entry *e = &d->slot.entry;
+	char id[STS_ID_SIZE];
 
-	if (p->type == STS_TYPE_STS && !p->other &&
-	    e->kind == STS_ENTRY_POLICY && str_is(p->id, e->id))
-		return e->body;
-	return (struct sts_str){ "", 0 };
+	if (p->type != STS_TYPE_STS || p->other || p->id.len >= sizeof id)
+		return (struct sts_str){ "", 0 };
+	memcpy(id, p->id.p, p->id.len);
+	id[p->id.len] = '\0';
+	if (sts_store_get_was(m->program->cache, domain, id, slot, NULL) !=
+		STS_OK ||
+	    slot->entry.kind != STS_ENTRY_POLICY)
+		return (struct sts_str){ "", 0 };
+	return slot->entry.body;
 }
 
 static void
@@ -112,7 +118,7 @@ draft_policy(struct making *m, struct draft *d,
 		draft_row(m, &d->row[i][n], &d->text[i][n], r);
 	d->policy[i] = (struct report_policy){
 		.type = sts_policy_type_name(p->type),
-		.text = policy_text(d, p),
+		.text = policy_text(m, &d->slot[i], d->report.domain, p),
 		.success = p->success,
 		.failure = p->failure,
 		.row = d->row[i],
@@ -136,8 +142,6 @@ draft_fill(struct making *m, struct draft *d, const char *domain,
 	program_report(m->program, &d->report, domain, m->day);
 	d->report.policy = d->policy;
 	d->report.n = 0;
-	if (sts_store_get(m->program->cache, domain, &d->slot, NULL) != STS_OK)
-		d->slot.entry.kind = STS_ENTRY_ABSENT;
 	for (const struct sts_tally_policy *p = t->policy; p != NULL;
 	     p = p->next)
 		draft_policy(m, d, p);
@@ -398,7 +402,7 @@ maker_run(struct program *p, int64_t day)
 	}
 	sts_tally_free(t);
 	sts_day_close(m.lines);
-	if (d != NULL)
-		sts_slot_clear(&d->slot);
+	for (size_t i = 0; d != NULL && i < POLICIES; i++)
+		sts_slot_clear(&d->slot[i]);
 	free(d);
 }

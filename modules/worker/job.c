@@ -81,6 +81,21 @@ overtaken(struct job *job, struct sts_next *next)
 	return true;
 }
 
+/* Sessions of today were held to it, and their report will want its text. */
+static void
+keep_was(const struct job *job, const struct sts_next *next)
+{
+	const struct sts_entry *was = job->facts.cached;
+	bool stays = next->keep == STS_KEEP_ENTRY &&
+	    next->entry.kind == STS_ENTRY_POLICY &&
+	    strcmp(next->entry.id, was->id) == 0;
+
+	if (job->engine->spool != NULL && was->kind == STS_ENTRY_POLICY &&
+	    !stays)
+		(void)sts_store_put_was(job->engine->store, job->domain, was,
+		    NULL);
+}
+
 /*
  * Store before the lock goes, so that who waits for it reads the result, and
  * say so first: a slow disk of ours is no failure of the policy host.
@@ -100,6 +115,7 @@ store(struct job *job, struct sts_next *next)
 	job_stage(job, STS_STAGE_STORE);
 	if (overtaken(job, next))
 		return;
+	keep_was(job, next);
 	if (next->keep == STS_KEEP_ENTRY)
 		rc = sts_store_put(st, job->domain, &next->entry, &err);
 	else

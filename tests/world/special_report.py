@@ -78,6 +78,14 @@ def report_dane(p: steps.Place) -> str:
     return f"{text} tlsa={'right' if right else told}"
 
 
+def report_changed(p: steps.Place) -> str:
+    """The policies of the sessions, though only the last is in force."""
+    text, body = report(p, p.scenario.domain)
+    told = sorted([x for x in q["policy"]["policy-string"] if "mx" in x]
+                  for q in body["policies"]) if body else None
+    return f"{text} {told}"
+
+
 def report(p: steps.Place, about: str) -> tuple[str, dict]:
     """From what was recorded to what its reader has received."""
     d = p.scenario.domain
@@ -110,4 +118,5 @@ def report(p: steps.Place, about: str) -> tuple[str, dict]:
             f"tls={got[0].get('tls')} {counts} faults={faults}"), j.body
 
 
-PROGRAMS = {"report-mail": report_mail, "report-dane": report_dane}
+PROGRAMS = {"report-mail": report_mail, "report-dane": report_dane,
+            "report-changed": report_changed}
