@@ -23,7 +23,8 @@ int64_t sts_day_of(const char *name);
 
 /*
  * openat(2) with our usual flags: a regular file with one link and the right
- * owner, or -1 and errno.  The caller has the owner's ids, here and below.
+ * owner, or -1 and errno.  The caller has the owner's ids, here and below,
+ * unless the file is there and is only to be added to.
  */
 int sts_spool_file(const struct sts_spool *, const char *name, int flags,
     struct stat *st);

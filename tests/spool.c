@@ -236,7 +236,8 @@ static void
 test_planted(void **state)
 {
 	plant_fn *const plants[] = { PLANTS, plant_own_link };
-	char day[sizeof dir + 64];
+	char day[sizeof dir + 64], other[sizeof dir + 64];
+	struct stat st;
 	unsigned odd;
 
 	(void)state;
@@ -266,6 +267,14 @@ test_planted(void **state)
 		(void)chmod(day, 0666);
 		ROW(add("a", TODAY) == STS_LOCAL && lost() == 1,
 		    "another's file that may be written to");
+		/* A second name of it, as an owner could make one of a file
+		 * of root's on the same disk. */
+		snprintf(other, sizeof other, "%s", path_of("2000-01-02"));
+		(void)!rename(day, other);
+		(void)!link(other, day);
+		ROW(add("a", TODAY) == STS_LOCAL && lost() == 1,
+		    "a link to another's file");
+		ROW(stat(other, &st) == 0 && st.st_size == 0, "is not touched");
 	}
 	rows_done();
 }
