@@ -15,9 +15,7 @@
 #include "err.h"
 #include "scan.h"
 
-enum { STATE_MAX = 32768, BODY_MAX = 64 << 20 };
-
-#define MAGIC "mtasts-out1 "
+enum { BODY_MAX = 64 << 20 };
 
 struct outbox {
 	int fd; /* of SPOOL/out */
@@ -156,93 +154,16 @@ read_file(const struct outbox *o, const char *name, size_t max, size_t *len)
 	return p;
 }
 
-/* --- State -------------------------------------------------------------- */
+/* --- Parcels ------------------------------------------------------------ */
 
-static const char *const states[] = {
-	[GOAL_WAITS] = "waits",
-	[GOAL_SENDING] = "sending",
-	[GOAL_SENT] = "sent",
-	[GOAL_GIVEN_UP] = "given-up",
-};
-
-/* "MAGIC unique LF" then "state tries first next uri LF" for each goal. */
 enum sts_rc
 outbox_update(struct outbox *o, const struct parcel *p, struct sts_err *err)
 {
-	char name[OUTBOX_KEY_MAX], text[STATE_MAX];
-	size_t n;
+	char name[OUTBOX_KEY_MAX], text[PARCEL_TEXT_MAX];
+	size_t n = parcel_write(text, p);
 
-	n = (size_t)snprintf(text, sizeof text, MAGIC "%s\n", p->unique);
-	for (size_t i = 0; i < p->n; i++) {
-		const struct goal *g = &p->goal[i];
-
-		n += (size_t)snprintf(text + n, sizeof text - n,
-		    "%s %u %" PRId64 " %" PRId64 " %s\n", states[g->state],
-		    g->tries, g->first, g->next, g->uri);
-	}
 	return replace(o, key(name, p->day, p->domain, ""), text, n, err);
 }
-
-static bool
-take_number(struct scan *s, uint64_t max, uint64_t *out)
-{
-	struct sts_str w;
-
-	if (!scan_until(s, ' ', &w) || !str_u64(w, max, out))
-		return false;
-	s->p++;
-	return true;
-}
-
-static bool
-take_goal(struct sts_str line, struct goal *g)
-{
-	struct scan s = scan_str(line);
-	struct sts_str w;
-	uint64_t tries, first, next;
-
-	if (!scan_until(&s, ' ', &w))
-		return false;
-	s.p++;
-	for (size_t i = 0; i < ARRAY_LEN(states); i++)
-		if (str_is(w, states[i])) {
-			g->state = (enum goal_state)i;
-			if (!take_number(&s, 1000, &tries) ||
-			    !take_number(&s, INT64_MAX, &first) ||
-			    !take_number(&s, INT64_MAX, &next))
-				return false;
-			w = scan_rest(&s);
-			if (w.len == 0 || w.len >= sizeof g->uri)
-				return false;
-			g->tries = (unsigned)tries;
-			g->first = (int64_t)first;
-			g->next = (int64_t)next;
-			memcpy(g->uri, w.p, w.len);
-			g->uri[w.len] = '\0';
-			return true;
-		}
-	return false;
-}
-
-static bool
-take_state(struct parcel *p, struct sts_str text)
-{
-	struct scan s = scan_str(text);
-	struct sts_str line;
-
-	if (!scan_lit(&s, MAGIC) || !scan_until(&s, '\n', &line) ||
-	    line.len != sizeof p->unique - 1)
-		return false;
-	memcpy(p->unique, line.p, line.len);
-	p->unique[line.len] = '\0';
-	for (p->n = 0, s.p++; s.p < s.end; p->n++, s.p++)
-		if (p->n == STS_RUA_MAX || !scan_until(&s, '\n', &line) ||
-		    !take_goal(line, &p->goal[p->n]))
-			return false;
-	return true;
-}
-
-/* --- Parcels ------------------------------------------------------------ */
 
 enum sts_rc
 outbox_put(struct outbox *o, const struct parcel *p, const void *gz, size_t len,
@@ -260,8 +181,8 @@ outbox_end_day(struct outbox *o, const char *day, struct sts_err *err)
 {
 	char name[OUTBOX_KEY_MAX];
 
-	return replace(o, key(name, day, "", ""), MAGIC "\n", sizeof MAGIC,
-	    err);
+	return replace(o, key(name, day, "", ""), PARCEL_MAGIC "\n",
+	    sizeof PARCEL_MAGIC, err);
 }
 
 void *
@@ -302,10 +223,10 @@ visit(struct outbox *o, const char *name, struct parcel *p,
 	char *buf;
 
 	if (!take_name(p, name) ||
-	    (buf = read_file(o, name, STATE_MAX, &text.len)) == NULL)
+	    (buf = read_file(o, name, PARCEL_TEXT_MAX, &text.len)) == NULL)
 		return;
 	text.p = buf;
-	if (take_state(p, text))
+	if (parcel_read(p, text))
 		fn(arg, p);
 	else {
 		syslog(LOG_WARNING, "out/%s is damaged and counts as sent",
@@ -357,33 +278,4 @@ outbox_forget(struct outbox *o, const char *day)
 	}
 	if (n != -1)
 		free(list);
-}
-
-bool
-outbox_reaches(const struct goal *g, size_t n, struct sts_str uri)
-{
-	struct rua new, old;
-
-	rua_read(&new, uri);
-	for (size_t i = 0; i < n && new.kind != RUA_USELESS; i++) {
-		rua_read(&old, (struct sts_str){ g[i].uri, strlen(g[i].uri) });
-		if (rua_same(&new, &old))
-			return true;
-	}
-	return false;
-}
-
-bool
-goal_failed(struct goal *g, int64_t now)
-{
-	int64_t pause = OUTBOX_RETRY_MIN;
-
-	for (unsigned i = 1; i < g->tries && pause < OUTBOX_RETRY_MAX; i++)
-		pause *= 2;
-	if (pause > OUTBOX_RETRY_MAX)
-		pause = OUTBOX_RETRY_MAX;
-	g->next = now + pause;
-	g->state =
-	    now - g->first >= OUTBOX_GIVE_UP ? GOAL_GIVEN_UP : GOAL_WAITS;
-	return g->state == GOAL_WAITS;
 }

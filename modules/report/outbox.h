@@ -22,8 +22,11 @@ enum {
 	OUTBOX_RETRY_MAX = 14400, /* s */
 	OUTBOX_GIVE_UP = 86400,   /* s after the first attempt, 5.5 */
 	OUTBOX_KEY_MAX = STS_NAME_SIZE + 16,
-	OUTBOX_DOMAIN_MAX = 255 - 14 /* a file name has day and tail, too */
+	OUTBOX_DOMAIN_MAX = 255 - 14, /* a file name has day and tail, too */
+	PARCEL_TEXT_MAX = 32768
 };
+
+#define PARCEL_MAGIC "mtasts-out1 "
 
 enum goal_state {
 	GOAL_WAITS,   /* to be sent at .next */
@@ -77,6 +80,11 @@ void outbox_served(struct outbox *, const struct parcel *);
 
 /* Forget all of a day. */
 void outbox_forget(struct outbox *, const char *day);
+
+/* The text of a state, of PARCEL_TEXT_MAX bytes; its length. */
+size_t parcel_write(char *text, const struct parcel *);
+/* False for anything odd; day and domain are not in it, and stay. */
+bool parcel_read(struct parcel *, struct sts_str text);
 
 /* 7: one mailbox or URL gets one report, however often it is named. */
 bool outbox_reaches(const struct goal *, size_t n, struct sts_str uri);

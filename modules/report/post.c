@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <curl/curl.h>
 
 #include "err.h"
@@ -51,6 +54,53 @@ resolve_list(const struct rua *to, const struct sts_addr *addr, size_t n)
 	list = curl_slist_append(NULL, line);
 	free(line);
 	return list;
+}
+
+static bool
+address_of(struct sts_addr *out, const struct sockaddr *sa)
+{
+	const union {
+		const struct sockaddr *any;
+		const struct sockaddr_in *v4;
+		const struct sockaddr_in6 *v6;
+	} u = { sa };
+
+	*out = (struct sts_addr){ .v6 = sa->sa_family == AF_INET6 };
+	if (sa->sa_family == AF_INET)
+		memcpy(out->bytes, &u.v4->sin_addr, 4);
+	else if (out->v6)
+		memcpy(out->bytes, &u.v6->sin6_addr, 16);
+	return out->v6 || sa->sa_family == AF_INET;
+}
+
+/*
+ * The second fence: the names were looked up and judged before, but what
+ * counts is where the connection goes.  libcurl has ways of its own to read an
+ * address out of a URL.
+ */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	const struct sts_conf *conf = arg;
+	struct sts_addr addr;
+
+	if (purpose != CURLSOCKTYPE_IPCXN || !address_of(&addr, &to->addr) ||
+	    !post_may_reach(&addr, conf))
+		return CURL_SOCKET_BAD;
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static bool
+set_fence(CURL *curl, const struct sts_conf *conf)
+{
+	union { /* libcurl hands it back and does not write there */
+		const struct sts_conf *in;
+		void *out;
+	} u = { conf };
+
+	return curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
+		   open_socket) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, u.out) == CURLE_OK;
 }
 
 /* What a server says beside its status is not for us; some of it may come. */
@@ -138,8 +188,8 @@ judge(CURL *curl, CURLcode code, const char *why, struct sts_err *err)
 
 enum sts_rc
 post_send(const struct rua *to, const struct tls_ca *ca,
-    const struct sts_addr *addr, size_t naddr, const void *body, size_t len,
-    struct sts_err *err)
+    const struct sts_conf *conf, const struct sts_addr *addr, size_t naddr,
+    const void *body, size_t len, struct sts_err *err)
 {
 	static bool ready;
 	CURL *curl = NULL;
@@ -155,6 +205,7 @@ post_send(const struct rua *to, const struct tls_ca *ca,
 		curl = curl_easy_init();
 	if (curl == NULL || resolve == NULL || head == NULL ||
 	    !set_numbers(curl, len) || !set_texts(curl, to, ca) ||
+	    !set_fence(curl, conf) ||
 	    curl_easy_setopt(curl, CURLOPT_RESOLVE, resolve) != CURLE_OK ||
 	    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, head) != CURLE_OK ||
 	    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) != CURLE_OK ||

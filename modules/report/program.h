@@ -28,6 +28,7 @@ struct program {
 	struct sts_spool *spool;
 	struct outbox *outbox;       /* NULL where nothing is stored */
 	struct sts_anchors *anchors; /* NULL until first needed */
+	bool sendmail_hangs;         /* so no more is handed to it */
 	bool failed;                 /* the exit status */
 };
 

@@ -2,18 +2,18 @@
 /* Handing a mail to the local mail server's sendmail(8). */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "err.h"
 #include "mail.h"
 
-enum { SENDMAIL_MS = 120000, NAP_MS = 20 };
+enum { NAP_MS = 20, MERCY_MS = 5000 };
 
 /* In the child: nothing here may touch what the parent has in hand. */
 static void
@@ -27,6 +27,7 @@ become(const char *sendmail, const char *sender, const char *to, int in)
 	char *env[] = { path, NULL };
 	int null = open("/dev/null", O_RDWR);
 
+	(void)setsid(); /* a group that can be ended with its helpers */
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (dup2(in, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1 ||
 	    chdir("/") == -1)
@@ -37,73 +38,90 @@ become(const char *sendmail, const char *sender, const char *to, int in)
 	_exit(127);
 }
 
-/* False: it takes no more, or is too slow. */
-static bool
-feed(int fd, const char *p, size_t len, int64_t deadline)
+/* The text as a file without a name, to be read from its start; -1. */
+static int
+put_down(const char *text, size_t len)
 {
-	struct pollfd wait = { .fd = fd, .events = POLLOUT };
-	ssize_t n;
+	FILE *f = tmpfile();
+	int fd = -1;
 
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-		} else if (n == -1 && errno == EAGAIN) {
-			if (sts_now_ms() > deadline)
-				return false;
-			(void)poll(&wait, 1, NAP_MS);
-		} else if (n == -1 && errno != EINTR)
+	if (f == NULL)
+		return -1;
+	if (fwrite(text, 1, len, f) == len && fflush(f) == 0 &&
+	    (fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3)) != -1 &&
+	    lseek(fd, 0, SEEK_SET) == -1) {
+		close(fd);
+		fd = -1;
+	}
+	fclose(f);
+	return fd;
+}
+
+/* Is it over within ms? */
+static bool
+ends(pid_t pid, unsigned ms, int *status)
+{
+	const struct timespec nap = { 0, NAP_MS * 1000000 };
+	int64_t deadline = sts_now_ms() + ms;
+	pid_t got;
+
+	while ((got = waitpid(pid, status, WNOHANG)) == 0 ||
+	    (got == -1 && errno == EINTR)) {
+		if (sts_now_ms() > deadline)
 			return false;
+		(void)nanosleep(&nap, NULL);
 	}
 	return true;
 }
 
-/* Its exit status; -1 and killed where it does not end. */
-static int
-reap(pid_t pid, int64_t deadline)
+/*
+ * First by a word that lets it tidy up.  One that may not be ended by us, as
+ * it has become another user, is left to itself.
+ */
+static void
+end(pid_t pid)
 {
-	const struct timespec nap = { 0, NAP_MS * 1000000 };
 	int status;
-	pid_t got;
 
-	while ((got = waitpid(pid, &status, WNOHANG)) == 0 ||
-	    (got == -1 && errno == EINTR)) {
-		if (sts_now_ms() > deadline) {
-			(void)kill(pid, SIGKILL);
-			while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-				;
-			return -1;
-		}
-		(void)nanosleep(&nap, NULL);
-	}
-	return got == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	(void)kill(-pid, SIGTERM);
+	if (ends(pid, MERCY_MS, &status))
+		return;
+	(void)kill(-pid, SIGKILL);
+	(void)ends(pid, MERCY_MS, &status);
 }
 
 enum sts_rc
 mail_send(const char *sendmail, const char *sender, const char *to,
-    const char *text, size_t len, struct sts_err *err)
+    const char *text, size_t len, unsigned limit, bool *slow,
+    struct sts_err *err)
 {
-	int64_t deadline = sts_now_ms() + SENDMAIL_MS;
-	bool fed;
+	int fd, status = -1;
 	pid_t pid;
-	int fd[2], status;
 
+	*slow = false;
 	if (access(sendmail, X_OK) == -1)
 		return sts_fail(err, STS_LOCAL, 0, "%s: %s", sendmail,
 		    strerror(errno));
-	if (pipe2(fd, O_CLOEXEC) == -1 || (pid = fork()) == -1)
+	if ((fd = put_down(text, len)) == -1)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cannot write a temporary file: %s", strerror(errno));
+	if ((pid = fork()) == 0)
+		become(sendmail, sender, to, fd);
+	close(fd);
+	if (pid == -1)
 		return sts_fail(err, STS_LOCAL, 0, "cannot start %s: %s",
 		    sendmail, strerror(errno));
-	if (pid == 0)
-		become(sendmail, sender, to, fd[0]);
-	close(fd[0]);
-	(void)fcntl(fd[1], F_SETFL, O_NONBLOCK);
-	fed = feed(fd[1], text, len, deadline);
-	close(fd[1]);
-	status = reap(pid, deadline);
-	if (fed && status == 0)
+	if (!ends(pid, limit, &status)) {
+		*slow = true;
+		end(pid);
+		return sts_fail(err, STS_OK, 0,
+		    "%s took over %u s and may have it or not, so it counts "
+		    "as sent",
+		    sendmail, limit / 1000);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return STS_OK;
-	return sts_fail(err, STS_TEMPFAIL, 0, "%s %s (status %d)", sendmail,
-	    fed ? "refused the report" : "did not read the report", status);
+	return sts_fail(err, STS_TEMPFAIL, 0, "%s refused the report (%s %d)",
+	    sendmail, WIFEXITED(status) ? "status" : "signal",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }

@@ -79,13 +79,17 @@ by_mail(struct sending *s, const struct rua *to, struct sts_err *err)
 	size_t len;
 	char *text;
 
+	if (p->sendmail_hangs) /* not one report after the other is lost */
+		return sts_fail(err, STS_TEMPFAIL, 0,
+		    "%s was too slow with another report", c->sendmail);
 	program_report(p, &r, s->parcel->domain,
 	    report_day_time(s->parcel->day));
 	memcpy(r.unique, s->parcel->unique, sizeof r.unique);
 	text = mail_text(&r, sender, to->address, s->gz, s->len, p->now, &len);
 	if (text == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	rc = mail_send(c->sendmail, sender, to->address, text, len, err);
+	rc = mail_send(c->sendmail, sender, to->address, text, len, SENDMAIL_MS,
+	    &p->sendmail_hangs, err);
 	free(text);
 	return rc;
 }
@@ -112,7 +116,7 @@ by_https(struct sending *s, const struct rua *to, struct sts_err *err)
 	if (n == 0)
 		return sts_fail(err, STS_TEMPFAIL, 0, "%s has no address%s",
 		    to->host, a.n > 0 ? " that may be reached" : "");
-	return post_send(to, &ca, good, n, s->gz, s->len, err);
+	return post_send(to, &ca, p->conf, good, n, s->gz, s->len, err);
 }
 
 static enum sts_rc
@@ -138,7 +142,7 @@ tell(const struct sending *s, const struct goal *g, const char *what,
 {
 	char shown[300];
 
-	syslog(g->state == GOAL_SENT ? LOG_INFO : LOG_WARNING,
+	syslog(g->state == GOAL_SENT && why[0] == '\0' ? LOG_INFO : LOG_WARNING,
 	    "TLS report of %s for %s to %s: %s%s%s", s->parcel->day,
 	    s->parcel->domain,
 	    sts_escape(shown, sizeof shown,
@@ -184,7 +188,7 @@ try(struct sending *s, struct goal *g)
 		return;
 	if (deliver(s, g, &err) == STS_OK) {
 		g->state = GOAL_SENT;
-		tell(s, g, "sent", "");
+		tell(s, g, "sent", err.text);
 	} else
 		failed(s, g, &err);
 	(void)store(s);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+#include "rua.h"
+#include "must.h"
+
+/*
+ * What comes out can stand in a header field, on a command line and in the
+ * hands of libcurl; and means the same when it is read again.
+ */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct rua r, again;
+	char uri[RUA_SIZE + 16];
+	const char *at;
+
+	rua_read(&r, (struct sts_str){ (const char *)data, len });
+	if (r.kind == RUA_MAIL) {
+		at = strrchr(r.address, '@');
+		MUST(at != NULL && at > r.address && at[1] != '\0');
+		MUST(str_all(str_of(r.address), is_print));
+		MUST(r.address[0] == '"' ||
+		    strpbrk(r.address, " ,;<>()[]:\\\"") == NULL);
+		if (r.address[0] != '"' && strchr(r.address, '%') == NULL &&
+		    strchr(r.address, '?') == NULL) {
+			snprintf(uri, sizeof uri, "mailto:%s", r.address);
+			rua_read(&again, str_of(uri));
+			MUST(rua_same(&r, &again));
+		}
+	}
+	if (r.kind == RUA_HTTPS) {
+		MUST(r.port != 0 && r.host[0] != '\0');
+		MUST(str_all(str_of(r.host), is_ext_name));
+		MUST(strchr(r.url, '#') == NULL);
+		MUST(strncmp(strchr(r.url, ':'), "://", 3) == 0);
+		rua_read(&again, str_of(r.url));
+		MUST(rua_same(&r, &again));
+	}
+	MUST(r.kind != RUA_USELESS ||
+	    (r.address[0] == '\0' && r.url[0] == '\0'));
+	return 0;
+}
