@@ -155,8 +155,8 @@ class Host:
         text = text.format(d=domain)
         p = subprocess.run(
             [str(self.build / "tests/putpolicy"), str(self.cache), domain,
-             policy_id, *was], input=text, text=True, capture_output=True,
-            check=False, user=OWNER, group=OWNER, extra_groups=[])
+             policy_id, *was], input=text.encode("latin-1"),
+            capture_output=True, check=False, user=OWNER, group=OWNER, extra_groups=[])
         assert p.returncode == 0, p.stderr
         return text
 
@@ -389,6 +389,52 @@ def today(new):
     assert (h.spool / day(0)).exists()
     h.run(later="+1d")
     one_mail(h, "tls@a7.test")
+
+
+@row("4.5, RFC 7493 2.1 a policy that is no UTF-8")
+def not_utf8(new):
+    h = new()
+    wants("a13.test", "v=TLSRPTv1; rua=mailto:tls@a13.test")
+    text = h.put_policy("a13.test", text=POLICY + "x: \xff\xc3(\nx: \u00c3\u00a9\n")
+    h.add(session("a13.test"))
+    assert h.run().returncode == 0
+    j = one_mail(h, "tls@a13.test")
+    told = j.body["policies"][0]["policy"]["policy-string"]
+    assert told == text.splitlines()[:5] + ["(not UTF-8)", "x: \u00e9"], told
+
+
+@row("a million sessions of ten thousand domains, in time")
+def million(new):
+    h = new()
+    wants("n7.test", "v=TLSRPTv1; rua=mailto:tls@n7.test")
+    some = "".join(session(f"n{i}.test", mx=f"mx.n{i}.test") + "\n"
+                   for i in range(10000)).encode()
+    h.add(raw=some * 100)
+    h.add(session("n7.test", "validation-failure"))
+    began = time.monotonic()
+    r = h.run("--domain", "n7.test")
+    took = time.monotonic() - began
+    assert r.returncode == 0 and took < 30, (took, r)
+    j = one_mail(h, "tls@n7.test")
+    assert j.body["policies"][0]["summary"] == {
+        "total-successful-session-count": 100,
+        "total-failure-session-count": 1}, j.body
+
+
+@row("the clock set back and forth: each day once, and none too soon")
+def clock_change(new):
+    h = new()
+    wants("a14.test", "v=TLSRPTv1; rua=mailto:tls@a14.test")
+    h.add(session("a14.test", ago=2), ago=2)
+    h.add(session("a14.test"))
+    for later, sent in (("-3d", 0), ("-1d", 1), ("-2d", 1), ("", 2),
+                        ("-1d", 2), ("+1d", 2), ("-20d", 2), ("", 2)):
+        r = h.run(later=later)
+        assert r.returncode == 0, (later, r)
+        assert len(h.mails()) == sent, (later, len(h.mails()))
+    days = sorted(rfc8460.judge_mail(raw).body["date-range"]
+                  ["start-datetime"][:10] for _, raw in h.mails())
+    assert days == [day(2), day(1)], days
 
 
 @row("two hosts send different ids and names")
