@@ -107,6 +107,12 @@ add(struct sts_ctx *ctx, const struct sts_session *s, struct sts_err *err)
 	return sts_spool_add(ctx->spool, s, s->time, err);
 }
 
+bool
+sts_records(const struct sts_ctx *ctx)
+{
+	return ctx->conf->report.contact != NULL && ctx->conf->enabled;
+}
+
 enum sts_rc
 sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
     struct sts_err *err)
@@ -124,7 +130,7 @@ sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
 	};
 	enum sts_rc rc;
 
-	if (ctx->conf->report.contact == NULL || !ctx->conf->enabled)
+	if (!sts_records(ctx))
 		return STS_OK;
 	if (seen->domain == NULL)
 		return sts_fail(err, STS_USAGE, 0, "a session without domain");

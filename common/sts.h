@@ -318,6 +318,9 @@ struct sts_seen {
 enum sts_rc sts_record_session(struct sts_ctx *, const struct sts_seen *,
     struct sts_err *err);
 
+/* Is anything recorded at all?  Without a contact for reports it is not. */
+bool sts_records(const struct sts_ctx *);
+
 /*
  * The program that makes and sends reports, and whose it must be when it
  * runs.  STS_ABSENT: there are none, for want of a contact.  STS_LOCAL: the

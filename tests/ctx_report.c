@@ -398,9 +398,12 @@ test_switched_off(void **state)
 	ctx = begin("enabled = no\n", "");
 	ROW(sts_record_session(ctx, &seen, &err) == STS_OK,
 	    "the kill switch: %s", err.text);
+	ROW(!sts_records(ctx), "and that is known before");
 	sts_close(ctx);
 	ctx = begin("", "");
+	ROW(sts_records(ctx), "they are recorded");
 	ctx->conf->report.contact = NULL;
+	ROW(!sts_records(ctx), "without a contact they are not");
 	ROW(sts_record_session(ctx, &seen, &err) == STS_OK && sessions() == 0,
 	    "4.4: no contact-info, no report; the spool may be missing: %s",
 	    err.text);

@@ -167,7 +167,8 @@ note(struct sts_ctx *ctx, const struct exim_event *e)
 	if (no_host || strcmp(e->name, "msg:host:defer") == 0)
 		note_failure(ctx, e);
 	/* RFC 8460 5.3.1: nothing about reports in reports. */
-	if (e->seen.trial || sts_report_sender(ctx, e->seen.sender))
+	if (!sts_records(ctx) || e->seen.trial ||
+	    sts_report_sender(ctx, e->seen.sender))
 		return;
 	if (no_host)
 		exim_record_no_host(ctx, e);
