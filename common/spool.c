@@ -142,38 +142,21 @@ sts_spool_file(const struct sts_spool *s, const char *name, int flags,
 	return -1;
 }
 
-/*
- * The day's file where it exists.  This may be root as it is: a name in a
- * directory that was opened before, no link followed, nothing waited for,
- * nothing cut off; and what is no file of the owner's alone is not written to.
- * So no file of another is reached that the owner could not write to himself,
- * and the change of ids, which takes longer than all the rest, is spared.
- */
 static int
 open_day(const struct sts_spool *s, const char *name, struct stat *st)
 {
-	return sts_spool_file(s, name, O_RDWR | O_APPEND, st);
-}
+	const int flags = O_RDWR | O_APPEND;
+	int fd = sts_spool_file(s, name, flags, st);
 
-/* Once a day, and as the owner: whose the file is, and whose the disk. */
-static int
-make_day(const struct sts_spool *s, const char *name, struct stat *st)
-{
-	struct sts_ids ids;
-	int fd;
-
-	if (!sts_store_enter(s->dir, &ids)) {
-		errno = EPERM;
-		return -1;
-	}
-	fd = sts_spool_file(s, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, st);
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	fd = sts_spool_file(s, name, flags | O_CREAT | O_EXCL, st);
+	if (fd == -1 && errno == EEXIST) /* another was faster */
+		return sts_spool_file(s, name, flags, st);
 	if (fd != -1) {
 		(void)fchmod(fd, 0640); /* whatever the umask */
 		sts_lost_make(s);
 	}
-	sts_store_leave(&ids);
-	if (fd == -1 && errno == EEXIST) /* another was faster */
-		return open_day(s, name, st);
 	return fd;
 }
 
@@ -210,8 +193,6 @@ append(const struct sts_spool *s, const char *name, char *buf, size_t len)
 	uint64_t max;
 	ssize_t n;
 
-	if (fd == -1 && errno == ENOENT)
-		fd = make_day(s, name, &st);
 	if (fd == -1)
 		return errno;
 	buf[0] = '\n';
@@ -234,33 +215,26 @@ append(const struct sts_spool *s, const char *name, char *buf, size_t len)
 	return error;
 }
 
-static bool
-count_lost(const struct sts_spool *s)
-{
-	struct sts_ids ids;
-	bool counted;
-
-	if (!sts_store_enter(s->dir, &ids))
-		return false;
-	counted = sts_lost_count(s);
-	sts_store_leave(&ids);
-	return counted;
-}
-
 enum sts_rc
 sts_spool_add(struct sts_spool *s, const struct sts_session *session,
     int64_t now, struct sts_err *err)
 {
 	char buf[1 + STS_SESSION_LINE_MAX], name[STS_DAY_NAME];
 	size_t len = sts_session_encode(buf + 1, session);
-	bool counted;
-	int error;
+	bool counted = false;
+	struct sts_ids ids;
+	int error = EPERM;
 
 	if (len == 0 || !sts_day_name(name, now))
 		return sts_fail(err, STS_USAGE, 0, "not a session");
-	if ((error = append(s, name, buf, len)) == 0)
+	if (sts_store_enter(s->dir, &ids)) {
+		error = append(s, name, buf, len);
+		if (error != 0)
+			counted = sts_lost_count(s);
+		sts_store_leave(&ids);
+	}
+	if (error == 0)
 		return STS_OK;
-	counted = count_lost(s);
 	return sts_fail(err, STS_LOCAL, 0,
 	    "a session is missing in the TLS report of %s%s: %s", name,
 	    counted ? "" : " and is not even counted",

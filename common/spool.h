@@ -8,9 +8,8 @@
  *
  * Any number of processes write at once; the rules for the directory and its
  * files are those of store.h, so a process with effective uid 0 works under
- * the ids of the directory's owner, but for a line more in the day's file.  DIR
- * must be on a local file system: NFS has no O_APPEND that is safe between
- * machines.
+ * the ids of the directory's owner.  DIR must be on a local file system: NFS
+ * has no O_APPEND that is safe between machines.
  */
 #ifndef STS_SPOOL_H
 #define STS_SPOOL_H

@@ -23,8 +23,7 @@ int64_t sts_day_of(const char *name);
 
 /*
  * openat(2) with our usual flags: a regular file with one link and the right
- * owner, or -1 and errno.  The caller has the owner's ids, here and below,
- * unless the file is there and is only to be added to.
+ * owner, or -1 and errno.  The caller has the owner's ids, here and below.
  */
 int sts_spool_file(const struct sts_spool *, const char *name, int flags,
     struct stat *st);
