@@ -252,6 +252,17 @@ enum sts_rc sts_mx_learnt(struct sts_ctx *, const char *address, bool failed,
     struct sts_err *err);
 
 /*
+ * The answers of sts_mx_next() since a time (ms since 1970) that named a host
+ * with this address, oldest first: for whom a session with the address may
+ * be.  Noted only where the configuration has a contact for reports; the last
+ * few thousand are kept.  fn returns false to stop.  STS_USAGE: not an address.
+ */
+typedef bool sts_mx_handed_fn(void *arg, int64_t when, const char *domain,
+    const char *host);
+enum sts_rc sts_mx_handed(struct sts_ctx *, const char *address, int64_t since,
+    sts_mx_handed_fn *fn, void *arg, struct sts_err *err);
+
+/*
  * A kept worker, for programs with an event loop: policies and MX sets are
  * fetched before they are needed.  None of these calls waits.
  */
