@@ -79,6 +79,13 @@ void sts_note_handed(struct sts_ctx *, const char *domain,
 /* Start a kept worker; *fd as sts_spawn_serve() has it. */
 enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
 
+/* A line to a kept worker, with what stands in front of it. */
+#define STS_KEPT_JUDGE                                                         \
+	"=" /* a line of session.h, to be judged and recorded                  \
+	     */
+enum sts_rc sts_kept_put(struct sts_kept *, const char *before,
+    struct sts_str line, struct sts_err *err);
+
 /*
  * Have the domain looked at while nobody waits: WANT its policy, or WANT_MX
  * its MX set.  Tries to start a worker at most once in STS_START_GAP.

@@ -319,6 +319,9 @@ struct sts_seen {
 	size_t der_len;
 };
 
+/* Does the configuration have a contact for reports? */
+bool sts_reports(const struct sts_ctx *);
+
 /*
  * Record a session for the report of today (UTC), held to the policy that
  * sts_query() last told of, or else to the one in the cache.  Does nothing
@@ -328,6 +331,18 @@ struct sts_seen {
  */
 enum sts_rc sts_record_session(struct sts_ctx *, const struct sts_seen *,
     struct sts_err *err);
+
+/*
+ * The same by way of a kept worker, for a session that the host did not judge
+ * to its end: OK means that TLS is up, with whatever certificate, and
+ * VALIDATION_FAILURE that it is not, for whatever reason.  The worker asks the
+ * mx_host at receiving_ip for its certificate, an hour later at the earliest
+ * again, and records the session as that says: a failure in any case, a
+ * session that is OK only where the certificate could be looked at.  Does not
+ * wait.  STS_USAGE: no host or no address.
+ */
+enum sts_rc sts_kept_judge(struct sts_kept *, struct sts_ctx *,
+    const struct sts_seen *, struct sts_err *err);
 
 /*
  * The program that makes and sends reports, and whose it must be when it
