@@ -10,13 +10,11 @@
 
 #include <string.h>
 
-enum {
-	WAITERS_MAX = 256
-}; /* domains of one failed session; more are not
-    * counted */
+#include "forbidden.h"
+#include "permits.h"
 
-/* The same words as for Exim. */
-static const char mismatch[] = "mtasts-policy-mx-mismatch";
+/* Domains of one failed session; more are not counted. */
+enum { WAITERS_MAX = 256 };
 
 /* One session on its way to the spool. */
 struct work {
@@ -37,16 +35,6 @@ or_null(const char *s)
 /* --- The host --------------------------------------------------------------
  */
 
-static bool
-permitted(const struct sts_policy *policy, const char *host)
-{
-	for (size_t i = 0; policy != NULL && i < sts_policy_mx_count(policy);
-	     i++)
-		if (sts_mx_match(host, sts_policy_mx(policy, i)))
-			return true;
-	return policy == NULL;
-}
-
 struct search {
 	const char *address;
 	const struct sts_policy *policy;
@@ -62,9 +50,9 @@ is_host(void *arg, const struct sts_mx_row *row)
 	for (size_t i = 0; row->host != NULL && i < row->naddr; i++) {
 		if (strcmp(row->addr[i].text, s->address) != 0)
 			continue;
-		if (s->host[0] == '\0' || permitted(s->policy, row->host))
+		if (s->host[0] == '\0' || policy_permits(s->policy, row->host))
 			memcpy(s->host, row->host, strlen(row->host) + 1);
-		return !permitted(s->policy, row->host);
+		return !policy_permits(s->policy, row->host);
 	}
 	return true;
 }
@@ -104,7 +92,7 @@ follow(const struct work *w, enum record_plan plan, struct sts_seen *seen,
 		return have_probed(w, seen, err);
 	case RECORD_MISMATCH:
 		seen->result = STS_VALIDATION_FAILURE;
-		seen->reason = mismatch;
+		seen->reason = FORBIDDEN_REASON;
 		break;
 	case RECORD_AS_IT_IS:
 		break;
@@ -142,7 +130,7 @@ record_domain(const struct work *w, const char *domain, const char *host)
 	seen.mx_host = host;
 	f.mode = a->verdict == STS_POLICY ? a->mode : STS_MODE_NONE;
 	f.host = host != NULL;
-	f.permitted = f.host && permitted(a->policy, host);
+	f.permitted = f.host && policy_permits(a->policy, host);
 	complain_of(w->record, follow(w, record_plan(&f), &seen, &err), &err);
 	sts_answer_free(a);
 }
