@@ -709,9 +709,7 @@ test_filter_options(void **state)
 	    "register|report|smtp-out|link-tls\n"
 	    "register|report|smtp-out|link-disconnect\n"
 	    "register|report|smtp-out|protocol-client\n"
-	    "register|report|smtp-out|protocol-server\n"
-	    "register|report|smtp-out|tx-mail\n"
-	    "register|report|smtp-out|tx-rcpt\nregister|ready\n");
+	    "register|report|smtp-out|protocol-server\nregister|ready\n");
 	finish("both");
 	/* Only at the start of smtpd, and before anything is served. */
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

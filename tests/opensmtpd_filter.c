@@ -73,12 +73,6 @@ test_parse(void **state)
 		{ "out: server",
 		    LIT("report|0.7|1|smtp-out|protocol-server|a|250 x|y"),
 		    FILTER_SERVER, "a", "", "250 x|y" },
-		{ "out: sender",
-		    LIT("report|0.7|1|smtp-out|tx-mail|a|6f|ok|u|v@a.b"),
-		    FILTER_TX_MAIL, "a", "", "6f|ok|u|v@a.b" },
-		{ "out: recipient",
-		    LIT("report|0.6|1|smtp-out|tx-rcpt|a|6f|ok|u@a.b"),
-		    FILTER_TX_RCPT, "a", "", "6f|ok|u@a.b" },
 		{ "in: a sender is not ours",
 		    LIT("report|0.7|1|smtp-in|tx-mail|a|6f|ok|u@a.b"),
 		    NOTHING },
@@ -243,15 +237,17 @@ play(struct sessions *all, const char *id, const char *acts)
 		{ 'R', "protocol-client", "RSET" },
 		{ 'Q', "protocol-client", "QUIT" },
 		{ 'M', "protocol-client", "MAIL FROM:<a@b.test>" },
-		{ 'M', "tx-mail", "6f|ok|a@b.test" },
-		{ 'm', "protocol-client", "MAIL FROM:<a@b.test>" },
-		{ 'T', "protocol-client", "MAIL FROM:<tls@sender.test>" },
-		{ 'T', "tx-mail", "6f|ok|tls@sender.test" },
-		{ 'A', "tx-rcpt", "6f|ok|u@a.test" },
-		{ 'a', "tx-rcpt", "6f|permfail|x|v@a.test" },
-		{ 'B', "tx-rcpt", "6f|ok|<u@b.test>" },
-		{ 'L', "tx-rcpt", "6f|ok|u@[192.0.2.1]" },
-		{ 'l', "tx-rcpt", "6f" },
+		{ 'm', "protocol-client", "MAIL FROM:<>" },
+		{ 'T', "protocol-client",
+		    "MAIL FROM:<tls@sender.test> SIZE=5" },
+		{ 'A', "protocol-client", "RCPT TO:<u@a.test>" },
+		{ 'a', "protocol-client",
+		    "rcpt to:<\"x|@>\"@a.test> NOTIFY=FAILURE" },
+		{ 'B', "protocol-client", "RCPT TO: <u@b.test> ORCPT=a+40b" },
+		{ 'L', "protocol-client", "RCPT TO:<u@[192.0.2.1]>" },
+		{ 'l', "protocol-client", "RCPT TO:>u@a.test<" },
+		{ 'l', "protocol-client", "RCPT TO:<u@a.test" },
+		{ 'l', "protocol-client", "RCPT TO:<>" },
 		{ '0', "protocol-server", "220 mx ESMTP" },
 		{ '1', "protocol-server", "250-mx.test at your service" },
 		{ '1', "protocol-server", "250-STARTTLS" },
@@ -399,7 +395,9 @@ test_domains(void **state)
 	for (unsigned i = 0; i < 3 * SESSION_DOMAINS; i++) {
 		counted[0] = '\0';
 		snprintf(line, sizeof line,
-		    "report|0.7|1.2|smtp-out|tx-rcpt|a|6f|ok|u@d%u.test", i);
+		    "report|0.7|1.2|smtp-out|protocol-client|a|RCPT "
+		    "TO:<u@d%u.test>",
+		    i);
 		filter_parse(&f, guarded(line, strlen(line)));
 		session_report(all, &f, 1000, &hooks);
 		session_report(all, &f, 1000, &hooks);

@@ -223,8 +223,6 @@ take_line(struct filter *f, struct sts_str line)
 	case FILTER_TLS:
 	case FILTER_CLIENT:
 	case FILTER_SERVER:
-	case FILTER_TX_MAIL:
-	case FILTER_TX_RCPT:
 	case FILTER_GONE:
 		hear_session(f, &l);
 		break;

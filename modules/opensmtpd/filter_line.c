@@ -37,8 +37,6 @@ report_of(bool in, struct sts_str name)
 		{ "link-disconnect", FILTER_GONE },
 		{ "protocol-client", FILTER_CLIENT },
 		{ "protocol-server", FILTER_SERVER },
-		{ "tx-mail", FILTER_TX_MAIL },
-		{ "tx-rcpt", FILTER_TX_RCPT },
 	};
 
 	if (in)

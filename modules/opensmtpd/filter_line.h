@@ -17,10 +17,8 @@ enum filter_event {
 	FILTER_IN_GONE, /* smtp-in session has ended */
 	FILTER_CONNECT, /* smtp-out ... rest: names and addresses */
 	FILTER_TLS,
-	FILTER_CLIENT,  /* rest: what smtpd said */
-	FILTER_SERVER,  /* rest: a line of the answer */
-	FILTER_TX_MAIL, /* rest: message, result, address */
-	FILTER_TX_RCPT,
+	FILTER_CLIENT, /* rest: what smtpd said */
+	FILTER_SERVER, /* rest: a line of the answer */
 	FILTER_GONE
 };
 
@@ -38,9 +36,7 @@ struct filter_line {
 	"register|report|smtp-out|link-tls\n"                                  \
 	"register|report|smtp-out|link-disconnect\n"                           \
 	"register|report|smtp-out|protocol-client\n"                           \
-	"register|report|smtp-out|protocol-server\n"                           \
-	"register|report|smtp-out|tx-mail\n"                                   \
-	"register|report|smtp-out|tx-rcpt\n"
+	"register|report|smtp-out|protocol-server\n"
 #define FILTER_REGISTER_END "register|ready\n"
 
 /* One line without its end. */

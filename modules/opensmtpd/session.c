@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lines.h"
-
 /* --- Sessions by their ids ------------------------------------------------ */
 
 static uint64_t
@@ -155,23 +153,6 @@ says(struct sts_str line, const char *verb)
 	    (line.len == len || line.p[len] == ' ');
 }
 
-static void
-client(struct session *s, struct sts_str line)
-{
-	s->asked = ASKED_OTHER;
-	s->first = true;
-	if (says(line, "STARTTLS")) {
-		s->wanted = true;
-		s->asked = ASKED_STARTTLS;
-	} else if (says(line, "EHLO") || says(line, "HELO")) {
-		s->greeted = s->wanted;
-		s->asked = ASKED_EHLO;
-	} else if (says(line, "MAIL"))
-		s->mail = true;
-	else if (says(line, "QUIT"))
-		s->quit = true;
-}
-
 /* "250-host.example says hello" */
 static void
 take_helo(struct session *s, struct sts_str text)
@@ -211,30 +192,26 @@ server(struct session *s, struct sts_str line)
 		s->offered |= !s->wanted && says(text, "STARTTLS");
 }
 
-/* "MSGID|RESULT|ADDRESS": what was accepted has been tried, too. */
-static bool
-tx_address(struct sts_str rest, struct sts_str *address)
+/* "MAIL FROM:<u@a.example> SIZE=1": no parameter has a '>'. */
+static struct sts_str
+path_of(struct sts_str line)
 {
-	struct sts_str id, result;
+	const char *open = memchr(line.p, '<', line.len);
+	const char *end = memrchr(line.p, '>', line.len);
 
-	if (!field_next(&rest, &id) || !field_next(&rest, &result) ||
-	    rest.p == NULL)
-		return false;
-	*address = rest;
-	return true;
+	if (open == NULL || end == NULL || end < open)
+		return (struct sts_str){ "", 0 };
+	return (struct sts_str){ open + 1, (size_t)(end - open - 1) };
 }
 
 static void
-tx_mail(struct session *s, struct sts_str rest, const struct session_hooks *h)
+mail(struct session *s, struct sts_str line, const struct session_hooks *h)
 {
+	struct sts_str a = path_of(line);
 	char sender[STS_NAME_SIZE + 66]; /* RFC 5321 4.5.3.1 */
-	struct sts_str a;
 
+	s->mail = true;
 	s->ours = false;
-	if (!tx_address(rest, &a))
-		return;
-	if (a.len >= 2 && a.p[0] == '<' && a.p[a.len - 1] == '>')
-		a = (struct sts_str){ a.p + 1, a.len - 2 };
 	if (a.len >= sizeof sender)
 		return;
 	memcpy(sender, a.p, a.len);
@@ -243,15 +220,17 @@ tx_mail(struct session *s, struct sts_str rest, const struct session_hooks *h)
 	s->told |= s->ours;
 }
 
-/* 4.1: what is counted are sessions, so of each domain in it one. */
+/*
+ * 4.1: what is counted are sessions, so of each domain in it one; whatever the
+ * answer is.
+ */
 static void
-tx_rcpt(struct session *s, struct sts_str rest, const struct session_hooks *h)
+rcpt(struct session *s, struct sts_str line, const struct session_hooks *h)
 {
 	char domain[STS_NAME_SIZE];
-	struct sts_str a;
 	uint64_t id;
 
-	if (s->ours || !tx_address(rest, &a) || !filter_domain(domain, a))
+	if (s->ours || !filter_domain(domain, path_of(line)))
 		return;
 	id = hash(domain, strlen(domain));
 	for (unsigned i = 0; i < s->domains && i < SESSION_DOMAINS; i++)
@@ -259,6 +238,25 @@ tx_rcpt(struct session *s, struct sts_str rest, const struct session_hooks *h)
 			return;
 	s->domain[s->domains++ % SESSION_DOMAINS] = id;
 	count(s, domain, h);
+}
+
+static void
+client(struct session *s, struct sts_str line, const struct session_hooks *h)
+{
+	s->asked = ASKED_OTHER;
+	s->first = true;
+	if (says(line, "STARTTLS")) {
+		s->wanted = true;
+		s->asked = ASKED_STARTTLS;
+	} else if (says(line, "EHLO") || says(line, "HELO")) {
+		s->greeted = s->wanted;
+		s->asked = ASKED_EHLO;
+	} else if (says(line, "MAIL"))
+		mail(s, line, h);
+	else if (says(line, "RCPT"))
+		rcpt(s, line, h);
+	else if (says(line, "QUIT"))
+		s->quit = true;
 }
 
 static void
@@ -276,24 +274,20 @@ session_report(struct sessions *all, const struct filter_line *f, int64_t now,
     const struct session_hooks *h)
 {
 	struct session *s = find(all, f->session);
-	bool mail;
+	bool began;
 
 	if (f->event == FILTER_CONNECT)
 		connected(all, s, f, now, h);
 	if (s == NULL || f->event == FILTER_CONNECT)
 		return; /* a failed connect is not announced */
-	mail = s->mail;
+	began = s->mail;
 	if (f->event == FILTER_TLS)
 		s->tls = true;
 	else if (f->event == FILTER_CLIENT)
-		client(s, f->rest);
+		client(s, f->rest, h);
 	else if (f->event == FILTER_SERVER)
 		server(s, f->rest);
-	else if (f->event == FILTER_TX_MAIL)
-		tx_mail(s, f->rest, h);
-	else if (f->event == FILTER_TX_RCPT)
-		tx_rcpt(s, f->rest, h);
-	if (!mail && s->mail)
+	if (!began && s->mail)
 		tell(s, h);
 	if (f->event == FILTER_GONE)
 		gone(all, s, h);

@@ -168,7 +168,9 @@ def _goes_with(r: dict, s: dict, names: set[str], how: str) -> bool:
 def _judge_smtpd(sessions: list[dict], recorded: list[dict]) -> str:
     left = [r for r in recorded if r["to"]]
     missing = []
-    for s, names, how, must in _wanted(sessions):
+    # those first that cannot do with any record
+    for s, names, how, must in sorted(_wanted(sessions),
+                                      key=lambda w: (not w[1], not w[3])):
         for name in names or {""}:
             mine = [r for r in left
                     if _goes_with(r, s, {name} - {""}, how)]
