@@ -108,7 +108,8 @@ def _same(s: dict, result: str, r: dict) -> bool:
 #
 #   TLS was up and no recipient came   it counts where the domain is known
 #   STARTTLS was offered, not wanted   smtpd has gone for another reason
-#   a session that was cut off without an answer to EHLO
+#   a session that was cut off without an answer to EHLO, or to STARTTLS where
+#   nothing is verified: smtpd gives up before a recipient is named
 
 WORKER = {"localhost", socket.gethostname().lower()}  # how it says EHLO
 CAUSES = {"expired": "certificate-expired",
@@ -146,7 +147,9 @@ def _wanted(sessions: list[dict]) -> list[tuple[dict, set[str], str, bool]]:
             out.append((s, names, "starttls-not-supported", True))
         elif s.get("starttls"):
             failed[s["at"]] = s
-    return out + [(s, set(), "failed", True) for s in failed.values()]
+    return out + [(s, set(), "failed",
+                   smtp.rule(s["at"]).get("starttls") != "drop")
+                  for s in failed.values()]
 
 
 def _goes_with(r: dict, s: dict, names: set[str], how: str) -> bool:
