@@ -31,6 +31,12 @@ struct sts_last {
 	int64_t when;
 };
 
+/* A host that was handed out for a domain, and when: ctx_handed.c. */
+struct sts_noted {
+	uint64_t hash;
+	int64_t when; /* ms */
+};
+
 struct sts_ctx {
 	struct sts_conf *conf;
 	const char *path;        /* of the configuration; NULL: the default */
@@ -45,6 +51,7 @@ struct sts_ctx {
 	struct sts_heard *heard; /* NULL until a worker is asked */
 	struct sts_memo *memo;   /* NULL until a question that never waits */
 	struct sts_slot slot;    /* the entry in hand */
+	struct sts_noted noted[64];
 };
 
 /* The store, opened when first needed. */
@@ -64,8 +71,20 @@ enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
 void sts_ctx_answered(struct sts_ctx *, const char *domain,
     const struct sts_answer *);
 
+/* Note for sts_mx_handed() that the domain's mail was sent to the host. */
+struct sts_mx_host;
+void sts_note_handed(struct sts_ctx *, const char *domain,
+    const struct sts_mx_host *);
+
 /* Start a kept worker; *fd as sts_spawn_serve() has it. */
 enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
+
+/* A line to a kept worker, with what stands in front of it. */
+#define STS_KEPT_JUDGE                                                         \
+	"=" /* a line of session.h, to be judged and recorded                  \
+	     */
+enum sts_rc sts_kept_put(struct sts_kept *, const char *before,
+    struct sts_str line, struct sts_err *err);
 
 /*
  * Have the domain looked at while nobody waits: WANT its policy, or WANT_MX

@@ -148,6 +148,7 @@ choose(struct sts_ctx *ctx, struct choice *c, const struct sts_answer *a,
 		return sts_fail(err, why.rc, 0, "%.100s: %.120s", c->domain,
 		    why.text);
 	memcpy(host, c->set.host[i].name, STS_NAME_SIZE);
+	sts_note_handed(ctx, c->domain, &c->set.host[i]);
 	return STS_OK;
 }
 

@@ -107,6 +107,40 @@ add(struct sts_ctx *ctx, const struct sts_session *s, struct sts_err *err)
 	return sts_spool_add(ctx->spool, s, s->time, err);
 }
 
+/* STS_OK: s is all there is to record, and lends from seen, name and policy. */
+static enum sts_rc
+fill_in(struct sts_ctx *ctx, const struct sts_seen *seen,
+    char name[STS_NAME_SIZE], struct sts_last *policy, struct sts_session *s,
+    struct sts_err *err)
+{
+	enum sts_rc rc;
+
+	*s = (struct sts_session){
+		.time = time(NULL),
+		.result = seen->result,
+		.sending_ip = text(seen->sending_ip),
+		.mx_host = text(seen->mx_host),
+		.mx_helo = text(seen->mx_helo),
+		.receiving_ip = text(seen->receiving_ip),
+		.reason = text(seen->reason),
+	};
+	if (seen->domain == NULL)
+		return sts_fail(err, STS_USAGE, 0, "a session without domain");
+	if ((rc = sts_domain_normal(name, seen->domain, err)) != STS_OK)
+		return rc;
+	if ((rc = recall(ctx, name, s->time, policy, err)) != STS_OK)
+		return rc;
+	s->domain = str_of(name);
+	s->type = type_of(seen, policy);
+	if (s->type == STS_TYPE_STS) {
+		s->mode = policy->mode;
+		s->id = str_of(policy->id);
+	}
+	if (s->result != STS_SESSION_OK && seen->der != NULL)
+		s->der = (struct sts_str){ seen->der, seen->der_len };
+	return STS_OK;
+}
+
 bool
 sts_records(const struct sts_ctx *ctx)
 {
@@ -119,34 +153,33 @@ sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
 {
 	struct sts_last policy;
 	char name[STS_NAME_SIZE];
-	struct sts_session s = {
-		.time = time(NULL),
-		.result = seen->result,
-		.sending_ip = text(seen->sending_ip),
-		.mx_host = text(seen->mx_host),
-		.mx_helo = text(seen->mx_helo),
-		.receiving_ip = text(seen->receiving_ip),
-		.reason = text(seen->reason),
-	};
+	struct sts_session s;
 	enum sts_rc rc;
 
 	if (!sts_records(ctx))
 		return STS_OK;
-	if (seen->domain == NULL)
-		return sts_fail(err, STS_USAGE, 0, "a session without domain");
-	if ((rc = sts_domain_normal(name, seen->domain, err)) != STS_OK)
+	rc = fill_in(ctx, seen, name, &policy, &s, err);
+	return rc == STS_OK ? add(ctx, &s, err) : rc;
+}
+
+enum sts_rc
+sts_kept_judge(struct sts_kept *k, struct sts_ctx *ctx,
+    const struct sts_seen *seen, struct sts_err *err)
+{
+	char line[STS_SESSION_LINE_MAX], name[STS_NAME_SIZE];
+	struct sts_last policy;
+	struct sts_session s;
+	enum sts_rc rc;
+
+	if (!sts_records(ctx))
+		return STS_OK;
+	if (seen->mx_host == NULL || seen->receiving_ip == NULL)
+		return sts_fail(err, STS_USAGE, 0, "a session with nobody");
+	if ((rc = fill_in(ctx, seen, name, &policy, &s, err)) != STS_OK)
 		return rc;
-	if ((rc = recall(ctx, name, s.time, &policy, err)) != STS_OK)
-		return rc;
-	s.domain = str_of(name);
-	s.type = type_of(seen, &policy);
-	if (s.type == STS_TYPE_STS) {
-		s.mode = policy.mode;
-		s.id = str_of(policy.id);
-	}
-	if (s.result != STS_SESSION_OK && seen->der != NULL)
-		s.der = (struct sts_str){ seen->der, seen->der_len };
-	return add(ctx, &s, err);
+	s.der.len = 0; /* the worker looks for itself */
+	return sts_kept_put(k, STS_KEPT_JUDGE,
+	    (struct sts_str){ line, sts_session_encode(line, &s) }, err);
 }
 
 bool

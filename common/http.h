@@ -43,4 +43,13 @@ void http_free(struct http *); /* NULL is fine; open GETs never call back */
 bool http_get(struct http *, const char *host, const struct sts_addr *addr,
     size_t naddr, unsigned timeout_ms, http_done *done, void *arg);
 
+/*
+ * EHLO, STARTTLS, EHLO, QUIT with the MX host at port 25 of addr, SNI and
+ * certificate name host, among the GETs and by their rules.  COMPLETE: TLS is
+ * as RFC 8461 4.2 asks for; PROTOCOL: no STARTTLS, or no SMTP.  ehlo: this
+ * host's name.
+ */
+bool http_starttls(struct http *, const char *host, const struct sts_addr *addr,
+    const char *ehlo, unsigned timeout_ms, http_done *done, void *arg);
+
 #endif

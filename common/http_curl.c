@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * GETs of policies by libcurl's multi_socket interface on libevent: which run,
- * which wait, and the deadline of each.
+ * GETs of policies, and STARTTLS with MX hosts, by libcurl's multi_socket
+ * interface on libevent: which run, which wait, and the deadline of each.
  */
 #include "http.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -21,6 +22,7 @@
 
 #include "err.h"
 #include "http_easy.h"
+#include "http_smtp.h"
 #include "tls.h"
 
 enum {
@@ -37,6 +39,8 @@ struct get {
 	unsigned timeout; /* ms, from the start */
 	struct event timer;
 	bool running, ended;
+	bool smtp; /* not a GET, but STARTTLS */
+	char ehlo[STS_NAME_SIZE];
 	CURLcode code; /* once ended */
 	struct http_easy easy;
 	size_t naddr;
@@ -79,18 +83,20 @@ arm(struct event *timer, int64_t ms)
 /* --- One GET ----------------------------------------------------------- */
 
 static CURL *
-get_handle(struct http *http)
+get_handle(struct http *http, bool smtp)
 {
+	if (smtp)
+		return http_smtp_new(&http->ca);
 	if (http->nspare > 0)
 		return http->spare[--http->nspare];
 	return http_easy_new(&http->ca);
 }
 
 static void
-put_handle(struct http *http, CURL *curl)
+put_handle(struct http *http, CURL *curl, bool smtp)
 {
 	(void)curl_easy_setopt(curl, CURLOPT_PRIVATE, NULL);
-	if (http->nspare < SPARE_MAX)
+	if (!smtp && http->nspare < SPARE_MAX)
 		http->spare[http->nspare++] = curl;
 	else
 		curl_easy_cleanup(curl);
@@ -103,6 +109,16 @@ end(struct get *get, CURLcode code)
 	get->ended = true;
 	get->code = code;
 	arm(&get->timer, 0);
+}
+
+static CURLcode
+aim(struct get *get)
+{
+	if (get->smtp)
+		return http_smtp_aim(&get->easy, get->ehlo, get->addr,
+		    (long)get->timeout);
+	return http_easy_aim(&get->easy, get->addr, get->naddr,
+	    (long)get->timeout);
 }
 
 static void
@@ -118,9 +134,8 @@ start(struct get *get)
 	if (get->ended)
 		return;
 	arm(&get->timer, get->timeout);
-	if ((get->easy.curl = get_handle(http)) != NULL)
-		code = http_easy_aim(&get->easy, get->addr, get->naddr,
-		    (long)get->timeout);
+	if ((get->easy.curl = get_handle(http, get->smtp)) != NULL)
+		code = aim(get);
 	if (code == CURLE_OK &&
 	    curl_easy_setopt(get->easy.curl, CURLOPT_PRIVATE, get) ==
 		CURLE_OK &&
@@ -156,7 +171,7 @@ free_get(struct get *get)
 		TAILQ_REMOVE(&http->waiting, get, next);
 	if (get->easy.curl != NULL) {
 		(void)curl_multi_remove_handle(http->multi, get->easy.curl);
-		put_handle(http, get->easy.curl);
+		put_handle(http, get->easy.curl, get->smtp);
 	}
 	http_easy_clear(&get->easy);
 	free(get);
@@ -413,8 +428,9 @@ http_free(struct http *http)
 	free(http);
 }
 
-bool
-http_get(struct http *http, const char *host, const struct sts_addr *addr,
+/* NULL: no memory.  Begins when it is queued. */
+static struct get *
+new_get(struct http *http, const char *host, const struct sts_addr *addr,
     size_t naddr, unsigned timeout_ms, http_done *done, void *arg)
 {
 	size_t len = strlen(host);
@@ -422,13 +438,12 @@ http_get(struct http *http, const char *host, const struct sts_addr *addr,
 
 	get = calloc(1, sizeof *get + naddr * sizeof *addr);
 	if (get == NULL)
-		return false;
+		return NULL;
 	get->http = http;
 	get->done = done;
 	get->arg = arg;
 	get->timeout = timeout_ms;
 	evtimer_assign(&get->timer, http->base, tick, get);
-	TAILQ_INSERT_TAIL(&http->waiting, get, next);
 	if (naddr > 0)
 		memcpy(get->addr, addr, naddr * sizeof *addr);
 	get->naddr = naddr;
@@ -436,6 +451,38 @@ http_get(struct http *http, const char *host, const struct sts_addr *addr,
 		end(get, CURLE_COULDNT_CONNECT); /* nowhere to go */
 	else
 		memcpy(get->easy.host, host, len + 1);
-	start_waiting(http);
+	return get;
+}
+
+static void
+queue(struct get *get)
+{
+	TAILQ_INSERT_TAIL(&get->http->waiting, get, next);
+	start_waiting(get->http);
+}
+
+bool
+http_get(struct http *http, const char *host, const struct sts_addr *addr,
+    size_t naddr, unsigned timeout_ms, http_done *done, void *arg)
+{
+	struct get *get =
+	    new_get(http, host, addr, naddr, timeout_ms, done, arg);
+
+	if (get != NULL)
+		queue(get);
+	return get != NULL;
+}
+
+bool
+http_starttls(struct http *http, const char *host, const struct sts_addr *addr,
+    const char *ehlo, unsigned timeout_ms, http_done *done, void *arg)
+{
+	struct get *get = new_get(http, host, addr, 1, timeout_ms, done, arg);
+
+	if (get == NULL)
+		return false;
+	get->smtp = true;
+	(void)snprintf(get->ehlo, sizeof get->ehlo, "%s", ehlo);
+	queue(get);
 	return true;
 }

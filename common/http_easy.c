@@ -85,8 +85,8 @@ set_texts(CURL *curl, const struct tls_ca *ca)
  * The handshake is done, nothing was sent yet.  libcurl takes a certificate
  * that names the host in its CN alone; 3.3 wants a DNS-ID.
  */
-static int
-connected(void *arg, char *remote, char *local, int rport, int lport)
+int
+http_easy_connected(void *arg, char *remote, char *local, int rport, int lport)
 {
 	struct http_easy *easy = arg;
 	struct curl_tlssessioninfo *info = NULL;
@@ -168,8 +168,8 @@ take_body(char *p, size_t size, size_t n, void *arg)
 static bool
 set_callbacks(CURL *curl)
 {
-	return curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, connected) ==
-	    CURLE_OK &&
+	return curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION,
+		   http_easy_connected) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header) ==
 	    CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) ==
@@ -197,7 +197,8 @@ http_easy_new(const struct tls_ca *ca)
  * entry expire; others stay as long as the multi handle.
  */
 static struct curl_slist *
-resolve_list(const char *host, const struct sts_addr *addr, size_t naddr)
+resolve_list(const char *host, unsigned port, const struct sts_addr *addr,
+    size_t naddr)
 {
 	size_t room = strlen(host) + 8 + naddr * (STS_ADDR_TEXT + 3);
 	char *line = malloc(room), text[STS_ADDR_TEXT];
@@ -206,7 +207,7 @@ resolve_list(const char *host, const struct sts_addr *addr, size_t naddr)
 
 	if (line == NULL)
 		return NULL;
-	n = (size_t)snprintf(line, room, "+%s:443", host);
+	n = (size_t)snprintf(line, room, "+%s:%u", host, port);
 	for (size_t i = 0; i < naddr; i++)
 		n += (size_t)snprintf(line + n, room - n,
 		    addr[i].v6 ? "%c[%s]" : "%c%s", i == 0 ? ':' : ',',
@@ -217,16 +218,13 @@ resolve_list(const char *host, const struct sts_addr *addr, size_t naddr)
 }
 
 CURLcode
-http_easy_aim(struct http_easy *easy, const struct sts_addr *addr, size_t naddr,
-    long timeout_ms)
+http_easy_aim_at(struct http_easy *easy, const char *url, unsigned port,
+    const struct sts_addr *addr, size_t naddr, long timeout_ms)
 {
-	char url[STS_NAME_SIZE + 40];
 	CURL *curl = easy->curl;
 	CURLcode rc;
 
-	(void)snprintf(url, sizeof url, "https://%s/.well-known/mta-sts.txt",
-	    easy->host);
-	easy->resolve = resolve_list(easy->host, addr, naddr);
+	easy->resolve = resolve_list(easy->host, port, addr, naddr);
 	if (easy->resolve == NULL)
 		return CURLE_OUT_OF_MEMORY;
 	if ((rc = curl_easy_setopt(curl, CURLOPT_URL, url)) != CURLE_OK ||
@@ -244,6 +242,17 @@ http_easy_aim(struct http_easy *easy, const struct sts_addr *addr, size_t naddr,
 		 timeout_ms)) != CURLE_OK)
 		return rc;
 	return curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
+}
+
+CURLcode
+http_easy_aim(struct http_easy *easy, const struct sts_addr *addr, size_t naddr,
+    long timeout_ms)
+{
+	char url[STS_NAME_SIZE + 40];
+
+	(void)snprintf(url, sizeof url, "https://%s/.well-known/mta-sts.txt",
+	    easy->host);
+	return http_easy_aim_at(easy, url, 443, addr, naddr, timeout_ms);
 }
 
 void
@@ -327,6 +336,8 @@ end_of(const struct http_easy *easy, CURLcode code)
 		return STS_REPLY_LOCAL;
 	if (easy->cert != STS_CERT_OK)
 		return STS_REPLY_CERT;
+	if (easy->met)
+		return STS_REPLY_COMPLETE;
 	if (easy->too_big || line_too_long(easy, code))
 		return STS_REPLY_TOO_BIG;
 	if (easy->head.complete && easy->head.status != 200)

@@ -22,6 +22,8 @@ struct http_easy {
 	char *body;
 	size_t len, room;
 	bool too_big;
+	bool met;           /* http_smtp.h: TLS was all that is asked for */
+	size_t heard;       /* the same: bytes of answers */
 	enum sts_cert cert; /* what we found wrong after the handshake */
 	const char *local;  /* trouble of our own; NULL: none */
 };
@@ -35,7 +37,14 @@ CURL *http_easy_new(const struct tls_ca *);
  */
 CURLcode http_easy_aim(struct http_easy *, const struct sts_addr *addr,
     size_t naddr, long timeout_ms);
+/* The same at another URL of easy->host. */
+CURLcode http_easy_aim_at(struct http_easy *, const char *url, unsigned port,
+    const struct sts_addr *addr, size_t naddr, long timeout_ms);
 void http_easy_clear(struct http_easy *);
+
+/* CURLOPT_PREREQFUNCTION, arg is the struct http_easy: judges the leaf. */
+int http_easy_connected(void *arg, char *remote, char *local, int rport,
+    int lport);
 
 /* What came of it; lends the body. */
 void http_easy_reply(const struct http_easy *, CURLcode, struct sts_reply *out);

@@ -69,26 +69,40 @@ sts_kept_out(const struct sts_kept *k)
 }
 
 enum sts_rc
-sts_kept_ask(struct sts_kept *k, const char *domain, struct sts_err *err)
+sts_kept_put(struct sts_kept *k, const char *before, struct sts_str line,
+    struct sts_err *err)
 {
-	char name[STS_NAME_SIZE];
-	size_t len;
+	size_t head = strlen(before);
 
-	if (sts_domain_normal(name, domain, err) != STS_OK)
-		return sts_fail(err, STS_USAGE, 0, "not a policy domain");
-	len = strlen(name);
-	if (k->head > 0 && k->tail + len + 4 > sizeof k->queue) {
+	if (line.len == 0)
+		return sts_fail(err, STS_USAGE, 0, "nothing to tell");
+	if (k->head > 0 && k->tail + head + line.len > sizeof k->queue) {
 		memmove(k->queue, k->queue + k->head, k->tail - k->head);
 		k->tail -= k->head;
 		k->head = 0;
 	}
-	if (k->tail + len + 4 > sizeof k->queue)
+	if (k->tail + head + line.len > sizeof k->queue)
 		return sts_fail(err, STS_NOMEM, 0,
 		    "the worker has too much to do");
-	memcpy(k->queue + k->tail, name, len);
-	memcpy(k->queue + k->tail + len, " mx\n", 4);
-	k->tail += len + 4;
+	memcpy(k->queue + k->tail, before, head);
+	memcpy(k->queue + k->tail + head, line.p, line.len);
+	k->tail += head + line.len;
 	return STS_OK;
+}
+
+enum sts_rc
+sts_kept_ask(struct sts_kept *k, const char *domain, struct sts_err *err)
+{
+	static const char mx[] = " mx\n";
+	char line[STS_NAME_SIZE + sizeof mx];
+	size_t len;
+
+	if (sts_domain_normal(line, domain, err) != STS_OK)
+		return sts_fail(err, STS_USAGE, 0, "not a policy domain");
+	len = strlen(line);
+	memcpy(line + len, mx, sizeof mx);
+	return sts_kept_put(k, "",
+	    (struct sts_str){ line, len + sizeof mx - 1 }, err);
 }
 
 /* False: nobody reads. */

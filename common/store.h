@@ -11,6 +11,7 @@
  *   DIR/ab/~tmp.PID.N           an entry while it is written
  *   DIR/~want/example.com       a domain that waits for a background worker
  *   DIR/~mx/192.0.2.1~failed    marks about an address of an MX host
+ *   DIR/~handed                 what sts_mx_next() told, handed.h
  *   DIR/~...                    marks about the machine, the lock file
  *
  * "~" cannot stand in a domain name.  A process with effective uid 0 does all

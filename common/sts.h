@@ -252,6 +252,17 @@ enum sts_rc sts_mx_learnt(struct sts_ctx *, const char *address, bool failed,
     struct sts_err *err);
 
 /*
+ * The answers of sts_mx_next() since a time (ms since 1970) that named a host
+ * with this address, oldest first: for whom a session with the address may
+ * be.  Noted only where the configuration has a contact for reports; the last
+ * few thousand are kept.  fn returns false to stop.  STS_USAGE: not an address.
+ */
+typedef bool sts_mx_handed_fn(void *arg, int64_t when, const char *domain,
+    const char *host);
+enum sts_rc sts_mx_handed(struct sts_ctx *, const char *address, int64_t since,
+    sts_mx_handed_fn *fn, void *arg, struct sts_err *err);
+
+/*
  * A kept worker, for programs with an event loop: policies and MX sets are
  * fetched before they are needed.  None of these calls waits.
  */
@@ -308,6 +319,9 @@ struct sts_seen {
 	size_t der_len;
 };
 
+/* Is anything recorded at all?  Without a contact for reports it is not. */
+bool sts_records(const struct sts_ctx *);
+
 /*
  * Record a session for the report of today (UTC), held to the policy that
  * sts_query() last told of, or else to the one in the cache.  Does nothing
@@ -318,8 +332,17 @@ struct sts_seen {
 enum sts_rc sts_record_session(struct sts_ctx *, const struct sts_seen *,
     struct sts_err *err);
 
-/* Is anything recorded at all?  Without a contact for reports it is not. */
-bool sts_records(const struct sts_ctx *);
+/*
+ * The same by way of a kept worker, for a session that the host did not judge
+ * to its end: OK means that TLS is up, with whatever certificate, and
+ * VALIDATION_FAILURE that it is not, for whatever reason.  The worker asks the
+ * mx_host at receiving_ip for its certificate, an hour later at the earliest
+ * again, and records the session as that says: a failure in any case, a
+ * session that is OK only where the certificate could be looked at.  Does not
+ * wait.  STS_USAGE: no host or no address.
+ */
+enum sts_rc sts_kept_judge(struct sts_kept *, struct sts_ctx *,
+    const struct sts_seen *, struct sts_err *err);
 
 /*
  * The program that makes and sends reports, and whose it must be when it

@@ -730,6 +730,102 @@ test_turns(void **state)
 	rows_done();
 }
 
+/* --- sts_mx_handed() ------------------------------------------------------
+ */
+
+static char handed[400];
+
+static bool
+hear_handed(void *arg, int64_t when, const char *domain, const char *host)
+{
+	int64_t now = (int64_t)time(NULL) * 1000;
+	size_t n = strlen(handed);
+
+	ROW(when > now - 5000 && when < now + 5000, "odd time");
+	snprintf(handed + n, sizeof handed - n, "%s=%.3s ", domain, host);
+	return --*(int *)arg > 0;
+}
+
+static const char *
+all_handed(struct sts_ctx *ctx, const char *address, int most)
+{
+	struct sts_err err = { 0 };
+
+	handed[0] = '\0';
+	if (sts_mx_handed(ctx, address, 0, hear_handed, &most, &err) != STS_OK)
+		snprintf(handed, sizeof handed, "%s", err.text);
+	return handed;
+}
+
+static void
+test_handed(void **state)
+{
+	struct sts_ctx *ctx = begin("[report]\ncontact = t@example.net");
+	char host[STS_NAME_SIZE], path[100];
+	struct stat st;
+	int fd;
+
+	(void)state;
+	put_set(ctx, "a.example", STS_MX_HOSTS, 2, 60);
+	put_set(ctx, "b.example", STS_MX_HOSTS, 1, 60);
+	for (int i = 0; i < 3; i++) { /* three envelopes of a message */
+		(void)sts_mx_next(ctx, "a.example", host, NULL);
+		(void)sts_mx_next(ctx, "b.example", host, NULL);
+	}
+	ROW(strcmp(all_handed(ctx, "192.0.2.1", 9),
+		"a.example=mx1 b.example=mx1 ") == 0,
+	    "by IPv4: %s", handed);
+	ROW(strcmp(all_handed(ctx, "2001::0:1", 9),
+		"a.example=mx1 b.example=mx1 ") == 0,
+	    "by IPv6, another way to write it: %s", handed);
+	ROW(strcmp(all_handed(ctx, "192.0.2.1", 1), "a.example=mx1 ") == 0,
+	    "the first is enough: %s", handed);
+	ROW(all_handed(ctx, "192.0.2.2", 9)[0] == '\0', "not handed out: %s",
+	    handed);
+	ROW(strstr(all_handed(ctx, "../x", 9), "not an IP address") != NULL,
+	    "a path");
+	usleep(600000); /* asked anew, for another message */
+	(void)sts_mx_next(ctx, "b.example", host, NULL);
+	ROW(strcmp(all_handed(ctx, "192.0.2.1", 9),
+		"a.example=mx1 b.example=mx1 b.example=mx1 ") == 0,
+	    "again: %s", handed);
+	/* What somebody planted is neither followed nor waited for. */
+	snprintf(path, sizeof path, "%s/~handed", cache);
+	(void)unlink(path);
+	ROW(symlink("/dev/zero", path) == 0 &&
+		all_handed(ctx, "192.0.2.1", 9)[0] == '\0',
+	    "a link");
+	(void)unlink(path);
+	ROW(mkfifo(path, 0600) == 0 &&
+		all_handed(ctx, "192.0.2.1", 9)[0] == '\0' &&
+		sts_mx_next(ctx, "a.example", host, NULL) == STS_OK,
+	    "a fifo");
+	/* It grows to its limit, then becomes the one before. */
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	ROW(fd != -1 && ftruncate(fd, 256 * 1024 - 10) == 0 &&
+		(geteuid() != 0 || fchown(fd, OWNER, OWNER) == 0),
+	    "cannot make it");
+	(void)lseek(fd, 0, SEEK_END);
+	(void)!write(fd, "\n", 1);
+	close(fd);
+	usleep(600000);
+	(void)sts_mx_next(ctx, "a.example", host, NULL);
+	ROW(stat(path, &st) == -1, "not begun anew");
+	(void)sts_mx_next(ctx, "b.example", host, NULL);
+	ROW(strcmp(all_handed(ctx, "192.0.2.1", 9),
+		"a.example=mx1 b.example=mx1 ") == 0,
+	    "two files: %s", handed);
+	sts_close(ctx);
+	ctx = begin("");
+	put_set(ctx, "a.example", STS_MX_HOSTS, 2, 60);
+	(void)sts_mx_next(ctx, "a.example", host, NULL);
+	snprintf(path, sizeof path, "%s/~handed", cache);
+	ROW(stat(path, &st) == -1, "noted, and nobody wants reports");
+	sts_close(ctx);
+	rows_done();
+}
+
 int
 main(void)
 {
@@ -745,6 +841,7 @@ main(void)
 		cmocka_unit_test(test_newer),
 		cmocka_unit_test(test_relayed),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_handed),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -29,6 +29,7 @@ import dnsd
 import httpsd
 import https
 import net
+import smtp
 
 FLAVOURS = ("openssl", "gnutls")
 BODY = "version: STSv1\nmode: none\nmax_age: 86400\n"
@@ -637,6 +638,54 @@ def http_rows() -> list[Row]:
     return rows
 
 
+# An MX host of the world for each: what becomes of STARTTLS with it.
+SMTP = {
+    "good": ("COMPLETE OK ", {}),
+    "wildcard": ("COMPLETE OK ", {}),
+    "tls1.2": ("COMPLETE OK ", {}),
+    "tls1.1": ("TLS OK .*why=\".+\"", {}),
+    "wrong-name": ("CERT HOST_MISMATCH ", {}),
+    "no-san": ("CERT (NO_DNS_ID|HOST_MISMATCH) ", {}),
+    "self-signed": ("CERT NOT_TRUSTED ", {}),
+    "other-ca": ("CERT NOT_TRUSTED ", {}),
+    "expired": ("CERT EXPIRED ", {}),
+    "no-starttls": ("PROTOCOL OK ", {}),
+    "454": ("PROTOCOL OK ", {}),
+    "garbage": ("(PROTOCOL|TLS) OK ", {}),
+    "drop": ("(CUT|PROTOCOL|TLS) OK ", {}),
+    "busy": ("PROTOCOL OK ", {}),
+    "endless": ("TOO_BIG OK ", {"greet": "220-" + "x" * 500, "again": 100}),
+    "chatters": ("COMPLETE OK ", {"quit": "221-" + "y" * 900}),
+}
+
+
+def smtp_rows() -> list[Row]:
+    rows = [Row(f"starttls {n}", f"starttls mx.{n}.test "
+                f"{smtp.host(f'mx.{n}.test', **_does(n)).v4}", want, 1500)
+            for n, (want, _) in SMTP.items()]
+    good = smtp.host("mx.good.test")
+    silent = smtp.host("mx.no-bye.test", quit="silent")
+    return rows + [
+        Row("starttls no answer to QUIT, 1 s",
+            f"-t 1000 starttls mx.no-bye.test {silent.v4}", "COMPLETE OK ",
+            1300),
+        Row("starttls IPv6", f"starttls mx.good.test {good.v6}",
+            "COMPLETE OK ", 1000),
+        Row("starttls another name", f"starttls mx.other.test {good.v4}",
+            "CERT HOST_MISMATCH ", 1000),
+        Row("starttls silent, 1 s",
+            f"-t 1000 starttls mx.good.test {at('blackhole')}",
+            "(TIMEOUT|CONNECT) OK ", 1300),
+        Row("starttls 60 at once",
+            f"-n 60 -j 60 starttls mx.good.test {good.v4}",
+            r"(?s)^(COMPLETE OK[^\n]*\n){60}$", 5000)]
+
+
+def _does(name: str) -> dict:
+    more = SMTP[name][1]
+    return more | {"does": name if name in smtp.BEHAVIOURS else "good"}
+
+
 # --- Running ----------------------------------------------------------------
 
 def build() -> None:
@@ -653,6 +702,7 @@ def build() -> None:
         https.put(f"{n}.test", BODY, n)
     for n in CERTS:
         https.put(f"{n}.test", BODY)
+    smtp.build()
     (net.ROOT / ".netrc").write_text("default login a password b\n")
     (net.ROOT / "broken.pem").write_text(
         "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n")
@@ -708,7 +758,7 @@ SLACK = float(os.environ.get("MTASTS_SLACK", "2.3"))
 
 def inside(args) -> int:
     build()
-    rows = [r for r in DNS_ROWS + http_rows()
+    rows = [r for r in DNS_ROWS + http_rows() + smtp_rows()
             if not args.words or any(w in r.name for w in args.words)]
     path = net.REPO / args.build / "tests"
     jobs = [(path, f, r) for r in rows for f in FLAVOURS]

@@ -5,7 +5,8 @@
  *
  *   netprobe [-s ADDR[@PORT][#NAME]]... [-T auto|udp|tcp] [-t MS] [-n TIMES]
  *       [-j AT_ONCE] [-C CA_FILE] [-P CA_PATH] command
- *   command = dns txt|addr|mx NAME... / probe / get HOST ADDR...
+ *   command = dns txt|addr|mx NAME... / probe / get HOST ADDR... /
+ *       starttls HOST ADDR
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,10 +181,24 @@ ask_http(struct probe *probe)
 }
 
 static void
+ask_starttls(struct probe *probe)
+{
+	struct sts_addr addr;
+
+	if (probe->argc != 3 || !sts_addr_parse(&addr, str_of(probe->argv[2])))
+		die("starttls", "HOST ADDR");
+	if (!http_starttls(probe->http, probe->argv[1], &addr, "probe.test",
+		probe->timeout, on_reply, new_asking(probe, probe->argv[1])))
+		die(probe->argv[1], "out of memory");
+}
+
+static void
 next(struct probe *probe)
 {
 	while (probe->open < probe->at_once && probe->asked < probe->times)
-		if (probe->http != NULL)
+		if (probe->http != NULL && probe->argv[0][0] == 's')
+			ask_starttls(probe);
+		else if (probe->http != NULL)
 			ask_http(probe);
 		else if (strcmp(probe->argv[0], "probe") == 0) {
 			if (!dns_probe(probe->dns, probe->timeout, on_dns,
@@ -264,7 +279,7 @@ options(struct probe *probe, int argc, char **argv)
 	probe->argc = argc - optind;
 	probe->argv = argv + optind;
 	if (probe->argc == 0)
-		die("netprobe", "dns, probe or get");
+		die("netprobe", "dns, probe, get or starttls");
 }
 
 int
@@ -276,7 +291,8 @@ main(int argc, char **argv)
 	options(&probe, argc, argv);
 	if ((probe.base = event_base_new()) == NULL)
 		die("event_base_new", "failed");
-	if (strcmp(probe.argv[0], "get") == 0) {
+	if (strcmp(probe.argv[0], "get") == 0 ||
+	    strcmp(probe.argv[0], "starttls") == 0) {
 		probe.http = http_new(probe.base, &probe.conf, &err);
 		if (probe.http == NULL)
 			die(sts_rc_name(err.rc), err.text);

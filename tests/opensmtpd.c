@@ -694,6 +694,165 @@ test_filter_burst(void **state)
 	rows_done();
 }
 
+/* --- The filter: sessions for TLS reports
+ * ----------------------------------------
+ */
+
+#define OUT "report|0.7|1795450922.958322|smtp-out|"
+#define BEGINS(id)                                                             \
+	OUT "link-connect|" id "|p|pass|10.9.0.1:48890|10.9.0.11:25\n" OUT     \
+	    "protocol-client|" id "|EHLO sender.test\n" OUT                    \
+	    "protocol-server|" id "|250-mx.test\n" OUT "protocol-server|" id   \
+	    "|250 STARTTLS\n" OUT "protocol-client|" id "|STARTTLS\n" OUT      \
+	    "protocol-server|" id "|220 go\n"
+#define FAILS(id) BEGINS(id) OUT "link-disconnect|" id "\n"
+#define WORKS(id, rcpt)                                                        \
+	BEGINS(id)                                                             \
+	OUT "protocol-client|" id "|EHLO sender.test\n" OUT "link-tls|" id     \
+	    "|TLSv1.3:X:256\n" OUT "protocol-client|" id                       \
+	    "|MAIL FROM:<a@sender.test>\n" OUT "protocol-client|" id           \
+	    "|RCPT TO:<" rcpt ">\n" OUT "link-disconnect|" id "\n"
+#define CLEAR(id, rcpt)                                                        \
+	OUT "link-connect|" id "|p|pass|10.9.0.1:48890|10.9.0.12:25\n" OUT     \
+	    "protocol-client|" id "|EHLO sender.test\n" OUT                    \
+	    "protocol-server|" id "|250 mx.test\n" OUT "protocol-client|" id   \
+	    "|MAIL FROM:<a@sender.test>\n" OUT "protocol-client|" id           \
+	    "|RCPT TO:<" rcpt ">\n" OUT "link-disconnect|" id "\n"
+
+/* What the command says, once it has want in it; for two seconds at most. */
+static bool
+says(const char *command, const char *want)
+{
+	char text[4000], line[300];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(line, sizeof line, "cd %s && %s 2>/dev/null", top, command);
+	for (int i = 0; i < 40; i++) {
+		n = 0;
+		if ((f = popen(line, "r")) != NULL) {
+			n = fread(text, 1, sizeof text - 1, f);
+			pclose(f);
+		}
+		text[n] = '\0';
+		if (strstr(text, want) != NULL)
+			return true;
+		usleep(50000);
+	}
+	print_error("%s: %s\n", command, text);
+	return false;
+}
+
+static void
+hand_out(const char *domain)
+{
+	struct timespec ts;
+	char text[200];
+	int fd =
+	    open(in_top("cache/~handed"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	snprintf(text, sizeof text, "%lld %s mx1.%s 10.9.0.11\n",
+	    (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, domain, domain);
+	(void)!write(fd, text, strlen(text));
+	if (geteuid() == 0)
+		(void)!fchown(fd, OWNER, OWNER);
+	close(fd);
+	usleep(2000);
+}
+
+static void
+start_filter_out(const char *o)
+{
+	start(filter_path, o, in_top("conf"), false);
+	say_text("config|subsystem|smtp-out\nconfig|ready\n");
+	expect("greeting",
+	    "register|report|smtp-out|link-connect\n"
+	    "register|report|smtp-out|link-tls\n"
+	    "register|report|smtp-out|link-disconnect\n"
+	    "register|report|smtp-out|protocol-client\n"
+	    "register|report|smtp-out|protocol-server\nregister|ready\n");
+}
+
+static void
+test_filter_reports(void **state)
+{
+	char more[300];
+	bool made;
+
+	(void)state;
+	(void)unlink(in_top("cache/~judged"));
+	snprintf(more, sizeof more,
+	    PINNED "[report]\ncontact = tls@example.net\nspool_dir = "
+		   "%s/spool\n",
+	    top);
+	configure(more);
+	made = mkdir(in_top("spool"), 0750) == 0 &&
+	    (geteuid() != 0 || chown(in_top("spool"), OWNER, OWNER) == 0);
+	ROW(made, "no spool");
+	snprintf(more, sizeof more,
+	    "while IFS= read -r l; do printf '%%s\\n' \"$l\" >> "
+	    "%s/cache/~judged; done",
+	    top);
+	worker(more);
+	/* Enforced: the domain by the hand-out, the cause by the worker. */
+	start_filter_out("-c");
+	hand_out("pin.example");
+	say_text(FAILS("s1"));
+	ROW(says("cat cache/~judged",
+		"\tpin.example\tsts\tenforce\t\tvalidation-failure\t10.9.0.1"
+		"\tmx1.pin.example\tmx.test\t10.9.0.11\tTLS failed\t\n"),
+	    "8460 4.4 a failure");
+	say_text(FAILS("s2") WORKS("s3", "u@pin.example")
+		WORKS("s4", "tls@example.net") CLEAR("s5", "u@none.example"));
+	ROW(says("cat spool/2*; echo",
+		"\tnone.example\tno-policy-found\tnone\t"
+		"\tstarttls-not-supported\t10.9.0.1\t\t"
+		"mx.test\t10.9.0.12\t\t\n"),
+	    "8460 4.3.1 in clear");
+	ROW(says("cat spool/2*",
+		"\tpin.example\tsts\tenforce\t\tok\t10.9.0.1"
+		"\t\tmx.test\t10.9.0.11\t\t\n"),
+	    "8460 4.2.1 a success");
+	ROW(says("grep -c . cache/~judged", "1\n"),
+	    "nobody waited for the second failure");
+	ROW(says("grep -c . spool/2*", "3\n"), "three in the spool");
+	expect_quiet("reports");
+	finish("reports");
+	/* Nobody can be asked: a failure it is all the same. */
+	unlink(in_top("mtasts-fetch-openssl"));
+	unlink(in_top("mtasts-fetch-gnutls"));
+	start_filter_out("-c");
+	hand_out("pin.example");
+	say_text(FAILS("s1")); /* lost with the worker that it was told */
+	usleep(300000);
+	hand_out("pin.example");
+	say_text(FAILS("s2"));
+	ROW(says("cat spool/2*",
+		"\tvalidation-failure\t10.9.0.1\tmx1.pin."
+		"example\tmx.test\t10.9.0.11\tTLS failed"
+		"\t\n"),
+	    "8460 4.3.1 without a worker");
+	/* No spool is no reason for anything. */
+	ROW(rename(in_top("spool"), in_top("elsewhere")) == 0, "rename");
+	say_text(WORKS("s2", "u@pin.example"));
+	expect_quiet("no spool");
+	finish("no spool");
+	ROW(rename(in_top("elsewhere"), in_top("spool")) == 0, "rename");
+	/* Opportunistic: a certificate that nobody looked at is none. */
+	start_filter_out("-oc");
+	hand_out("pin.example");
+	say_text(FAILS("s1") WORKS("s2", "u@pin.example")
+		WORKS("s3", "u@other.example"));
+	ROW(says("cat spool/2*",
+		"\tother.example\tno-policy-found\tnone\t\tok"),
+	    "8460 4.4 no policy, a success");
+	ROW(says("grep -c . spool/2*", "5\n"), "five in the spool");
+	finish("-o");
+	worker("exit 0");
+	rows_done();
+}
+
 static void
 test_filter_options(void **state)
 {
@@ -708,7 +867,8 @@ test_filter_options(void **state)
 	    "register|report|smtp-out|link-connect\n"
 	    "register|report|smtp-out|link-tls\n"
 	    "register|report|smtp-out|link-disconnect\n"
-	    "register|report|smtp-out|protocol-client\nregister|ready\n");
+	    "register|report|smtp-out|protocol-client\n"
+	    "register|report|smtp-out|protocol-server\nregister|ready\n");
 	finish("both");
 	/* Only at the start of smtpd, and before anything is served. */
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -733,6 +893,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_filter_no_worker),
 		cmocka_unit_test(test_filter_burst),
+		cmocka_unit_test(test_filter_reports),
 		cmocka_unit_test(test_filter_options),
 	};
 

@@ -6,7 +6,9 @@
 
 #include "filter_line.h"
 #include "held.h"
+#include "record.h"
 #include "session.h"
+#include "waiting.h"
 
 #define ID33 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -68,6 +70,12 @@ test_parse(void **state)
 		{ "out: client",
 		    LIT("report|0.7|1|smtp-out|protocol-client|a|EHLO x|y"),
 		    FILTER_CLIENT, "a", "", "EHLO x|y" },
+		{ "out: server",
+		    LIT("report|0.7|1|smtp-out|protocol-server|a|250 x|y"),
+		    FILTER_SERVER, "a", "", "250 x|y" },
+		{ "in: a sender is not ours",
+		    LIT("report|0.7|1|smtp-in|tx-mail|a|6f|ok|u@a.b"),
+		    NOTHING },
 		{ "another way", LIT("report|0.7|1|lmtp|link-tls|a|x"),
 		    NOTHING },
 		{ "empty", LIT(""), NOTHING },
@@ -137,32 +145,34 @@ static void
 test_address(void **state)
 {
 	static const struct {
-		const char *rest, *want; /* NULL: none */
+		const char *rest, *from, *to;
 	} t[] = {
-		{ "ptr.test|pass|10.9.0.1:48890|10.9.0.11:25", "10.9.0.11" },
-		{ "p|pass|[2001:db8::9]:1|[2001:db8::1]:25", "2001:db8::1" },
-		{ "evil|192.0.2.1:25|pass|1.1.1.1:1|10.0.0.1:25", "10.0.0.1" },
-		{ "p|pass|unix:/x|unix:/y", "unix" },
-		{ "p|pass|10.9.0.1:1|10.9.0.11", NULL },
-		{ "p|pass|10.9.0.1:1|", NULL },
-		{ "p|pass|10.9.0.1:1|:25", NULL },
-		{ "p|pass|10.9.0.1:1|[]:25", NULL },
-		{ "p|pass|10.9.0.1:1|a b:25", NULL },
+		{ "ptr.test|pass|10.9.0.1:48890|10.9.0.11:25", "10.9.0.1",
+		    "10.9.0.11" },
+		{ "p|pass|[2001:db8::9]:1|[2001:db8::1]:25", "2001:db8::9",
+		    "2001:db8::1" },
+		{ "evil|192.0.2.1:25|pass|1.1.1.1:1|10.0.0.1:25", "1.1.1.1",
+		    "10.0.0.1" },
+		{ "p|pass|unix:/x|unix:/y", "unix", "unix" },
+		{ "p|pass|10.9.0.1:1|10.9.0.11", "10.9.0.1", "" },
+		{ "p|pass|10.9.0.1:1|", "10.9.0.1", "" },
+		{ "p|pass|10.9.0.1:1|:25", "10.9.0.1", "" },
+		{ "p|pass|10.9.0.1:1|[]:25", "10.9.0.1", "" },
+		{ "p|pass|10.9.0.1:1|a b:25", "10.9.0.1", "" },
 		{ "p|pass|x|0123456789012345678901234567890123456789012345678",
-		    NULL },
-		{ "10.9.0.1:25", NULL },
-		{ "", NULL },
+		    "", "" },
+		{ "|||", "", "" },
+		{ "10.9.0.1:25", "", "" },
+		{ "", "", "" },
 	};
-	char out[FILTER_ADDRESS];
+	char from[FILTER_ADDRESS], to[FILTER_ADDRESS];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
-		bool got =
-		    filter_address(out, guarded(t[i].rest, strlen(t[i].rest)));
-
-		ROW(got == (t[i].want != NULL) &&
-			(!got || strcmp(out, t[i].want) == 0),
-		    "%s: %s", t[i].rest, got ? out : "none");
+		filter_addresses(from, to,
+		    guarded(t[i].rest, strlen(t[i].rest)));
+		ROW(strcmp(from, t[i].from) == 0 && strcmp(to, t[i].to) == 0,
+		    "%s: '%s' '%s'", t[i].rest, from, to);
 	}
 	rows_done();
 }
@@ -170,7 +180,7 @@ test_address(void **state)
 /* --- Sessions with MX hosts ------------------------------------------------
  */
 
-static char told[200];
+static char told[400], counted[400];
 
 static void
 tell(void *arg, const char *address, bool tls, enum session_result result)
@@ -184,7 +194,31 @@ tell(void *arg, const char *address, bool tls, enum session_result result)
 	    address, names[result], tls ? " tls" : "");
 }
 
-/* c: connect, t: link-tls, d: disconnect; other letters: commands. */
+static void
+note_count(void *arg, const struct session_count *c)
+{
+	size_t n = strlen(counted);
+
+	(void)arg;
+	snprintf(counted + n, sizeof counted - n, "%s%s%s%s%s",
+	    n > 0 ? ", " : "", c->domain[0] == '\0' ? "?" : c->domain,
+	    c->result == STS_SESSION_OK               ? " ok"
+		: c->result == STS_VALIDATION_FAILURE ? " failed"
+						      : " no-starttls",
+	    c->session->helo[0] == '\0' ? "" : "/", c->session->helo);
+}
+
+static bool
+is_ours(void *arg, const char *sender)
+{
+	(void)arg;
+	return strcmp(sender, "tls@sender.test") == 0;
+}
+
+static const struct session_hooks hooks = { tell, note_count, is_ours, NULL };
+
+/* c: connect, t: link-tls, d: disconnect; digits: answers; letters: commands
+ * and what goes with them. */
 static void
 play(struct sessions *all, const char *id, const char *acts)
 {
@@ -193,14 +227,40 @@ play(struct sessions *all, const char *id, const char *acts)
 		const char *event, *rest;
 	} t[] = {
 		{ 'c', "link-connect", "p|pass|10.9.0.1:48890|10.9.0.11:25" },
+		{ 'o', "link-connect", "p|pass|10.9.0.1:48890|10.9.0.12:25" },
 		{ 'x', "link-connect", "p|pass|10.9.0.1:48890|nonsense" },
 		{ 't', "link-tls", "TLSv1.3:TLS_AES_256_GCM_SHA384:256" },
 		{ 'd', "link-disconnect", "" },
 		{ 'E', "protocol-client", "EHLO sender.test" },
+		{ 'H', "protocol-client", "HELO sender.test" },
 		{ 'S', "protocol-client", "STARTTLS" },
-		{ 'M', "protocol-client", "MAIL FROM:<a@b.test>" },
 		{ 'R', "protocol-client", "RSET" },
 		{ 'Q', "protocol-client", "QUIT" },
+		{ 'M', "protocol-client", "MAIL FROM:<a@b.test>" },
+		{ 'm', "protocol-client", "MAIL FROM:<>" },
+		{ 'T', "protocol-client",
+		    "MAIL FROM:<tls@sender.test> SIZE=5" },
+		{ 'A', "protocol-client", "RCPT TO:<u@a.test>" },
+		{ 'a', "protocol-client",
+		    "rcpt to:<\"x|@>\"@a.test> NOTIFY=FAILURE" },
+		{ 'B', "protocol-client", "RCPT TO: <u@b.test> ORCPT=a+40b" },
+		{ 'L', "protocol-client", "RCPT TO:<u@[192.0.2.1]>" },
+		{ 'l', "protocol-client", "RCPT TO:>u@a.test<" },
+		{ 'l', "protocol-client", "RCPT TO:<u@a.test" },
+		{ 'l', "protocol-client", "RCPT TO:<>" },
+		{ '0', "protocol-server", "220 mx ESMTP" },
+		{ '1', "protocol-server", "250-mx.test at your service" },
+		{ '1', "protocol-server", "250-STARTTLS" },
+		{ '1', "protocol-server", "250 8BITMIME" },
+		{ '2', "protocol-server", "250-STARTTLS.test" },
+		{ '2', "protocol-server", "250-STARTTLSX" },
+		{ '2', "protocol-server", "250 8BITMIME STARTTLS" },
+		{ '3', "protocol-server", "250-mx.test" },
+		{ '3', "protocol-server", "250 starttls\r" },
+		{ '4', "protocol-server", "454 TLS not available" },
+		{ '5', "protocol-server", "502 no such command" },
+		{ '6', "protocol-server", "250" },
+		{ '7', "protocol-server", "" },
 	};
 	struct filter_line f;
 	char line[300];
@@ -213,7 +273,7 @@ play(struct sessions *all, const char *id, const char *acts)
 			    "report|0.7|1.2|smtp-out|%s|%s|%s", t[i].event, id,
 			    t[i].rest);
 			filter_parse(&f, guarded(line, strlen(line)));
-			session_report(all, &f, tell, NULL);
+			session_report(all, &f, 1000, &hooks);
 		}
 }
 
@@ -221,35 +281,79 @@ static void
 test_session(void **state)
 {
 #define A "10.9.0.11 "
+#define UP "c0E1S0Et1"
 	static const struct {
-		const char *fact, *acts, *want;
+		const char *fact, *acts, *want, *counts;
 	} t[] = {
-		{ "verified, 7.x: EHLO before link-tls", "cESEtMQd",
-		    A "worked tls" },
-		{ "verified, 6.8: EHLO behind it", "cEStEMQd", A "worked tls" },
-		{ "several messages", "cESEtMRMQd", A "worked tls" },
-		{ "certificate refused, 7.x", "cESd", A "failed" },
-		{ "certificate refused, 6.8", "cEStd", A "failed" },
-		{ "no STARTTLS offered", "cEd", A "failed" },
-		{ "no greeting", "cd", A "failed" },
-		{ "sent away behind TLS", "cESEtd", A "failed tls" },
-		{ "nothing left to send", "cESEtQd", A "idle tls" },
-		{ "in clear", "cEMQd", A "clear" },
-		{ "opportunistic, second try in clear", "cEScEMQd",
-		    A "failed, " A "clear" },
-		{ "a failed connect is not announced", "d", "" },
-		{ "no address", "xEd", "" },
-		{ "gone twice", "cESdd", A "failed" },
-		{ "tls without a connect", "tEd", "" },
+		{ "verified, 7.x: EHLO before link-tls", "c0E1S0Et1MAQd",
+		    A "worked tls", "a.test ok/mx.test" },
+		{ "verified, 6.8: EHLO behind it", "c0E1S0tE1MAQd",
+		    A "worked tls", "a.test ok/mx.test" },
+		{ "4.1 several messages: one session", UP "MAaRMAQd",
+		    A "worked tls", "a.test ok/mx.test" },
+		{ "4.1 and one for each domain", UP "MABRMBAQd", A "worked tls",
+		    "a.test ok/mx.test, b.test ok/mx.test" },
+		{ "no domain to be had", UP "MLlQd", A "worked tls",
+		    "? ok/mx.test" },
+		{ "MAIL refused", UP "mQd", A "worked tls", "? ok/mx.test" },
+		{ "5.3.1 a report", UP "TAQd", A "worked tls", "" },
+		{ "5.3.1 a report, then other mail", UP "TARMBQd",
+		    A "worked tls", "b.test ok/mx.test" },
+		{ "5.3.1 other mail, then a report", UP "MBRTAQd",
+		    A "worked tls", "b.test ok/mx.test" },
+		{ "certificate refused, 7.x", "c0E1S0d", A "failed",
+		    "? failed/mx.test" },
+		{ "certificate refused, 6.8", "c0E1S0td", A "failed",
+		    "? failed/mx.test" },
+		{ "dropped at STARTTLS", "c0E1Sd", A "failed",
+		    "? failed/mx.test" },
+		{ "4.3.1 no STARTTLS offered", "c0E2d", A "failed",
+		    "? no-starttls/STARTTLS.test" },
+		{ "RFC 3207 4 in lower case", "c0E3S0Et1MAQd", A "worked tls",
+		    "a.test ok/mx.test" },
+		{ "4.3.1 STARTTLS refused", "c0E1S4d", A "failed",
+		    "? no-starttls/mx.test" },
+		{ "4.3.1 and for good", "c0E1S5d", A "failed",
+		    "? no-starttls/mx.test" },
+		{ "offered and not wanted, gone", "c0E1d", A "failed", "" },
+		{ "no greeting", "cd", A "failed", "" },
+		{ "EHLO refused", "c0E5d", A "failed", "" },
+		{ "EHLO refused, HELO", "c0E5H6d", A "failed",
+		    "? no-starttls" },
+		{ "odd answers", "c7E7S7d", A "failed", "" },
+		{ "sent away behind TLS", "c0E1S0Etd", A "failed tls",
+		    "? ok/mx.test" },
+		{ "nothing left to send", UP "Qd", A "idle tls",
+		    "? ok/mx.test" },
+		{ "4.3.1 in clear", "c0E2MAQd", A "clear",
+		    "a.test no-starttls/STARTTLS.test" },
+		{ "in clear, STARTTLS refused", "c0E1S4MAQd", A "clear",
+		    "a.test no-starttls/mx.test" },
+		{ "smtp+notls://", "c0E1MAQd", A "clear", "" },
+		{ "opportunistic, second try in clear", "c0E1S0c0E1MABQd",
+		    A "failed, " A "clear",
+		    "a.test failed/mx.test, b.test failed/mx.test" },
+		{ "at another address", "c0E1S0o0E2MAQd",
+		    A "failed, 10.9.0.12 clear",
+		    "a.test no-starttls/STARTTLS.test" },
+		{ "and no mail in it", "c0E1S0c0Ed", A "failed, " A "failed",
+		    "? failed" },
+		{ "a failed connect is not announced", "d", "", "" },
+		{ "no address", "x0E2d", "", "" },
+		{ "gone twice", "c0E1S0dd", A "failed", "? failed/mx.test" },
+		{ "tls without a connect", "tEMAd", "", "" },
 #undef A
+#undef UP
 	};
 	struct sessions *all = calloc(1, sizeof *all);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
-		told[0] = '\0';
+		told[0] = counted[0] = '\0';
 		play(all, "fefc72eea8fbd20f", t[i].acts);
 		ROW(strcmp(told, t[i].want) == 0, "%s: '%s'", t[i].fact, told);
+		ROW(strcmp(counted, t[i].counts) == 0, "%s: counted '%s'",
+		    t[i].fact, counted);
 	}
 	free(all);
 	rows_done();
@@ -263,7 +367,7 @@ test_sessions(void **state)
 	char id[20];
 
 	(void)state;
-	told[0] = '\0';
+	told[0] = counted[0] = '\0';
 	for (unsigned i = 0; i < SESSIONS_MAX + 1; i++) {
 		snprintf(id, sizeof id, "%016x", i);
 		play(all, id, "cES");
@@ -274,6 +378,148 @@ test_sessions(void **state)
 	ROW(strcmp(told, "10.9.0.11 failed") == 0, "the second: %s", told);
 	free(all);
 	rows_done();
+}
+
+/* One session, and more domains than are told apart. */
+static void
+test_domains(void **state)
+{
+	struct sessions *all = calloc(1, sizeof *all);
+	struct filter_line f;
+	unsigned n = 0;
+	char line[300];
+
+	(void)state;
+	told[0] = '\0';
+	play(all, "a", "c0E1S0Et1M");
+	for (unsigned i = 0; i < 3 * SESSION_DOMAINS; i++) {
+		counted[0] = '\0';
+		snprintf(line, sizeof line,
+		    "report|0.7|1.2|smtp-out|protocol-client|a|RCPT "
+		    "TO:<u@d%u.test>",
+		    i);
+		filter_parse(&f, guarded(line, strlen(line)));
+		session_report(all, &f, 1000, &hooks);
+		session_report(all, &f, 1000, &hooks);
+		n += strchr(counted, ',') == NULL && counted[0] != '\0';
+	}
+	ROW(n == 3 * SESSION_DOMAINS, "%u counted once", n);
+	free(all);
+	rows_done();
+}
+
+/* --- Whose session was it? -------------------------------------------------
+ */
+
+static void
+test_waiting(void **state)
+{
+	static const struct {
+		const char *rule;
+		int64_t handed, ended, began; /* ended 0: never */
+		bool waits;
+	} t[] = {
+		{ "asked before it began", 1000, 0, 1200, true },
+		{ "at once", 1000, 0, 1000, true },
+		{ "asked when it had begun", 1300, 0, 1200, false },
+		{ "asked too long ago", 1000, 0, 1001 + WAITING_SPAN, false },
+		{ "as long as can be", 1000, 0, 1000 + WAITING_SPAN, true },
+		{ "had its session in between", 1000, 1100, 1200, false },
+		{ "and asked again", 1150, 1100, 1200, true },
+		{ "one beside it ended, which was as well its own", 1000, 1500,
+		    1200, true },
+		{ "the other ended when this began", 1000, 1200, 1200, true },
+		{ "asked as the last one ended", 1000, 1000, 1200, false },
+		{ "from the future", INT64_MAX, 0, 1200, false },
+		{ "from long ago", 0, 0, INT64_MAX, false },
+	};
+	struct waiting *w = calloc(1, sizeof *w);
+	unsigned lost = 0;
+	char name[40];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		snprintf(name, sizeof name, "d%zu.test", i);
+		if (t[i].ended != 0)
+			waiting_ended(w, name, t[i].ended);
+		ROW(waiting_for(w, name, t[i].handed, t[i].began) == t[i].waits,
+		    "%s", t[i].rule);
+	}
+	ROW(waiting_for(w, "other.test", 1000, 1200), "a domain of its own");
+	/* A thousand others push out few, and never the wrong way. */
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "x%u.test", i);
+		waiting_ended(w, name, 1100);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "x%u.test", i);
+		lost += waiting_for(w, name, 1000, 1200);
+	}
+	ROW(lost < 20, "%u of 100 forgotten", lost);
+	free(w);
+	rows_done();
+}
+
+static void
+test_plan(void **state)
+{
+#define OK STS_SESSION_OK
+#define NO STS_STARTTLS_NOT_SUPPORTED
+#define BAD STS_VALIDATION_FAILURE
+#define NONE STS_MODE_NONE
+#define TEST STS_MODE_TESTING
+#define ENF STS_MODE_ENFORCE
+	static const struct {
+		const char *clause;
+		struct record_facts facts;
+		enum record_plan plan;
+	} t[] = {
+		/* verifies, result, mode, host, permitted */
+		{ "8460 4.4 no policy: any TLS", { 0, OK, NONE, 0, 0 },
+		    RECORD_AS_IT_IS },
+		{ "8460 4.4 no policy, a failure", { 0, BAD, NONE, 1, 1 },
+		    RECORD_AS_IT_IS },
+		{ "8460 4.3.1 no STARTTLS", { 0, NO, TEST, 1, 1 },
+		    RECORD_AS_IT_IS },
+		{ "8460 4.3.1 at a strange host", { 0, NO, TEST, 1, 0 },
+		    RECORD_AS_IT_IS },
+		{ "8461 5 enforce, verified", { 1, OK, ENF, 1, 1 },
+		    RECORD_AS_IT_IS },
+		{ "enforce, by a policy since changed", { 1, OK, ENF, 1, 0 },
+		    RECORD_AS_IT_IS },
+		{ "enforce, host not known", { 1, OK, ENF, 0, 0 },
+		    RECORD_AS_IT_IS },
+		{ "enforce, failed: why?", { 1, BAD, ENF, 1, 1 },
+		    RECORD_PROBED },
+		{ "enforce, failed, host not known", { 1, BAD, ENF, 0, 0 },
+		    RECORD_AS_IT_IS },
+		{ "8461 5 testing: nobody looked", { 0, OK, TEST, 1, 1 },
+		    RECORD_PROBED },
+		{ "8461 4.1 testing, a strange host", { 0, OK, TEST, 1, 0 },
+		    RECORD_MISMATCH },
+		{ "testing, host not known", { 0, OK, TEST, 0, 0 },
+		    RECORD_NOT },
+		{ "testing, failed: why?", { 0, BAD, TEST, 1, 1 },
+		    RECORD_PROBED },
+		{ "testing, failed, host not known", { 0, BAD, TEST, 0, 0 },
+		    RECORD_AS_IT_IS },
+		{ "enforce, queued before: not verified", { 0, OK, ENF, 1, 1 },
+		    RECORD_PROBED },
+		{ "testing at the action that verifies", { 1, OK, TEST, 1, 1 },
+		    RECORD_PROBED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		ROW(record_plan(&t[i].facts) == t[i].plan, "%s: %d",
+		    t[i].clause, (int)record_plan(&t[i].facts));
+	rows_done();
+#undef OK
+#undef NO
+#undef BAD
+#undef NONE
+#undef TEST
+#undef ENF
 }
 
 /* --- Requests that wait ------------------------------------------------------
@@ -345,6 +591,9 @@ main(void)
 		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_held),
 	};
 

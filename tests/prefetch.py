@@ -561,6 +561,17 @@ def fetched(new):
     eq(c.probed(), [UP[15]])
 
 
+@row("of mode testing, with reports: the set, and nobody is probed")
+def reported(new):
+    spool = net.ROOT / "spool"
+    spool.mkdir(mode=0o750, exist_ok=True)
+    shutil.chown(spool, OWNER, OWNER)
+    c = new(sections=f"[report]\ncontact = t@x.test\nspool_dir = {spool}\n")
+    c.serve("tst.test mx")
+    eq(c.hosts("tst.test"), ["10 h0.tst.test"])
+    eq(c.probed(), [])
+
+
 @row("of mode testing: no set, unless the configuration enforces it")
 def testing(new):
     c = new()

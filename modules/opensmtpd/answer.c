@@ -72,7 +72,7 @@ answer_domain(struct table_answer *a, struct config *c, struct sts_ctx *ctx,
 
 static void
 answer_relayhost(struct table_answer *a, struct sts_ctx *ctx,
-    const char *domain)
+    struct forbidden *f, const char *domain)
 {
 	char host[STS_NAME_SIZE];
 	struct sts_err err = { 0 };
@@ -83,6 +83,8 @@ answer_relayhost(struct table_answer *a, struct sts_ctx *ctx,
 		snprintf(a->text, sizeof a->text, "smtp+tls://%s", host);
 		return;
 	}
+	if (rc == STS_INVALID)
+		forbidden_record(f, ctx, domain);
 	a->local = rc == STS_LOCAL || rc == STS_NOMEM;
 	fault(a, err.text);
 }
@@ -100,7 +102,8 @@ take_key(char name[STS_NAME_SIZE + 16], struct sts_str key)
 }
 
 void
-answer(struct table_answer *a, const struct table_request *r, struct config *c)
+answer(struct table_answer *a, const struct table_request *r, struct config *c,
+    struct forbidden *f)
 {
 	char name[STS_NAME_SIZE + 16];
 	struct sts_ctx *ctx;
@@ -123,5 +126,5 @@ answer(struct table_answer *a, const struct table_request *r, struct config *c)
 	} else if (r->service == TABLE_DOMAIN)
 		answer_domain(a, c, ctx, name);
 	else
-		answer_relayhost(a, ctx, name);
+		answer_relayhost(a, ctx, f, name);
 }

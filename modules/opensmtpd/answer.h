@@ -4,9 +4,10 @@
 #define OPENSMTPD_ANSWER_H
 
 #include "config.h"
+#include "forbidden.h"
 #include "request.h"
 
 void answer(struct table_answer *, const struct table_request *,
-    struct config *);
+    struct config *, struct forbidden *);
 
 #endif

@@ -17,6 +17,15 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * SECOND + ts.tv_nsec / 1000000 + 1;
 }
 
+int64_t
+wall_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * SECOND + ts.tv_nsec / 1000000;
+}
+
 void
 complain(struct complaint *c, const char *text)
 {

@@ -34,6 +34,7 @@ struct sts_ctx *config_get(struct config *, enum config_when);
 /* To the mail log, unless it was the last thing said; at most once a second. */
 void complain(struct complaint *, const char *text);
 
-int64_t now_ms(void);
+int64_t now_ms(void);  /* never jumps */
+int64_t wall_ms(void); /* since 1970, the same for all processes */
 
 #endif

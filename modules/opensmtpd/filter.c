@@ -4,8 +4,9 @@
  *
  * On listeners it has policy and MX set of a recipient's domain fetched while
  * the client waits, and lets every recipient pass: refusing is the table's
- * affair.  On an action it learns which addresses fail.  smtpd ends when this
- * process does, so nothing but the end of input is an end.
+ * affair.  On an action it learns which addresses fail, and records sessions
+ * for TLS reports.  smtpd ends when this process does, so nothing but the end
+ * of input is an end.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +23,7 @@
 #include "lines.h"
 #include "out.h"
 #include "prefetch.h"
+#include "record.h"
 #include "session.h"
 
 struct filter {
@@ -32,6 +34,7 @@ struct filter {
 	struct held_list held;
 	struct prefetch prefetch;
 	struct sessions sessions;
+	struct record record;
 	struct lines lines;
 	struct out answers;
 };
@@ -72,6 +75,20 @@ is_off(struct sts_ctx *ctx, const char *domain)
 	return off;
 }
 
+/* NULL: there is no configuration to go by. */
+static struct sts_ctx *
+get_ctx(struct filter *f)
+{
+	struct sts_ctx *ctx = config_get(&f->config, CONFIG_SOON);
+
+	if (f->config.reads != f->reads) { /* the worker has the old one */
+		f->reads = f->config.reads;
+		prefetch_stop(&f->prefetch);
+		held_done(&f->held, NULL);
+	}
+	return ctx;
+}
+
 static bool
 hold(struct filter *f, const struct filter_line *l)
 {
@@ -80,12 +97,7 @@ hold(struct filter *f, const struct filter_line *l)
 
 	if (!take_domain(domain, l->rest))
 		return false;
-	ctx = config_get(&f->config, CONFIG_SOON);
-	if (f->config.reads != f->reads) { /* the worker has the old one */
-		f->reads = f->config.reads;
-		prefetch_stop(&f->prefetch);
-		held_done(&f->held, NULL);
-	}
+	ctx = get_ctx(f);
 	if (ctx == NULL || prefetch_is_fresh(&f->prefetch, domain) ||
 	    is_off(ctx, domain) ||
 	    !prefetch_ask(&f->prefetch, ctx, domain,
@@ -110,10 +122,7 @@ hear_worker(struct filter *f)
 
 /* --- The action: smtp-out ------------------------------------------------- */
 
-/*
- * The end of a session with an MX host, as far as smtpd shows it.  What TLS
- * reporting (RFC 8460) counts, it counts here.
- */
+/* The end of a session with an MX host, as far as smtpd shows it. */
 static void
 session_ended(void *arg, const char *address, bool tls,
     enum session_result result)
@@ -124,14 +133,44 @@ session_ended(void *arg, const char *address, bool tls,
 	enum sts_rc rc;
 
 	(void)tls;
-	/* Clear text proves nothing about TLS. */
-	if (result == SESSION_CLEAR || result == SESSION_IDLE)
+	/* Clear text proves nothing about TLS; nor do hosts that the table
+	 * never chose teach it anything. */
+	if (result == SESSION_CLEAR || result == SESSION_IDLE ||
+	    !f->record.verifies)
 		return;
-	if ((ctx = config_get(&f->config, CONFIG_SOON)) == NULL)
+	if ((ctx = get_ctx(f)) == NULL)
 		return;
 	rc = sts_mx_learnt(ctx, address, result == SESSION_FAILED, &err);
 	if (rc != STS_OK && rc != STS_USAGE)
 		complain(&f->said, err.text);
+}
+
+static void
+session_counts(void *arg, const struct session_count *c)
+{
+	struct filter *f = arg;
+	struct sts_ctx *ctx = get_ctx(f);
+
+	if (ctx != NULL)
+		record_session(&f->record, ctx, &f->prefetch, c);
+}
+
+static bool
+session_is_ours(void *arg, const char *sender)
+{
+	struct filter *f = arg;
+	struct sts_ctx *ctx = get_ctx(f);
+
+	return ctx != NULL && sts_report_sender(ctx, sender);
+}
+
+static void
+hear_session(struct filter *f, const struct filter_line *l)
+{
+	const struct session_hooks hooks = { session_ended, session_counts,
+		session_is_ours, f };
+
+	session_report(&f->sessions, l, wall_ms(), &hooks);
 }
 
 /* --- Lines -------------------------------------------------------------- */
@@ -183,8 +222,9 @@ take_line(struct filter *f, struct sts_str line)
 	case FILTER_CONNECT:
 	case FILTER_TLS:
 	case FILTER_CLIENT:
+	case FILTER_SERVER:
 	case FILTER_GONE:
-		session_report(&f->sessions, &l, session_ended, f);
+		hear_session(f, &l);
 		break;
 	}
 }
@@ -249,7 +289,7 @@ loop(struct filter *f)
 static void
 usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [-c file]\n", name);
+	fprintf(stderr, "usage: %s [-o] [-c file]\n", name);
 	exit(2);
 }
 
@@ -262,9 +302,12 @@ main(int argc, char *argv[])
 	out_survive();
 	openlog("filter-mtasts", LOG_PID, LOG_MAIL);
 	/* Before smtpd serves anybody, its end is the clearest message. */
-	while ((c = getopt(argc, argv, "c:")) != -1)
+	f.record.verifies = true;
+	while ((c = getopt(argc, argv, "c:o")) != -1)
 		if (c == 'c' && optarg[0] == '/')
 			f.config.path = optarg;
+		else if (c == 'o')
+			f.record.verifies = false;
 		else
 			usage(argv[0]);
 	if (optind != argc)
@@ -273,6 +316,7 @@ main(int argc, char *argv[])
 	if (getrandom(&f.prefetch.key, sizeof f.prefetch.key, GRND_NONBLOCK) ==
 	    -1)
 		f.prefetch.key = (uint64_t)now_ms() ^ (uint64_t)getpid();
+	f.record.waiting.key = f.prefetch.key;
 	(void)config_get(&f.config, CONFIG_NOW);
 	(void)fcntl(STDOUT_FILENO, F_SETFL,
 	    fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);

@@ -36,6 +36,7 @@ report_of(bool in, struct sts_str name)
 		{ "link-tls", FILTER_TLS },
 		{ "link-disconnect", FILTER_GONE },
 		{ "protocol-client", FILTER_CLIENT },
+		{ "protocol-server", FILTER_SERVER },
 	};
 
 	if (in)
@@ -121,28 +122,50 @@ filter_domain(char out[STS_NAME_SIZE], struct sts_str a)
 	return true;
 }
 
-/* "192.0.2.1:25", "[2001:db8::1]:25"; names before it may hold anything. */
-bool
-filter_address(char out[FILTER_ADDRESS], struct sts_str rest)
+/* "192.0.2.1:25", "[2001:db8::1]:25" */
+static void
+take_address(char out[FILTER_ADDRESS], struct sts_str a)
 {
-	const char *bar = rest.len == 0 ? NULL : memrchr(rest.p, '|', rest.len);
-	const char *end;
-	struct sts_str a;
+	const char *end = a.len == 0 ? NULL : memrchr(a.p, ':', a.len);
 
-	if (bar == NULL)
-		return false;
-	a.p = bar + 1;
-	a.len = rest.len - (size_t)(a.p - rest.p);
-	if ((end = memrchr(a.p, ':', a.len)) == NULL)
-		return false;
+	out[0] = '\0';
+	if (end == NULL)
+		return;
 	a.len = (size_t)(end - a.p);
 	if (a.len >= 2 && a.p[0] == '[' && a.p[a.len - 1] == ']') {
 		a.p++;
 		a.len -= 2;
 	}
 	if (!field_is_id(a, FILTER_ADDRESS - 1))
-		return false;
+		return;
 	memcpy(out, a.p, a.len);
 	out[a.len] = '\0';
+}
+
+/* Names before them may hold anything, so from the end. */
+static bool
+last_field(struct sts_str *rest, struct sts_str *field)
+{
+	const char *bar =
+	    rest->len == 0 ? NULL : memrchr(rest->p, '|', rest->len);
+
+	if (bar == NULL)
+		return false;
+	field->p = bar + 1;
+	field->len = rest->len - (size_t)(field->p - rest->p);
+	rest->len = (size_t)(bar - rest->p);
 	return true;
+}
+
+void
+filter_addresses(char from[FILTER_ADDRESS], char to[FILTER_ADDRESS],
+    struct sts_str rest)
+{
+	struct sts_str field;
+
+	from[0] = to[0] = '\0';
+	if (last_field(&rest, &field))
+		take_address(to, field);
+	if (last_field(&rest, &field))
+		take_address(from, field);
 }

@@ -18,6 +18,7 @@ enum filter_event {
 	FILTER_CONNECT, /* smtp-out ... rest: names and addresses */
 	FILTER_TLS,
 	FILTER_CLIENT, /* rest: what smtpd said */
+	FILTER_SERVER, /* rest: a line of the answer */
 	FILTER_GONE
 };
 
@@ -34,7 +35,8 @@ struct filter_line {
 	"register|report|smtp-out|link-connect\n"                              \
 	"register|report|smtp-out|link-tls\n"                                  \
 	"register|report|smtp-out|link-disconnect\n"                           \
-	"register|report|smtp-out|protocol-client\n"
+	"register|report|smtp-out|protocol-client\n"                           \
+	"register|report|smtp-out|protocol-server\n"
 #define FILTER_REGISTER_END "register|ready\n"
 
 /* One line without its end. */
@@ -47,8 +49,12 @@ size_t filter_proceed(char out[FILTER_ANSWER_MAX], struct sts_str session,
 /* The domain of an envelope address; false: none to ask for. */
 bool filter_domain(char out[STS_NAME_SIZE], struct sts_str address);
 
-/* The MX address at the end of a FILTER_CONNECT's rest; false: none. */
+/*
+ * The two addresses at the end of a FILTER_CONNECT's rest: this host's, and
+ * the MX host's; "" where there is none.
+ */
 enum { FILTER_ADDRESS = 48 };
-bool filter_address(char out[FILTER_ADDRESS], struct sts_str rest);
+void filter_addresses(char from[FILTER_ADDRESS], char to[FILTER_ADDRESS],
+    struct sts_str rest);
 
 #endif

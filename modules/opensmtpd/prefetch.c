@@ -70,6 +70,12 @@ have_worker(struct prefetch *p, struct sts_ctx *ctx)
 	return false;
 }
 
+struct sts_kept *
+prefetch_worker(struct prefetch *p, struct sts_ctx *ctx)
+{
+	return have_worker(p, ctx) ? p->kept : NULL;
+}
+
 bool
 prefetch_ask(struct prefetch *p, struct sts_ctx *ctx, const char *domain,
     bool asked)

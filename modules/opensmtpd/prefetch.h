@@ -35,6 +35,9 @@ bool prefetch_is_fresh(const struct prefetch *, const char *domain);
 bool prefetch_ask(struct prefetch *, struct sts_ctx *, const char *domain,
     bool asked);
 
+/* For other work; NULL: there is none now. */
+struct sts_kept *prefetch_worker(struct prefetch *, struct sts_ctx *);
+
 /*
  * STS_OK: domain is done.  STS_ABSENT: none for now.  STS_LOCAL: nobody is
  * there to answer what was asked.

@@ -20,6 +20,7 @@ enum { FIRST = 4 }; /* bytes that tell the protocol */
 
 struct table {
 	struct config config;
+	struct forbidden forbidden;
 	struct complaint said;
 	struct lines in;
 };
@@ -39,7 +40,7 @@ serve_line(struct table *t, struct sts_str line)
 		    sizeof LINE_REGISTER - 1);
 	if (r.op == TABLE_READY || r.op == TABLE_NOTHING)
 		return;
-	answer(&a, &r, &t->config);
+	answer(&a, &r, &t->config, &t->forbidden);
 	if (a.local) /* smtpd logs the text, but not as the fault it is */
 		complain(&t->said, a.text);
 	out_write(STDOUT_FILENO, out, line_answer(out, &r, &a));
@@ -70,7 +71,7 @@ serve_message(struct table *t, const struct table_request *r)
 	char out[IMSG_ANSWER_MAX];
 	struct table_answer a;
 
-	answer(&a, r, &t->config);
+	answer(&a, r, &t->config, &t->forbidden);
 	/* This smtpd does not hear the reason. */
 	if (a.found == TABLE_ERROR)
 		complain(&t->said, a.text);

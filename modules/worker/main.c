@@ -168,9 +168,13 @@ work(const struct options *o, const struct sts_conf *conf, struct sts_err *err)
 	if (w.engine != NULL && (w.prefetch = prefetch_new(w.engine)) == NULL)
 		sts_fail(err, STS_NOMEM, 0, "worker: out of memory");
 	if (w.prefetch != NULL) {
+		if (spool != NULL && o->mode == SERVE)
+			w.judges = judges_new(w.engine);
 		run(&w, o);
 		status = w.failed;
 	}
+	/* Open ones never call back; what they are for must be alive. */
+	judges_free(w.judges);
 	engine_free(w.engine);
 	prefetch_free(w.prefetch);
 	if (w.base != NULL)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 #include <time.h>
 
@@ -27,8 +28,9 @@ STAILQ_HEAD(askers, asker);
 struct second {
 	struct mxfetch fetch;
 	struct reach reach;
-	struct sts_policy *policy;   /* enforced; NULL: none */
-	const char *pinned;          /* patterns; NULL: none */
+	struct sts_policy *policy; /* enforced; NULL: none */
+	const char *pinned;        /* patterns; NULL: none */
+	bool quiet; /* names and addresses will do, nobody is probed */
 	struct engine_result result; /* of the first part, until told */
 	struct sts_entry entry;
 	char note[200], fault[240];
@@ -146,7 +148,10 @@ got_mx(void *arg)
 	struct second *s = task->second;
 	bool may[STS_MX_HOSTS_MAX];
 
-	mxset_candidates(&s->fetch.set, s->policy, s->pinned, may);
+	if (s->quiet)
+		memset(may, 0, sizeof may);
+	else
+		mxset_candidates(&s->fetch.set, s->policy, s->pinned, may);
 	s->reach.prober = task->prefetch->prober;
 	s->reach.set = &s->fetch.set;
 	s->reach.done = got_reach;
@@ -174,8 +179,8 @@ new_second(const struct engine_result *r)
 }
 
 /* What the configuration makes of the answer; s gets whom it lets in. */
-static bool
-enforced(const struct engine *en, const char *domain,
+static enum sts_mode
+in_force(const struct engine *en, const char *domain,
     const struct engine_result *r, struct second *s)
 {
 	const struct sts_domain_conf *d = sts_conf_domain(en->conf, domain);
@@ -183,10 +188,11 @@ enforced(const struct engine *en, const char *domain,
 	enum sts_mode mode = STS_MODE_NONE;
 
 	if (!en->conf->enabled)
-		return false;
+		return STS_MODE_NONE;
 	if (d != NULL && d->mode != STS_DOMAIN_OFF && d->mx != NULL) {
 		s->pinned = d->mx;
-		return d->mode != STS_DOMAIN_TESTING;
+		return d->mode == STS_DOMAIN_TESTING ? STS_MODE_TESTING
+						     : STS_MODE_ENFORCE;
 	}
 	if (r->use == STS_USE_ENTRY &&
 	    sts_policy_parse(&s->policy, r->entry->body.p, r->entry->body.len,
@@ -194,27 +200,32 @@ enforced(const struct engine *en, const char *domain,
 		mode = sts_policy_mode(s->policy);
 		verdict = mode == STS_MODE_NONE ? STS_NO_POLICY : STS_POLICY;
 	}
-	return sts_override(d, verdict, &mode) == STS_POLICY &&
-	    mode == STS_MODE_ENFORCE;
+	return sts_override(d, verdict, &mode) == STS_POLICY ? mode
+							     : STS_MODE_NONE;
 }
 
 /*
- * Is the set of any use: does mail go by forced TLS, or was some queued when
- * it would have?
+ * Is the set of any use: does mail go by forced TLS, was some queued when it
+ * would have, or are its sessions to be reported as what "enforce" would have
+ * made of them (RFC 8461 5)?
  */
 static bool
 is_of_use(const struct engine *en, const char *domain,
     const struct engine_result *r, struct second *s)
 {
+	enum sts_mode mode = in_force(en, domain, r, s);
 	int64_t relayed;
 
-	if (enforced(en, domain, r, s))
+	if (mode == STS_MODE_ENFORCE)
 		return true;
 	sts_policy_free(s->policy);
 	s->policy = NULL;
 	s->pinned = NULL;
 	relayed = sts_store_marked(en->store, STS_MARK_RELAYED, domain);
-	return relayed != 0 && time(NULL) - relayed < STS_MX_KEEP;
+	if (relayed != 0 && time(NULL) - relayed < STS_MX_KEEP)
+		return true;
+	s->quiet = true;
+	return mode == STS_MODE_TESTING && en->spool != NULL;
 }
 
 static bool

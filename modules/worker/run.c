@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "ctx.h"
 #include "err.h"
 #include "say.h"
 
@@ -108,7 +109,8 @@ run_list(struct worker *w, char *const domains[])
 
 /* --- A stream ----------------------------------------------------------- */
 
-enum { LINE_MAX_LEN = 1024, DOMAINS_MAX = 256, ASKERS_MAX = 4096 };
+/* Sessions come without certificates, so they are short. */
+enum { LINE_MAX_LEN = 4096, DOMAINS_MAX = 256, ASKERS_MAX = 4096 };
 
 struct stream {
 	struct worker *w;
@@ -142,7 +144,7 @@ is_word(char c)
 	return c != ' ';
 }
 
-/* "DOMAIN [fresh | refetch] [mx]" */
+/* "DOMAIN [fresh | refetch] [mx]", or STS_KEPT_JUDGE and a session. */
 static void
 stream_line(struct stream *st, char *line)
 {
@@ -150,6 +152,11 @@ stream_line(struct stream *st, char *line)
 	char *rest = strchr(line, ' ');
 	struct scan s = scan_str(str_of(""));
 
+	if (line[0] == STS_KEPT_JUDGE[0]) {
+		if (st->w->judges != NULL)
+			judges_add(st->w->judges, line + 1, strlen(line + 1));
+		return;
+	}
 	if (line[0] == '\0')
 		return;
 	if (rest != NULL) {

@@ -4,6 +4,7 @@
 #define MTASTS_WORKER_WORKER_H
 
 #include "engine.h"
+#include "judge.h"
 #include "prefetch.h"
 
 struct worker {
@@ -11,9 +12,10 @@ struct worker {
 	struct sts_store *store;
 	struct engine *engine;
 	struct prefetch *prefetch;
-	unsigned flags; /* STS_FRESH, STS_REFETCH */
-	bool all_asked; /* no domain comes any more */
-	bool failed;    /* the exit status */
+	struct judges *judges; /* NULL: nobody wants reports */
+	unsigned flags;        /* STS_FRESH, STS_REFETCH */
+	bool all_asked;        /* no domain comes any more */
+	bool failed;           /* the exit status */
 };
 
 /* sts_domain_normal(), and U-labels in UTF-8 become A-labels. */

@@ -5,13 +5,38 @@
 #include "lines.h"
 #include "session.h"
 
+struct seen {
+	unsigned began, ended, counted;
+};
+
 static void
 ended(void *arg, const char *address, bool tls, enum session_result result)
 {
-	++*(unsigned *)arg;
+	struct seen *seen = arg;
+
+	MUST(++seen->ended <= seen->began);
 	MUST(field_is_id(str_of(address), FILTER_ADDRESS - 1));
 	MUST(result != SESSION_WORKED || tls);
 	MUST(result != SESSION_CLEAR || !tls);
+}
+
+static void
+count(void *arg, const struct session_count *c)
+{
+	MUST(((struct seen *)arg)->began > 0);
+	MUST(field_is_id(str_of(c->session->address), FILTER_ADDRESS - 1));
+	MUST(c->session->helo[0] == '\0' ||
+	    field_is_id(str_of(c->session->helo), SESSION_HELO - 1));
+	MUST(strlen(c->domain) < STS_NAME_SIZE);
+	MUST(c->result == STS_VALIDATION_FAILURE || c->reason == NULL);
+	MUST(c->result != STS_SESSION_OK || c->session->tls);
+}
+
+static bool
+ours(void *arg, const char *sender)
+{
+	(void)arg;
+	return strchr(sender, '@') == NULL;
 }
 
 static void
@@ -39,7 +64,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct scan s = scan_bytes(data, len);
 	struct filter_line f;
 	struct sts_str line;
-	unsigned told = 0, began = 0;
+	struct seen seen = { 0 };
+	const struct session_hooks hooks = { ended, count, ours, &seen };
 
 	memset(&all, 0, sizeof all);
 	while (scan_left(&s) > 0) {
@@ -52,9 +78,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (f.event < FILTER_CONNECT)
 			continue;
 		MUST(field_is_id(f.session, FILTER_ID_MAX));
-		began += f.event == FILTER_CONNECT;
-		session_report(&all, &f, ended, &told);
-		MUST(told <= began); /* once for each that was announced */
+		/* once for each that was announced */
+		seen.began += f.event == FILTER_CONNECT;
+		session_report(&all, &f, (int64_t)seen.began, &hooks);
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import debian
 import net
+import recorded
 from mta import Sent
 
 HOME = net.ROOT / "smtpd"
@@ -141,7 +142,8 @@ def text_of(variant: str) -> str:
         return text
     edits = [(r'(?m)^listen on lo filter "mtasts"$',
               f'listen on {net.NEAR4} port 25 filter "mtasts"'),
-             (r"192\.0\.2\.25", net.NEAR4)]
+             (r"192\.0\.2\.25", net.NEAR4),
+             (r"tls-reports@example\.com", recorded.SENDER)]
     for old, new in edits + VARIANTS[variant]:
         text, n = re.subn(old, new, text)
         if n == 0:

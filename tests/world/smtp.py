@@ -85,7 +85,7 @@ def host(name: str, does: str = "good", **more) -> Host:
     if at:
         h.v4 = at
         _by_addr[at] = name
-    h.rule = _rule(h, {**BEHAVIOURS[does], **more})
+    h.rule = _rule(h, {**BEHAVIOURS[does], **more}) | {"does": does}
     with _lock:
         _store()
     return h

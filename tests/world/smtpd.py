@@ -62,7 +62,8 @@ class Session:
 
     def run(self) -> None:
         if self.rule.get("greet"):
-            self.say(self.rule["greet"])
+            for _ in range(self.rule.get("again", 1)):
+                self.say(self.rule["greet"])
             return
         self.say("220 world ESMTP")
         while True:
@@ -83,8 +84,10 @@ class Session:
             self.capabilities()
         elif verb == "STAR":
             return self.starttls()
+        elif verb == "QUIT" and self.rule.get("quit") == "silent":
+            self.rec["quit"] = True
         elif verb == "QUIT":
-            self.say("221 bye")
+            self.say(self.rule.get("quit", "221 bye"))
             self.rec["end"] = "quit"
             if self.rec.get("tls"):
                 self.sock.unwrap()

@@ -27,12 +27,12 @@ def yesterday() -> None:
     """What was recorded until now was so a day ago."""
     now = datetime.now(timezone.utc)
     name = (now - timedelta(days=1)).strftime("%Y-%m-%d")
-    for day in sorted(recorded.DIR.glob("2*")):
+    for day in sorted(recorded.path().glob("2*")):
         if day.name != name:
             text = day.read_bytes()
-            with (recorded.DIR / name).open("ab") as f:
+            with (recorded.path() / name).open("ab") as f:
                 f.write(text)
-            mta.server.own(recorded.DIR / name)
+            mta.server.own(recorded.path() / name)
             day.unlink()
 
 

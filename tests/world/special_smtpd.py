@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import net
 import opensmtpd
+import recorded
 import smtp
 import steps
 
@@ -211,5 +212,15 @@ def smtpd_log(_p: steps.Place) -> str:
     return opensmtpd.log_since(opensmtpd._wiped)
 
 
+def probes(p: steps.Place) -> str:
+    """How often the worker asked the domain's MX host, and left with QUIT."""
+    seen = [x for x in smtp.sessions(0)
+            if x["host"] == f"mx.{p.scenario.domain}"
+            and x.get("ehlo") in recorded.WORKER]
+    polite = [x for x in seen if x.get("end") == "quit"]
+    return f"probes={len(seen)} quit={len(polite)}"
+
+
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
-    burst, kill_9, odd_recipients, held, update_table, shipped, smtpd_log)}
+    burst, kill_9, odd_recipients, held, update_table, shipped, smtpd_log,
+    probes)}

@@ -20,6 +20,8 @@ import scenario
 
 MTASTS = "/usr/bin/mtasts"
 WORKERS = expect.WORKERS
+# Configurations that are not ours, or have actions without our filter.
+UNSEEN = {"plain", "smarthost", "shared", "sticky", "own-mx", "no-filter"}
 CONF = {"worker_dir": "/usr/libexec/mtasts", "fetch_timeout": "6s",
         "dns_timeout": "2s"}
 
@@ -33,6 +35,7 @@ class Place:
     conf: dict = field(default_factory=dict)
     domains: dict[str, dict] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    variant: str = ""  # of the mail server's configuration, now
 
     @property
     def through_mta(self) -> bool:
@@ -49,7 +52,7 @@ class Place:
     @property
     def records(self) -> bool:
         """Is every session of this place to be recorded?"""
-        return self.scenario.variant != "plain" and \
+        return self.variant not in UNSEEN and \
             self.conf.get("enabled") != "no" and self.conf_file.exists()
 
     def note(self, text: str) -> None:
@@ -70,6 +73,7 @@ def begin(s: scenario.Scenario, flavour: str | None) -> Place:
     """Everything as the scenario says, before its first step."""
     p = Place(s, flavour, net.ROOT / "run" / f"{s.ident}-{flavour or 'mta'}")
     p.dir.mkdir(parents=True, exist_ok=True)
+    p.variant = s.variant
     changes: dict[str, list[str]] = {}
     for name, d in s.domains.items():
         p.domains[name] = dict(d)
@@ -79,8 +83,7 @@ def begin(s: scenario.Scenario, flavour: str | None) -> Place:
     if p.through_mta:
         mta.server.wipe()
         mta.server.wipe_cache()
-        if mta.server.NAME == "exim":
-            recorded.wipe(mta.server.USER)
+        recorded.wipe()
     else:
         p.conf |= {"cache_dir": str(p.cache), "worker_flavour": flavour}
         shutil.rmtree(p.cache, ignore_errors=True)
@@ -102,7 +105,7 @@ def write_conf(p: Place) -> None:
             lines.append(f'[domain "{name}"]')
             lines += [f"{k} = {v}" for k, v in keys.items()]
     lines.append(p.conf.get("raw", ""))
-    if p.through_mta and mta.server.NAME == "exim":
+    if p.through_mta:
         lines.append(recorded.CONF)
     tmp = p.conf_file.with_suffix(".new")
     tmp.write_text("\n".join(lines) + "\n")
@@ -161,6 +164,7 @@ def do_route(p: Place, step: dict) -> Seen:
 
 
 def do_exim(p: Place, step: dict) -> None:
+    p.variant = step["exim"]
     mta.server.use(step["exim"])
 
 
@@ -177,6 +181,7 @@ def do_alias(p: Place, step: dict) -> None:
 
 
 def do_smtpd(p: Place, step: dict) -> None:
+    p.variant = step["smtpd"]
     mta.server.use(step["smtpd"])
 
 
