@@ -64,8 +64,8 @@ is_text(struct sts_str line)
 static const char odd[] = "(not UTF-8)";
 
 /* 4.5: one string for each line of the policy, in its order. */
-static char *
-split(struct sts_str text)
+char *
+policy_lines_split(struct sts_str text)
 {
 	struct scan s = scan_str(text);
 	struct sts_str line;
@@ -104,7 +104,7 @@ look(struct policy_lines *l, const char *domain)
 	memcpy(l->domain, domain, strlen(domain) + 1);
 	if (e->kind != STS_ENTRY_POLICY)
 		return;
-	l->lines = split(e->body);
+	l->lines = policy_lines_split(e->body);
 	if (sts_policy_parse(&l->policy, e->body.p, e->body.len, NULL, NULL,
 		NULL) != STS_OK)
 		l->policy = NULL;

@@ -20,4 +20,7 @@ void policy_lines_free(struct policy_lines *); /* NULL is fine */
 void policy_lines_find(struct policy_lines *, const char *domain,
     struct sts_str id, const char **lines, const struct sts_policy **policy);
 
+/* Those strings of a text; free() it.  NULL: no memory. */
+char *policy_lines_split(struct sts_str text);
+
 #endif
