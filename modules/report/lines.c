@@ -9,10 +9,11 @@
 
 struct policy_lines {
 	struct sts_store *cache;
-	char domain[STS_NAME_SIZE]; /* whose entry it is; "": nobody's */
+	char domain[STS_NAME_SIZE]; /* what was looked for last */
+	char id[STS_ID_SIZE];
 	struct sts_slot slot;
 	struct sts_policy *policy;
-	char *lines; /* NULL: there are none */
+	char *lines; /* NULL: there is no such policy */
 };
 
 struct policy_lines *
@@ -32,7 +33,6 @@ clear(struct policy_lines *l)
 	free(l->lines);
 	l->policy = NULL;
 	l->lines = NULL;
-	l->domain[0] = '\0';
 }
 
 void
@@ -94,15 +94,13 @@ policy_lines_split(struct sts_str text)
 }
 
 static void
-look(struct policy_lines *l, const char *domain)
+look(struct policy_lines *l)
 {
 	const struct sts_entry *e = &l->slot.entry;
 
 	clear(l);
-	if (sts_store_get(l->cache, domain, &l->slot, NULL) != STS_OK)
-		return;
-	memcpy(l->domain, domain, strlen(domain) + 1);
-	if (e->kind != STS_ENTRY_POLICY)
+	if (sts_store_get(l->cache, l->domain, &l->slot, NULL) != STS_OK ||
+	    e->kind != STS_ENTRY_POLICY || strcmp(e->id, l->id) != 0)
 		return;
 	l->lines = policy_lines_split(e->body);
 	if (sts_policy_parse(&l->policy, e->body.p, e->body.len, NULL, NULL,
@@ -114,12 +112,18 @@ void
 policy_lines_find(struct policy_lines *l, const char *domain, struct sts_str id,
     const char **lines, const struct sts_policy **policy)
 {
-	if (strcmp(l->domain, domain) != 0)
-		look(l, domain);
 	*lines = "";
 	*policy = NULL;
-	if (l->lines == NULL || !str_is(id, l->slot.entry.id))
+	if (id.len == 0 || id.len >= sizeof l->id)
 		return;
-	*lines = l->lines;
-	*policy = l->policy;
+	if (strcmp(l->domain, domain) != 0 || !str_is(id, l->id)) {
+		memcpy(l->domain, domain, strlen(domain) + 1);
+		memcpy(l->id, id.p, id.len);
+		l->id[id.len] = '\0';
+		look(l);
+	}
+	if (l->lines != NULL) {
+		*lines = l->lines;
+		*policy = l->policy;
+	}
 }
