@@ -165,6 +165,7 @@ finish(struct sts_load *l, int bad_line)
 		l->line = (unsigned)bad_line;
 		sts_conf_problem(l, "bad-line", "not a key = value");
 	}
+	sts_conf_report_end(l);
 	l->conf->domain = d;
 	if (!sorted(d, l->conf->ndomain))
 		qsort(d, l->conf->ndomain, sizeof *d, by_name);

@@ -49,6 +49,12 @@ struct sts_domain_conf {
 	unsigned line;
 };
 
+/* Where recorded sessions go; one or the other, or there are two reports. */
+enum sts_sink {
+	STS_SINK_SEND,  /* into reports that we make and send */
+	STS_SINK_TLSRPT /* to the collector of libtlsrpt, which makes them */
+};
+
 /* [report]: TLS reports, RFC 8460. */
 struct sts_report_conf {
 	const char *contact; /* contact-info, 4.4; NULL: there are no reports */
@@ -59,6 +65,8 @@ struct sts_report_conf {
 	bool success;    /* also where there was no failure */
 	unsigned jitter; /* s after midnight at most, 4.1 */
 	unsigned keep;   /* s a day is kept after its end */
+	enum sts_sink sink;
+	const char *tlsrpt_socket; /* of the collector; set with SINK_TLSRPT */
 };
 
 /* Which file it was that was read; all 0: none, or text in memory. */

@@ -15,6 +15,7 @@ struct sts_load {
 	unsigned set;   /* keys that were set, by their place in the table */
 	unsigned report_set; /* the same in [report] */
 	bool report;         /* inside that section */
+	unsigned sink_line;  /* where sink = tlsrpt is */
 	bool denied;         /* deny_networks has been set */
 	bool domain_mode;    /* the same inside a domain's section */
 	char *text;          /* the file; what is kept of it, from the left */
@@ -78,5 +79,7 @@ void sts_conf_key(struct sts_load *, const char *name, struct sts_str value);
 void sts_conf_report_key(struct sts_load *, const char *name,
     struct sts_str value);
 void sts_conf_report_defaults(struct sts_report_conf *);
+/* After the last line: what one key wants of another. */
+void sts_conf_report_end(struct sts_load *);
 
 #endif

@@ -2,7 +2,12 @@
 /* The keys of [report] in mtasts.conf(5). */
 #include "conf_load.h"
 
-enum { LOCAL_PART_MAX = 64, ORGANIZATION_MAX = 120, DAY = 86400 };
+enum {
+	LOCAL_PART_MAX = 64,
+	ORGANIZATION_MAX = 120,
+	SOCKET_MAX = 103, /* of sun_path the BSDs have four bytes less */
+	DAY = 86400
+};
 
 /* RFC 5322 3.2.3 */
 static bool
@@ -90,6 +95,43 @@ take_keep(struct sts_load *l, struct sts_str v)
 	return sts_conf_seconds(v, 2 * DAY, 60 * DAY, &l->conf->report.keep);
 }
 
+static bool
+take_sink(struct sts_load *l, struct sts_str v)
+{
+	static const struct sts_choice sinks[] = {
+		{ "send", STS_SINK_SEND },
+		{ "tlsrpt", STS_SINK_TLSRPT },
+	};
+	int sink = sts_conf_choose(v, sinks, ARRAY_LEN(sinks));
+
+	if (sink == -1)
+		return false;
+	l->conf->report.sink = (enum sts_sink)sink;
+	l->sink_line = l->line;
+	if (sink == STS_SINK_TLSRPT && !STS_WITH_TLSRPT)
+		sts_conf_problem(l, "not-built",
+		    "sink = tlsrpt: built without libtlsrpt");
+	return true;
+}
+
+static bool
+take_tlsrpt_socket(struct sts_load *l, struct sts_str v)
+{
+	return v.len <= SOCKET_MAX &&
+	    sts_conf_path(l, v, &l->conf->report.tlsrpt_socket);
+}
+
+void
+sts_conf_report_end(struct sts_load *l)
+{
+	if (l->conf->report.sink != STS_SINK_TLSRPT ||
+	    l->conf->report.tlsrpt_socket != NULL)
+		return;
+	l->line = l->sink_line;
+	sts_conf_problem(l, "missing-key",
+	    "sink = tlsrpt wants a tlsrpt_socket, too");
+}
+
 static const struct sts_key keys[] = {
 	{ "contact", take_contact, "a mail address", false },
 	{ "organization", take_organization,
@@ -100,6 +142,9 @@ static const struct sts_key keys[] = {
 	{ "success", take_success, "yes or no", false },
 	{ "jitter", take_jitter, "0s to 8h", false },
 	{ "keep", take_keep, "2d to 60d", false },
+	{ "sink", take_sink, "send or tlsrpt", false },
+	{ "tlsrpt_socket", take_tlsrpt_socket,
+	    "an absolute path of at most 103 bytes", false },
 };
 
 void

@@ -155,6 +155,57 @@ test_values(void **state)
 	rows_done();
 }
 
+/* Where the library was not there to build with, only that is said of it. */
+static void
+test_sink(void **state)
+{
+#define TEN "1234567890"
+#define LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define SOCKET "tlsrpt_socket = /run/tlsrpt.sock\n"
+	static const struct {
+		const char *text, *built, *without;
+	} sinks[] = {
+		{ "sink = send\n", "", "" },
+		{ SOCKET, "", "" },
+		{ SOCKET "sink = send\n", "", "" },
+		{ SOCKET "sink = tlsrpt\n", "", "!not-built:3" },
+		{ "sink = tlsrpt\n" SOCKET, "", "!not-built:2" },
+		{ "keep = 2d\nsink = tlsrpt\njitter = 0s\n", "!missing-key:3",
+		    "!not-built:3 !missing-key:3" },
+		{ "sink = tlsrpt\nsink = send\n", "!set-twice:3 !missing-key:2",
+		    "!not-built:2 !set-twice:3 !missing-key:2" },
+		{ "sink = both\n", "!bad-value:2", "!bad-value:2" },
+		{ "sink = Tlsrpt\n", "!bad-value:2", "!bad-value:2" },
+		{ "sink =\n", "!bad-value:2", "!bad-value:2" },
+		{ "tlsrpt_socket = run/tlsrpt.sock\n", "!bad-value:2",
+		    "!bad-value:2" },
+		{ "tlsrpt_socket = /" LONG "12\n", "", "" },
+		{ "tlsrpt_socket = /" LONG "123\n", "!bad-value:2",
+		    "!bad-value:2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sinks); i++) {
+		const char *want =
+		    STS_WITH_TLSRPT ? sinks[i].built : sinks[i].without;
+		struct heard h = { 0 };
+		struct sts_err err = { 0 };
+		struct sts_conf *conf;
+		char text[256];
+
+		snprintf(text, sizeof text, "[report]\n%s", sinks[i].text);
+		(void)sts_conf_parse(&conf, "F", str_of(text), hear, &h, &err);
+		ROW(strcmp(h.all, want) == 0 && !h.odd, "%s-> '%s' (%s)", text,
+		    h.all, err.text);
+		ROW(strstr(want, "!not-built:2") != want ||
+			strcmp(err.text,
+			    "F:2: sink = tlsrpt: built without libtlsrpt") == 0,
+		    "file, line and cause: %s", err.text);
+		sts_conf_free(conf);
+	}
+	rows_done();
+}
+
 /* What is kept lies where the text was: with the least beside it. */
 static void
 test_dense(void **state)
@@ -215,6 +266,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_sink),
 		cmocka_unit_test(test_dense),
 		cmocka_unit_test(test_long),
 	};

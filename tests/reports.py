@@ -719,6 +719,19 @@ def no_contact(new):
     assert r.returncode == 3 and "contact" in r.stderr, r
 
 
+@row("--forward and sink = tlsrpt, which this host need not be built with")
+def sink(new):
+    h = new()
+    h.add(session("d8.test"))
+    r = h.run("--forward")
+    assert r.returncode == 3 and "sink = tlsrpt" in r.stderr, r
+    h = new(more="sink = tlsrpt\ntlsrpt_socket = /run/no-such-socket\n")
+    r = h.run()
+    assert r.returncode == 3, r
+    assert f"{h.conf}:8: sink = tlsrpt: built without libtlsrpt" in r.stderr \
+        or "--forward" in r.stderr, r
+
+
 @row("bad arguments; a day without sessions")
 def arguments(new):
     h = new()

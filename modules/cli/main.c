@@ -40,9 +40,11 @@ static const struct cli_cmd cmds[] = {
 	    "fetch the policy of DOMAIN now and say what changed", CLI_JSON,
 	    cli_cache_refresh },
 	{ "report", "",
-	    "[--dry-run] [--print] [--day YYYY-MM-DD] [--domain NAME]",
-	    "make and send TLS reports, see mtasts-report(8)", CLI_OWN,
-	    cli_report },
+	    "[--dry-run] [--print] [--day YYYY-MM-DD] [--domain NAME]|"
+	    "--forward",
+	    "make and send TLS reports, or hand sessions to a collector, see "
+	    "mtasts-report(8)",
+	    CLI_OWN, cli_report },
 	{ "lint", "policy", "[--json] FILE|-",
 	    "judge a policy as published at /.well-known/mta-sts.txt", CLI_JSON,
 	    cli_lint_policy },

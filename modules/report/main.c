@@ -2,7 +2,8 @@
 /*
  * mtasts-report-openssl, mtasts-report-gnutls: one run of "mtasts report".
  * Makes the reports of the days that are over and sends what is due; meant to
- * be started every hour.  Never runs as root.
+ * be started every hour.  Or hands sessions to a collector that does so, every
+ * minute.  Never runs as root.
  */
 #include "program.h"
 
@@ -18,12 +19,14 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "forward.h"
+#include "reached.h"
 
 enum { DAYS_MAX = STS_SPOOL_DAYS_MAX };
 
 struct options {
 	const char *conf, *day, *domain;
-	bool dry_run, print;
+	bool dry_run, print, forward;
 };
 
 static int
@@ -42,6 +45,7 @@ read_options(struct options *o, int argc, char *argv[])
 		{ "domain", required_argument, NULL, 'D' },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "print", no_argument, NULL, 'p' },
+		{ "forward", no_argument, NULL, 'f' },
 		{ 0 },
 	};
 	int c;
@@ -63,10 +67,16 @@ read_options(struct options *o, int argc, char *argv[])
 		case 'p':
 			o->print = true;
 			break;
+		case 'f':
+			o->forward = true;
+			break;
 		default:
 			return false;
 		}
-	return optind == argc;
+	return optind == argc &&
+	    (!o->forward ||
+		(o->day == NULL && o->domain == NULL && !o->dry_run &&
+		    !o->print));
 }
 
 void
@@ -107,8 +117,29 @@ expire(struct program *p, int64_t day)
 	outbox_forget(p->outbox, name);
 }
 
+/*
+ * A day whose first sessions the collector was told of, before the
+ * configuration said otherwise, gets no report: it would tell them twice.
+ */
+static void
+leave_to_collector(struct program *p, int spool, int64_t day)
+{
+	char name[REPORT_DAY_TEXT];
+	struct sts_err err;
+
+	if (!reached_begun(spool, report_day(name, day)))
+		return;
+	syslog(LOG_WARNING,
+	    "%s: no report, sessions of that day went to the collector", name);
+	if (outbox_end_day(p->outbox, name, &err) != STS_OK) {
+		syslog(LOG_ERR, "%s", err.text);
+		p->failed = true;
+	} else
+		reached_forget(spool, name);
+}
+
 static int
-run_days(struct program *p, int64_t only, struct sts_err *err)
+run_days(struct program *p, int spool, int64_t only, struct sts_err *err)
 {
 	int64_t day[DAYS_MAX];
 	char name[REPORT_DAY_TEXT];
@@ -122,6 +153,8 @@ run_days(struct program *p, int64_t only, struct sts_err *err)
 			continue;
 		found = true;
 		report_day(name, day[i]);
+		if (spool != -1)
+			leave_to_collector(p, spool, day[i]);
 		if (p->outbox == NULL || p->dry_run || p->print ||
 		    !outbox_day_done(p->outbox, name))
 			maker_run(p, day[i]);
@@ -183,6 +216,8 @@ run(struct program *p, const struct options *o, struct sts_err *err)
 		return fault(err->text);
 	if (!o->dry_run && !o->print) {
 		dirfd = lock_spool(p->conf->report.spool_dir);
+		if (dirfd == -1 && o->forward)
+			return 0; /* that one does what is to be done */
 		if (dirfd == -1)
 			return fault("another run has the spool directory");
 		if (outbox_open(&p->outbox, dirfd, err) != STS_OK)
@@ -193,7 +228,10 @@ run(struct program *p, const struct options *o, struct sts_err *err)
 	if (p->base == NULL ||
 	    (p->dns = dns_new(p->base, p->conf, err)) == NULL)
 		return fault(p->base == NULL ? "no event loop" : err->text);
-	return run_days(p, only, err);
+	if (!o->forward)
+		return run_days(p, dirfd, only, err);
+	forward_run(p, dirfd);
+	return p->failed ? 3 : 0;
 }
 
 static void
@@ -223,8 +261,9 @@ main(int argc, char *argv[])
 	if (!read_options(&o, argc, argv)) {
 		fprintf(stderr,
 		    "usage: %s [-c file] [--dry-run] [--print] "
-		    "[--day YYYY-MM-DD] [--domain name]\n",
-		    argv[0]);
+		    "[--day YYYY-MM-DD] [--domain name]\n"
+		    "       %s [-c file] --forward\n",
+		    argv[0], argv[0]);
 		return 2;
 	}
 	if (geteuid() == 0 || getuid() == 0)
@@ -236,6 +275,15 @@ main(int argc, char *argv[])
 		sts_conf_free(conf);
 		return fault("there is no contact in [report], so there are no "
 			     "reports");
+	}
+	if (o.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
+		sts_conf_free(conf);
+		return fault(o.forward
+			? "without sink = tlsrpt in [report] nothing is "
+			  "forwarded; reports are made and sent from here"
+			: "with sink = tlsrpt in [report] no reports are sent "
+			  "from here; \"mtasts report --forward\" hands the "
+			  "sessions over");
 	}
 	p.conf = conf;
 	p.only = o.domain;

@@ -5,6 +5,9 @@
   debian.py [RELEASE...]   make those that are missing (bookworm, trixie,
                            testing); one line each: folder and version
 
+Others, RELEASE-build, have what our own packaging/install-deps puts there to
+build with, and libtlsrpt, which this host need not have.
+
 They are kept in /var/cache/mtasts-tests, or where MTASTS_DEBIAN_DIR says; a
 folder RELEASE there is made in another place and renamed, so a half one never
 stays.  Nobody writes into a finished one: tests lay an overlay over it.
@@ -27,6 +30,8 @@ OLD = ["libgetdns10", "libcurl4", "libevent-core-2.1-7"]
 NEW = [f"{p}t64" for p in OLD]
 RELEASES = {"bookworm": BASE + OLD, "trixie": BASE + NEW,
             "testing": BASE + NEW}
+BUILD = {f"{r}-build": r for r in ("trixie", "testing")}
+DEPS = Path(__file__).resolve().parents[2] / "packaging/install-deps"
 MARK = "etc/mtasts-packages"  # what the folder was made with
 
 
@@ -37,7 +42,8 @@ class DebianError(Exception):
 def folder(release: str) -> Path:
     """The finished folder of a release, made if need be."""
     path = CACHE / f"debian-{release}"
-    want = " ".join(RELEASES[release])
+    want = _apt(str(DEPS), "--list", "build", "sink").strip() \
+        if release in BUILD else " ".join(RELEASES[release])
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f".lock-{release}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -46,10 +52,10 @@ def folder(release: str) -> Path:
     return path
 
 
-def version(path: Path) -> str:
-    """Of the opensmtpd in a folder."""
+def version(path: Path, package: str = "opensmtpd") -> str:
+    """Of a package in a folder."""
     status = (path / "var/lib/dpkg/status").read_text(encoding="utf-8")
-    m = re.search(r"^Package: opensmtpd\n(?:.+\n)*?Version: (.+)$", status,
+    m = re.search(rf"^Package: {package}\n(?:.+\n)*?Version: (.+)$", status,
                   re.M)
     return m[1] if m else "none"
 
@@ -59,7 +65,9 @@ def _make(release: str, path: Path, want: str) -> None:
     for d in (new, old):
         shutil.rmtree(d, ignore_errors=True)
     argv = ["debootstrap", "--variant=minbase", "--merged-usr",
-            "--include=" + want.replace(" ", ","), release, str(new), mirror()]
+            BUILD.get(release, release), str(new), mirror()]
+    if release not in BUILD:
+        argv[3:3] = ["--include=" + want.replace(" ", ",")]
     for last in (False, True):
         p = subprocess.run(argv, text=True, check=False, env=_environment(),
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -71,6 +79,8 @@ def _make(release: str, path: Path, want: str) -> None:
         if last:
             raise DebianError(f"{release}: {p.stdout[-500:]}{tail}")
         time.sleep(10)  # a mirror in the middle of its update
+    if release in BUILD:
+        _install_deps(release, new)
     shutil.rmtree(new / "var/cache/apt", ignore_errors=True)
     shutil.rmtree(new / "var/lib/apt/lists", ignore_errors=True)
     (new / MARK).write_text(want)
@@ -78,6 +88,22 @@ def _make(release: str, path: Path, want: str) -> None:
         path.rename(old)
     new.rename(path)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _install_deps(release: str, new: Path) -> None:
+    """As on a host of that release."""
+    # debootstrap takes an index that was not renewed for weeks; so do we.
+    (new / "etc/apt/apt.conf.d/99tests").write_text(
+        'Acquire::Check-Valid-Until "false";\n')
+    shutil.copyfile("/etc/resolv.conf", new / "etc/resolv.conf")
+    shutil.copyfile(DEPS, new / "root/install-deps")
+    p = subprocess.run(["chroot", str(new), "sh", "/root/install-deps",
+                        "build", "sink"], text=True, check=False,
+                       env=_environment(), stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT)
+    if p.returncode != 0:
+        shutil.rmtree(new, ignore_errors=True)
+        raise DebianError(f"{release}: {p.stdout[-1500:]}")
 
 
 def _apt(*argv: str) -> str:
@@ -110,13 +136,15 @@ def _environment() -> dict[str, str]:
 
 def main() -> int:
     names = sys.argv[1:] or list(RELEASES)
-    if set(names) - set(RELEASES):
-        print(f"debian: there is only {' '.join(RELEASES)}", file=sys.stderr)
+    known = [*RELEASES, *BUILD]
+    if set(names) - set(known):
+        print(f"debian: there is only {' '.join(known)}", file=sys.stderr)
         return 2
     try:
         for name in names:
             path = folder(name)
-            print(f"{path}\topensmtpd {version(path)}", flush=True)
+            package = "libtlsrpt0" if name in BUILD else "opensmtpd"
+            print(f"{path}\t{package} {version(path, package)}", flush=True)
     except (DebianError, OSError) as e:
         print(f"debian: {e}", file=sys.stderr)
         return 2
