@@ -24,8 +24,7 @@
 #include "tls.h"
 
 enum {
-	SPARE_MAX = 8,   /* handles kept for the next GETs */
-	TRIM_EVERY = 16, /* GETs */
+	SPARE_MAX = 8, /* handles kept for the next GETs */
 	NUDGE_MS = 200
 };
 
@@ -53,7 +52,7 @@ TAILQ_HEAD(watches, watch);
 
 struct http {
 	struct event_base *base;
-	struct tls_ca ca;
+	struct http_ca ca;
 	CURLM *multi;
 	struct event timer, nudge;
 	size_t running;
@@ -83,7 +82,7 @@ get_handle(struct http *http)
 {
 	if (http->nspare > 0)
 		return http->spare[--http->nspare];
-	return http_easy_new(&http->ca);
+	return http_easy_new();
 }
 
 static void
@@ -118,6 +117,12 @@ start(struct get *get)
 	if (get->ended)
 		return;
 	arm(&get->timer, get->timeout);
+	if (http_ca_look(&http->ca) != STS_OK) {
+		get->easy.local = http->ca.err.text;
+		end(get, CURLE_SSL_CACERT_BADFILE);
+		return;
+	}
+	get->easy.ca = &http->ca;
 	if ((get->easy.curl = get_handle(http)) != NULL)
 		code = http_easy_aim(&get->easy, get->addr, get->naddr,
 		    (long)get->timeout);
@@ -164,13 +169,14 @@ free_get(struct get *get)
 
 /*
  * GnuTLS reads the whole CA bundle for each GET; with several in flight the
- * heap falls into pieces and would stay twice as large as ever needed.
+ * heap falls into pieces and would stay twice as large as ever needed.  What is
+ * given back must be got again, so not oftener than all of them end twice.
  */
 static void
 give_back(struct http *http)
 {
 #ifdef __GLIBC__
-	if (++http->ended % TRIM_EVERY == 0)
+	if (++http->ended % (2 * tls_cap()) == 0)
 		(void)malloc_trim(0);
 #else
 	(void)http;
@@ -340,6 +346,9 @@ watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *known)
 static enum sts_rc
 set_up(struct http *http, struct sts_err *err)
 {
+	if (http_ca_look(&http->ca) != STS_OK)
+		return sts_fail(err, http->ca.err.rc, 0, "%s",
+		    http->ca.err.text);
 	if ((http->multi = curl_multi_init()) == NULL ||
 	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
 		watch_socket) != CURLM_OK ||
@@ -351,7 +360,7 @@ set_up(struct http *http, struct sts_err *err)
 		CURLM_OK)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	/* A library without one of the settings shows itself here. */
-	if ((http->spare[0] = http_easy_new(&http->ca)) == NULL)
+	if ((http->spare[0] = http_easy_new()) == NULL)
 		return sts_fail(err, STS_LOCAL, 0,
 		    "libcurl %s lacks a needed feature", curl_version());
 	http->nspare = 1;
@@ -368,15 +377,12 @@ http_new(struct event_base *base, const struct sts_conf *conf,
 		(void)sts_fail(err, STS_NOMEM, 0, "out of memory");
 		return NULL;
 	}
-	if (tls_find_ca(&http->ca, conf, err) != STS_OK) {
-		free(http);
-		return NULL;
-	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		(void)sts_fail(err, STS_NOMEM, 0, "libcurl cannot start");
 		free(http);
 		return NULL;
 	}
+	http->ca.conf = conf;
 	http->base = base;
 	TAILQ_INIT(&http->waiting);
 	TAILQ_INIT(&http->open);
@@ -409,6 +415,7 @@ http_free(struct http *http)
 		drop_watch(http, TAILQ_FIRST(&http->watches));
 	(void)evtimer_del(&http->timer);
 	(void)evtimer_del(&http->nudge);
+	http_ca_clear(&http->ca);
 	curl_global_cleanup();
 	free(http);
 }
