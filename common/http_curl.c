@@ -43,6 +43,12 @@ struct get {
 };
 TAILQ_HEAD(gets, get);
 
+/* A handle between two GETs. */
+struct spare {
+	CURL *curl;
+	char host[STS_NAME_SIZE]; /* of the last one */
+};
+
 /* A descriptor that curl wants watched. */
 struct watch {
 	TAILQ_ENTRY(watch) next;
@@ -59,7 +65,7 @@ struct http {
 	unsigned ended;            /* GETs, in all */
 	struct gets waiting, open; /* open: running or ended */
 	struct watches watches;
-	CURL *spare[SPARE_MAX];
+	struct spare spare[SPARE_MAX];
 	size_t nspare;
 };
 
@@ -77,22 +83,31 @@ arm(struct event *timer, int64_t ms)
 
 /* --- One GET ----------------------------------------------------------- */
 
-static CURL *
-get_handle(struct http *http)
+static bool
+get_handle(struct http *http, struct http_easy *easy)
 {
-	if (http->nspare > 0)
-		return http->spare[--http->nspare];
-	return http_easy_new();
+	struct spare *spare;
+
+	if (http->nspare == 0)
+		return (easy->curl = http_easy_new()) != NULL;
+	spare = &http->spare[--http->nspare];
+	easy->curl = spare->curl;
+	memcpy(easy->before, spare->host, sizeof easy->before);
+	return true;
 }
 
 static void
-put_handle(struct http *http, CURL *curl)
+put_handle(struct http *http, const struct http_easy *easy)
 {
-	(void)curl_easy_setopt(curl, CURLOPT_PRIVATE, NULL);
-	if (http->nspare < SPARE_MAX)
-		http->spare[http->nspare++] = curl;
-	else
-		curl_easy_cleanup(curl);
+	struct spare *spare = &http->spare[http->nspare];
+
+	(void)curl_easy_setopt(easy->curl, CURLOPT_PRIVATE, NULL);
+	if (http->nspare < SPARE_MAX) {
+		spare->curl = easy->curl;
+		memcpy(spare->host, easy->host, sizeof spare->host);
+		http->nspare++;
+	} else
+		curl_easy_cleanup(easy->curl);
 }
 
 /* The GET has an outcome; done is called from the loop, by its timer. */
@@ -123,7 +138,7 @@ start(struct get *get)
 		return;
 	}
 	get->easy.ca = &http->ca;
-	if ((get->easy.curl = get_handle(http)) != NULL)
+	if (get_handle(http, &get->easy))
 		code = http_easy_aim(&get->easy, get->addr, get->naddr,
 		    (long)get->timeout);
 	if (code == CURLE_OK &&
@@ -161,7 +176,7 @@ free_get(struct get *get)
 		TAILQ_REMOVE(&http->waiting, get, next);
 	if (get->easy.curl != NULL) {
 		(void)curl_multi_remove_handle(http->multi, get->easy.curl);
-		put_handle(http, get->easy.curl);
+		put_handle(http, &get->easy);
 	}
 	http_easy_clear(&get->easy);
 	free(get);
@@ -360,7 +375,7 @@ set_up(struct http *http, struct sts_err *err)
 		CURLM_OK)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	/* A library without one of the settings shows itself here. */
-	if ((http->spare[0] = http_easy_new()) == NULL)
+	if ((http->spare[0].curl = http_easy_new()) == NULL)
 		return sts_fail(err, STS_LOCAL, 0,
 		    "libcurl %s lacks a needed feature", curl_version());
 	http->nspare = 1;
@@ -409,7 +424,7 @@ http_free(struct http *http)
 	    (get = TAILQ_FIRST(&http->waiting)) != NULL)
 		free_get(get);
 	while (http->nspare > 0)
-		curl_easy_cleanup(http->spare[--http->nspare]);
+		curl_easy_cleanup(http->spare[--http->nspare].curl);
 	(void)curl_multi_cleanup(http->multi);
 	while (!TAILQ_EMPTY(&http->watches))
 		drop_watch(http, TAILQ_FIRST(&http->watches));

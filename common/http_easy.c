@@ -195,11 +195,12 @@ http_easy_new(void)
  * entry expire; others stay as long as the multi handle.
  */
 static struct curl_slist *
-resolve_list(const char *host, const struct sts_addr *addr, size_t naddr)
+resolve_entry(struct curl_slist *list, const char *host,
+    const struct sts_addr *addr, size_t naddr)
 {
 	size_t room = strlen(host) + 8 + naddr * (STS_ADDR_TEXT + 3);
 	char *line = malloc(room), text[STS_ADDR_TEXT];
-	struct curl_slist *list;
+	struct curl_slist *longer;
 	size_t n;
 
 	if (line == NULL)
@@ -209,9 +210,31 @@ resolve_list(const char *host, const struct sts_addr *addr, size_t naddr)
 		n += (size_t)snprintf(line + n, room - n,
 		    addr[i].v6 ? "%c[%s]" : "%c%s", i == 0 ? ':' : ',',
 		    sts_addr_text(&addr[i], text));
-	list = curl_slist_append(NULL, line);
+	longer = curl_slist_append(list, line);
 	free(line);
-	return list;
+	return longer;
+}
+
+/*
+ * curl walks through every address it knows at the end of each connection,
+ * so what the handle brought last time goes first: "-host:443".
+ */
+static struct curl_slist *
+resolve_list(const struct http_easy *easy, const struct sts_addr *addr,
+    size_t naddr)
+{
+	struct curl_slist *list = NULL, *longer;
+	char old[STS_NAME_SIZE + 8];
+
+	if (easy->before[0] != '\0') {
+		(void)snprintf(old, sizeof old, "-%s:443", easy->before);
+		if ((list = curl_slist_append(NULL, old)) == NULL)
+			return NULL;
+	}
+	longer = resolve_entry(list, easy->host, addr, naddr);
+	if (longer == NULL)
+		curl_slist_free_all(list);
+	return longer;
 }
 
 CURLcode
@@ -224,7 +247,7 @@ http_easy_aim(struct http_easy *easy, const struct sts_addr *addr, size_t naddr,
 
 	(void)snprintf(url, sizeof url, "https://%s/.well-known/mta-sts.txt",
 	    easy->host);
-	easy->resolve = resolve_list(easy->host, addr, naddr);
+	easy->resolve = resolve_list(easy, addr, naddr);
 	if (easy->resolve == NULL)
 		return CURLE_OUT_OF_MEMORY;
 	if ((rc = http_ca_set(easy->ca, curl)) != CURLE_OK ||

@@ -18,6 +18,7 @@ struct http_easy {
 	struct http_ca *ca;
 	struct curl_slist *resolve;
 	char host[STS_NAME_SIZE];
+	char before[STS_NAME_SIZE]; /* host of the handle's last GET, or "" */
 	char error[CURL_ERROR_SIZE];
 	struct http_head head;
 	char *body;
@@ -31,8 +32,8 @@ struct http_easy {
 CURL *http_easy_new(void);
 
 /*
- * Set easy->curl up for one GET.  easy is zeroed but for curl, ca and host,
- * and stays where it is; http_easy_clear() it, but the handle is the
+ * Set easy->curl up for one GET.  easy is zeroed but for curl, ca, host and
+ * before, and stays where it is; http_easy_clear() it, but the handle is the
  * caller's.
  */
 CURLcode http_easy_aim(struct http_easy *, const struct sts_addr *addr,
