@@ -59,6 +59,7 @@ struct dns_answer {
 	 * DNS_NONE the negative TTL (RFC 2308 5); 0 where unknown.
 	 */
 	uint32_t ttl;
+	unsigned waited; /* ms for its turn, which its timeout does not count */
 	size_t n; /* of the array that fits the type; 0 unless DNS_FOUND */
 	const struct sts_str *txt; /* each RR with its strings joined, 3.1; a
 				    * TLSA RR as "3 1 1 AB12", RFC 6698 2.2 */
@@ -80,9 +81,10 @@ void dns_free(struct dns *); /* NULL is fine; open questions never call back */
 
 /*
  * Ask; done is called exactly once, from the event loop, never from within
- * dns_ask, at the latest after timeout_ms.  It may ask again, but not free
- * the dns.  name: A-label, LDH and '_', no trailing dot; copied.  False: no
- * memory, done will not be called.
+ * dns_ask, at the latest after timeout_ms; questions over a number wait for
+ * their turn, and timeout_ms counts from its coming unless nobody is answered
+ * for that long.  done may ask again, but not free the dns.  name: A-label, LDH
+ * and '_', no trailing dot; copied.  False: no memory, done will not be called.
  */
 bool dns_ask(struct dns *, enum dns_type, const char *name, unsigned timeout_ms,
     dns_done *done, void *arg);

@@ -124,6 +124,9 @@ deliver(struct ask *ask)
 		found->why = DNS_WHY_LOCAL;
 	answer = (struct dns_answer){ .outcome = outcome(found->why),
 		.why = found->why };
+	for (size_t i = 0; i < ask->n; i++)
+		if (ask->q[i].waited > answer.waited)
+			answer.waited = ask->q[i].waited;
 	if (answer.outcome != DNS_TEMPFAIL)
 		answer.ttl = found->ttl;
 	if (answer.outcome == DNS_FOUND && !ask->soa) {

@@ -140,7 +140,7 @@ learn(const struct dns_try *try, enum dns_why why)
 	if (try->link == NULL)
 		return;
 	if (why != DNS_WHY_TIMEOUT && why != DNS_WHY_NETWORK)
-		try->link->heard = sts_now_ms();
+		pool->heard = try->link->heard = sts_now_ms();
 	else if (step->proto != DNS_BY_UDP && *link == try->link &&
 	    try->link->heard < try->began) {
 		/* Nobody else heard anything on this connection either. */
@@ -160,6 +160,19 @@ is_final(enum dns_why why)
 	    why == DNS_WHY_LOCAL;
 }
 
+/* Its turn has come, and with it its time begins; not where all is silent. */
+static void
+leave_queue(struct dns_question *q)
+{
+	int64_t now = sts_now_ms();
+
+	TAILQ_REMOVE(&q->pool->waiting, q, next);
+	if (q->hurried || q->pool->heard < q->asked)
+		return;
+	q->waited = (unsigned)(now - q->asked);
+	q->deadline = now + q->timeout;
+}
+
 static void
 start_waiting(struct dns_pool *pool)
 {
@@ -168,7 +181,7 @@ start_waiting(struct dns_pool *pool)
 
 	while (pool->busy < BUSY_MAX &&
 	    (q = TAILQ_FIRST(&pool->waiting)) != NULL) {
-		TAILQ_REMOVE(&pool->waiting, q, next);
+		leave_queue(q);
 		q->state = DNS_BUSY;
 		pool->busy++;
 		dns_plan_init(&q->plan, pool->peer, pool->n,
@@ -235,6 +248,23 @@ look_at(struct dns_question *q, struct dns_try *try)
 	return is_final(why);
 }
 
+/*
+ * On a busy machine the queue alone can take seconds, and says nothing of the
+ * server; but where nobody was answered in all that time, it does.
+ */
+static bool
+may_wait(struct dns_question *q)
+{
+	int64_t now = sts_now_ms();
+
+	if (q->state != DNS_WAITING || q->hurried ||
+	    q->pool->heard <= q->deadline - q->timeout)
+		return false;
+	q->deadline = now + q->timeout;
+	arm(q, q->timeout);
+	return true;
+}
+
 static void
 tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -244,6 +274,8 @@ tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (may_wait(q))
+		return;
 	if (q->state != DNS_BUSY) {
 		finish(q, q->found.why);
 		return;
@@ -273,7 +305,9 @@ dns_question_ask(struct dns_question *q, struct dns_pool *pool,
     unsigned timeout_ms)
 {
 	q->pool = pool;
-	q->deadline = sts_now_ms() + timeout_ms;
+	q->timeout = timeout_ms;
+	q->asked = sts_now_ms();
+	q->deadline = q->asked + timeout_ms;
 	evtimer_assign(&q->timer, pool->base, tick, q);
 	if (!dns_wire_parse(&q->name, q->text)) {
 		q->state = DNS_HOPELESS;

@@ -31,6 +31,7 @@ struct dns_pool {
 	struct dns_peer peer[STS_SERVERS_MAX];
 	struct dns_link *link[STS_SERVERS_MAX][3]; /* by enum dns_proto */
 	size_t busy;
+	int64_t heard; /* when any server last answered, sts_now_ms() */
 	struct dns_questions waiting;
 };
 
@@ -53,6 +54,9 @@ struct dns_question {
 	const char *text; /* the name; lent */
 	struct dns_wire name;
 	uint32_t type;           /* number of an RR type */
+	unsigned timeout;        /* ms, from the end of the queue */
+	int64_t asked;           /* when; then: */
+	unsigned waited;         /* ms in the queue */
 	int64_t deadline, slice; /* ms: of all, of the last attempt */
 	enum { DNS_WAITING, DNS_BUSY, DNS_HOPELESS, DNS_DONE } state;
 	bool hurried; /* cut short by us: says nothing of the server */

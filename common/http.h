@@ -21,7 +21,8 @@ struct http;
 typedef void http_done(void *arg, const struct sts_reply *);
 
 /*
- * ca_file and ca_path come from conf (lent; must outlive the http).  Ignores
+ * ca_file and ca_path come from conf (lent; must outlive the http); the store
+ * is looked at again every minute, and is a local fault while unusable. Ignores
  * SIGPIPE for the process and initialises the library, once a process.  NULL:
  * no memory, or a CA store without one usable certificate (err, STS_LOCAL):
  * that is our fault and must never look like the remote's.

@@ -26,8 +26,7 @@
 #include "tls.h"
 
 enum {
-	SPARE_MAX = 8,   /* handles kept for the next GETs */
-	TRIM_EVERY = 16, /* GETs */
+	SPARE_MAX = 8, /* handles kept for the next GETs */
 	NUDGE_MS = 200
 };
 
@@ -48,6 +47,12 @@ struct get {
 };
 TAILQ_HEAD(gets, get);
 
+/* A handle between two GETs. */
+struct spare {
+	CURL *curl;
+	char host[STS_NAME_SIZE]; /* of the last one */
+};
+
 /* A descriptor that curl wants watched. */
 struct watch {
 	TAILQ_ENTRY(watch) next;
@@ -57,14 +62,14 @@ TAILQ_HEAD(watches, watch);
 
 struct http {
 	struct event_base *base;
-	struct tls_ca ca;
+	struct http_ca ca;
 	CURLM *multi;
 	struct event timer, nudge;
 	size_t running;
 	unsigned ended;            /* GETs, in all */
 	struct gets waiting, open; /* open: running or ended */
 	struct watches watches;
-	CURL *spare[SPARE_MAX];
+	struct spare spare[SPARE_MAX];
 	size_t nspare;
 };
 
@@ -82,24 +87,35 @@ arm(struct event *timer, int64_t ms)
 
 /* --- One GET ----------------------------------------------------------- */
 
-static CURL *
-get_handle(struct http *http, bool smtp)
+static bool
+get_handle(struct http *http, struct get *get)
 {
-	if (smtp)
-		return http_smtp_new(&http->ca);
-	if (http->nspare > 0)
-		return http->spare[--http->nspare];
-	return http_easy_new(&http->ca);
+	struct http_easy *easy = &get->easy;
+	struct spare *spare;
+
+	if (get->smtp || http->nspare == 0) {
+		easy->curl = get->smtp ? http_smtp_new() : http_easy_new();
+		return easy->curl != NULL;
+	}
+	spare = &http->spare[--http->nspare];
+	easy->curl = spare->curl;
+	memcpy(easy->before, spare->host, sizeof easy->before);
+	return true;
 }
 
 static void
-put_handle(struct http *http, CURL *curl, bool smtp)
+put_handle(struct http *http, const struct get *get)
 {
-	(void)curl_easy_setopt(curl, CURLOPT_PRIVATE, NULL);
-	if (!smtp && http->nspare < SPARE_MAX)
-		http->spare[http->nspare++] = curl;
-	else
-		curl_easy_cleanup(curl);
+	const struct http_easy *easy = &get->easy;
+	struct spare *spare = &http->spare[http->nspare];
+
+	(void)curl_easy_setopt(easy->curl, CURLOPT_PRIVATE, NULL);
+	if (!get->smtp && http->nspare < SPARE_MAX) {
+		spare->curl = easy->curl;
+		memcpy(spare->host, easy->host, sizeof spare->host);
+		http->nspare++;
+	} else
+		curl_easy_cleanup(easy->curl);
 }
 
 /* The GET has an outcome; done is called from the loop, by its timer. */
@@ -134,7 +150,13 @@ start(struct get *get)
 	if (get->ended)
 		return;
 	arm(&get->timer, get->timeout);
-	if ((get->easy.curl = get_handle(http, get->smtp)) != NULL)
+	if (http_ca_look(&http->ca) != STS_OK) {
+		get->easy.local = http->ca.err.text;
+		end(get, CURLE_SSL_CACERT_BADFILE);
+		return;
+	}
+	get->easy.ca = &http->ca;
+	if (get_handle(http, get))
 		code = aim(get);
 	if (code == CURLE_OK &&
 	    curl_easy_setopt(get->easy.curl, CURLOPT_PRIVATE, get) ==
@@ -171,7 +193,7 @@ free_get(struct get *get)
 		TAILQ_REMOVE(&http->waiting, get, next);
 	if (get->easy.curl != NULL) {
 		(void)curl_multi_remove_handle(http->multi, get->easy.curl);
-		put_handle(http, get->easy.curl, get->smtp);
+		put_handle(http, get);
 	}
 	http_easy_clear(&get->easy);
 	free(get);
@@ -179,13 +201,14 @@ free_get(struct get *get)
 
 /*
  * GnuTLS reads the whole CA bundle for each GET; with several in flight the
- * heap falls into pieces and would stay twice as large as ever needed.
+ * heap falls into pieces and would stay twice as large as ever needed.  What is
+ * given back must be got again, so not oftener than all of them end twice.
  */
 static void
 give_back(struct http *http)
 {
 #ifdef __GLIBC__
-	if (++http->ended % TRIM_EVERY == 0)
+	if (++http->ended % (2 * tls_cap()) == 0)
 		(void)malloc_trim(0);
 #else
 	(void)http;
@@ -355,6 +378,9 @@ watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *known)
 static enum sts_rc
 set_up(struct http *http, struct sts_err *err)
 {
+	if (http_ca_look(&http->ca) != STS_OK)
+		return sts_fail(err, http->ca.err.rc, 0, "%s",
+		    http->ca.err.text);
 	if ((http->multi = curl_multi_init()) == NULL ||
 	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
 		watch_socket) != CURLM_OK ||
@@ -366,7 +392,7 @@ set_up(struct http *http, struct sts_err *err)
 		CURLM_OK)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	/* A library without one of the settings shows itself here. */
-	if ((http->spare[0] = http_easy_new(&http->ca)) == NULL)
+	if ((http->spare[0].curl = http_easy_new()) == NULL)
 		return sts_fail(err, STS_LOCAL, 0,
 		    "libcurl %s lacks a needed feature", curl_version());
 	http->nspare = 1;
@@ -383,15 +409,12 @@ http_new(struct event_base *base, const struct sts_conf *conf,
 		(void)sts_fail(err, STS_NOMEM, 0, "out of memory");
 		return NULL;
 	}
-	if (tls_find_ca(&http->ca, conf, err) != STS_OK) {
-		free(http);
-		return NULL;
-	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		(void)sts_fail(err, STS_NOMEM, 0, "libcurl cannot start");
 		free(http);
 		return NULL;
 	}
+	http->ca.conf = conf;
 	http->base = base;
 	TAILQ_INIT(&http->waiting);
 	TAILQ_INIT(&http->open);
@@ -418,12 +441,13 @@ http_free(struct http *http)
 	    (get = TAILQ_FIRST(&http->waiting)) != NULL)
 		free_get(get);
 	while (http->nspare > 0)
-		curl_easy_cleanup(http->spare[--http->nspare]);
+		curl_easy_cleanup(http->spare[--http->nspare].curl);
 	(void)curl_multi_cleanup(http->multi);
 	while (!TAILQ_EMPTY(&http->watches))
 		drop_watch(http, TAILQ_FIRST(&http->watches));
 	(void)evtimer_del(&http->timer);
 	(void)evtimer_del(&http->nudge);
+	http_ca_clear(&http->ca);
 	curl_global_cleanup();
 	free(http);
 }

@@ -12,6 +12,7 @@
 #include "addr.h"
 #include "err.h"
 #include "scan.h"
+#include "tls.h"
 
 enum {
 	BODY_FIRST = 4096,
@@ -57,10 +58,9 @@ set_numbers(CURL *curl)
 }
 
 static bool
-set_texts(CURL *curl, const struct tls_ca *ca)
+set_texts(CURL *curl)
 {
-	/* An unset file or path is compiled in, so NULL must be set, too. */
-	const struct {
+	static const struct {
 		CURLoption option;
 		const char *value;
 	} texts[] = {
@@ -68,8 +68,6 @@ set_texts(CURL *curl, const struct tls_ca *ca)
 		{ CURLOPT_PROXY, "" }, /* not even from the environment */
 		{ CURLOPT_NOPROXY, "*" },
 		{ CURLOPT_USERAGENT, "mtasts" },
-		{ CURLOPT_CAINFO, ca->file },
-		{ CURLOPT_CAPATH, ca->path },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -177,13 +175,13 @@ set_callbacks(CURL *curl)
 }
 
 CURL *
-http_easy_new(const struct tls_ca *ca)
+http_easy_new(void)
 {
 	CURL *curl = curl_easy_init();
 
 	if (curl == NULL)
 		return NULL;
-	if (set_numbers(curl) && set_texts(curl, ca) && set_callbacks(curl))
+	if (set_numbers(curl) && set_texts(curl) && set_callbacks(curl))
 		return curl;
 	curl_easy_cleanup(curl);
 	return NULL;
@@ -197,12 +195,12 @@ http_easy_new(const struct tls_ca *ca)
  * entry expire; others stay as long as the multi handle.
  */
 static struct curl_slist *
-resolve_list(const char *host, unsigned port, const struct sts_addr *addr,
-    size_t naddr)
+resolve_entry(struct curl_slist *list, const char *host, unsigned port,
+    const struct sts_addr *addr, size_t naddr)
 {
 	size_t room = strlen(host) + 8 + naddr * (STS_ADDR_TEXT + 3);
 	char *line = malloc(room), text[STS_ADDR_TEXT];
-	struct curl_slist *list = NULL;
+	struct curl_slist *longer;
 	size_t n;
 
 	if (line == NULL)
@@ -212,9 +210,31 @@ resolve_list(const char *host, unsigned port, const struct sts_addr *addr,
 		n += (size_t)snprintf(line + n, room - n,
 		    addr[i].v6 ? "%c[%s]" : "%c%s", i == 0 ? ':' : ',',
 		    sts_addr_text(&addr[i], text));
-	list = curl_slist_append(NULL, line);
+	longer = curl_slist_append(list, line);
 	free(line);
-	return list;
+	return longer;
+}
+
+/*
+ * curl walks through every address it knows at the end of each connection,
+ * so what the handle brought last time goes first: "-host:443".
+ */
+static struct curl_slist *
+resolve_list(const struct http_easy *easy, unsigned port,
+    const struct sts_addr *addr, size_t naddr)
+{
+	struct curl_slist *list = NULL, *longer;
+	char old[STS_NAME_SIZE + 8];
+
+	if (easy->before[0] != '\0') {
+		(void)snprintf(old, sizeof old, "-%s:443", easy->before);
+		if ((list = curl_slist_append(NULL, old)) == NULL)
+			return NULL;
+	}
+	longer = resolve_entry(list, easy->host, port, addr, naddr);
+	if (longer == NULL)
+		curl_slist_free_all(list);
+	return longer;
 }
 
 CURLcode
@@ -224,10 +244,11 @@ http_easy_aim_at(struct http_easy *easy, const char *url, unsigned port,
 	CURL *curl = easy->curl;
 	CURLcode rc;
 
-	easy->resolve = resolve_list(easy->host, port, addr, naddr);
+	easy->resolve = resolve_list(easy, port, addr, naddr);
 	if (easy->resolve == NULL)
 		return CURLE_OUT_OF_MEMORY;
-	if ((rc = curl_easy_setopt(curl, CURLOPT_URL, url)) != CURLE_OK ||
+	if ((rc = http_ca_set(easy->ca, curl)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(curl, CURLOPT_URL, url)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(curl, CURLOPT_RESOLVE, easy->resolve)) !=
 		CURLE_OK ||
 	    (rc = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, easy->error)) !=

@@ -8,15 +8,17 @@
 
 #include <curl/curl.h>
 
+#include "http_ca.h"
 #include "http_head.h"
 #include "reply.h"
 #include "sts.h"
-#include "tls.h"
 
 struct http_easy {
 	CURL *curl; /* NULL: not set up */
+	struct http_ca *ca;
 	struct curl_slist *resolve;
 	char host[STS_NAME_SIZE];
+	char before[STS_NAME_SIZE]; /* host of the handle's last GET, or "" */
 	char error[CURL_ERROR_SIZE];
 	struct http_head head;
 	char *body;
@@ -29,11 +31,12 @@ struct http_easy {
 };
 
 /* A handle with every setting that is the same for all GETs.  NULL: cannot. */
-CURL *http_easy_new(const struct tls_ca *);
+CURL *http_easy_new(void);
 
 /*
- * Set easy->curl up for one GET.  easy is zeroed but for curl and host, and
- * stays where it is; http_easy_clear() it, but the handle is the caller's.
+ * Set easy->curl up for one GET.  easy is zeroed but for curl, ca, host and
+ * before, and stays where it is; http_easy_clear() it, but the handle is the
+ * caller's.
  */
 CURLcode http_easy_aim(struct http_easy *, const struct sts_addr *addr,
     size_t naddr, long timeout_ms);

@@ -37,9 +37,9 @@ take_line(char *p, size_t size, size_t n, void *arg)
 }
 
 CURL *
-http_smtp_new(const struct tls_ca *ca)
+http_smtp_new(void)
 {
-	CURL *curl = http_easy_new(ca);
+	CURL *curl = http_easy_new();
 
 	if (curl == NULL)
 		return NULL;

@@ -7,6 +7,7 @@
 #ifndef STS_TLS_H
 #define STS_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "conf.h"
@@ -31,6 +32,21 @@ struct tls_ca {
  */
 enum sts_rc tls_find_ca(struct tls_ca *out, const struct sts_conf *,
     struct sts_err *err);
+
+/*
+ * The same store in memory, for many connections.  *out is NULL where libcurl
+ * with this library has no use for one.  STS_LOCAL: it cannot be read.
+ */
+struct tls_store;
+enum sts_rc tls_store_new(struct tls_store **out, const struct tls_ca *,
+    struct sts_err *err);
+void tls_store_free(struct tls_store *); /* NULL is fine */
+
+/*
+ * In CURLOPT_SSL_CTX_FUNCTION: what the connection trusts is the store and
+ * nothing else.  It may be freed before the connection.  False: no memory.
+ */
+bool tls_store_lend(struct tls_store *, void *ssl_ctx);
 
 /* CURLINFO_SSL_VERIFYRESULT after a refused certificate. */
 enum sts_cert tls_cert_why(long verify_result);

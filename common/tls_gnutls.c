@@ -109,6 +109,31 @@ tls_find_ca(struct tls_ca *out, const struct sts_conf *conf,
 	return rc;
 }
 
+/* Credentials are libcurl's own, and it fills them for each connection. */
+enum sts_rc
+tls_store_new(struct tls_store **out, const struct tls_ca *ca,
+    struct sts_err *err)
+{
+	(void)ca;
+	(void)err;
+	*out = NULL;
+	return STS_OK;
+}
+
+void
+tls_store_free(struct tls_store *store)
+{
+	(void)store;
+}
+
+bool
+tls_store_lend(struct tls_store *store, void *ssl_ctx)
+{
+	(void)store;
+	(void)ssl_ctx;
+	return false;
+}
+
 /* Bits; the most telling first, for several come together. */
 enum sts_cert
 tls_cert_why(long verify_result)

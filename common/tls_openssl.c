@@ -9,10 +9,15 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "err.h"
 #include "scan.h"
 #include "tls_ca.h"
 
-enum { CAP = 100 }; /* 73 KB each with a CA directory */
+enum {
+	CAP = 100, /* 73 KB each */
+	/* As libcurl has it: a CA store may hold an intermediate alone. */
+	STORE_FLAGS = X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN
+};
 
 const char *
 tls_name(void)
@@ -74,6 +79,54 @@ tls_find_ca(struct tls_ca *out, const struct sts_conf *conf,
 	if (rc == STS_OK && out->path != NULL)
 		rc = tls_ca_dir(out->path, true, probe, err);
 	return rc;
+}
+
+/* A directory is looked into as issuers turn up; what was read stays. */
+static bool
+fill(X509_STORE *store, const struct tls_ca *ca)
+{
+	return (ca->file == NULL ||
+		   X509_STORE_load_file(store, ca->file) == 1) &&
+	    (ca->path == NULL || X509_STORE_load_path(store, ca->path) == 1) &&
+	    X509_STORE_set_flags(store, STORE_FLAGS) == 1;
+}
+
+enum sts_rc
+tls_store_new(struct tls_store **out, const struct tls_ca *ca,
+    struct sts_err *err)
+{
+	X509_STORE *store = X509_STORE_new();
+	enum sts_rc rc = STS_OK;
+
+	*out = NULL;
+	if (store == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	if (fill(store, ca))
+		*out = (struct tls_store *)store;
+	else {
+		rc = sts_fail(err, STS_LOCAL, 0, "CA file %s: cannot be used",
+		    ca->file != NULL ? ca->file : ca->path);
+		X509_STORE_free(store);
+	}
+	ERR_clear_error();
+	return rc;
+}
+
+void
+tls_store_free(struct tls_store *store)
+{
+	X509_STORE_free((X509_STORE *)store);
+}
+
+bool
+tls_store_lend(struct tls_store *store, void *ssl_ctx)
+{
+	X509_STORE *shared = (X509_STORE *)store;
+
+	if (X509_STORE_up_ref(shared) != 1)
+		return false;
+	SSL_CTX_set_cert_store(ssl_ctx, shared); /* takes the reference */
+	return true;
 }
 
 enum sts_cert

@@ -435,6 +435,10 @@ DNS_ROWS = [
     Row("another question from the first of two",
         f"{s('wrong-question', 'good')} dns txt _mta-sts.one.test", ONE, 500),
     Row("slow resolver", f"{s('slow')} dns txt _mta-sts.one.test", ONE, 5000),
+    # 64 at a time, 2 s each: the last wait longer than they may take.
+    Row("200 at once, slow resolver", f"{s('slow')} -T udp -t 3000 -n 200 "
+        "-j 200 dns txt _mta-sts.one.test",
+        f"(?s)^({ONE}[^\n]*\n){{200}}$", 10000),
     Row("300 at once", f"{s('good')} -n 300 -j 300 dns txt _mta-sts.one.test",
         f"(?s)^({ONE}[^\n]*\n){{300}}$"),
     Row("300 at once, silent, 1 s",

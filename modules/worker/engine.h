@@ -43,8 +43,8 @@ void engine_free(struct engine *); /* NULL is fine; nobody is called */
  * Look at a domain (sts_domain_normal() form), which must not be at work
  * already; prefetch.h shares work among askers.  flags: STS_FRESH and
  * STS_REFETCH.  done is called once, at the latest after fetch_timeout
- * and what the GET has to wait for its turn among others, perhaps from within
- * this call where there is no memory.
+ * and what questions and GET have to wait for their turn among others, perhaps
+ * from within this call where there is no memory.
  */
 void engine_add(struct engine *, const char *domain, unsigned flags,
     const struct engine_waiter *);

@@ -106,6 +106,7 @@ got_addresses(void *arg, const struct dns_answer *ans)
 	char text[STS_ADDR_TEXT];
 	size_t n = 0;
 
+	job->deadline += ans->waited;
 	if (ans->why == DNS_WHY_LOCAL) {
 		snprintf(job->fault, sizeof job->fault,
 		    "DNS: no memory or no sockets");

@@ -99,6 +99,7 @@ got_txt(void *arg, const struct dns_answer *ans)
 		evtimer_del(job->probe_timer);
 	job->facts.now = time(NULL);
 	job->facts.ttl = ans->ttl;
+	job->deadline += ans->waited;
 	if (ans->why == DNS_WHY_LOCAL) {
 		snprintf(job->fault, sizeof job->fault,
 		    "DNS: no memory, no sockets or no nameserver");

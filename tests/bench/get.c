@@ -2,8 +2,8 @@
 /*
  * get CA: one GET after the other of https://HOST/.well-known/mta-sts.txt,
  * "HOST ADDRESS" a line on stdin, a fresh handle each, with the settings that
- * the worker uses.  CA is a file or a directory.  The least that a fetch can
- * cost with the libcurl it is linked with.
+ * the worker uses.  CA is a file or a directory, with OpenSSL one store for all
+ * GETs.  The least that a fetch can cost with the libcurl it is linked with.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 
 #include <curl/curl.h>
+#ifdef SHARED_STORE
+#include <openssl/ssl.h>
+#endif
 
 static size_t
 take(char *p, size_t size, size_t n, void *arg)
@@ -22,6 +25,45 @@ take(char *p, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+#ifdef SHARED_STORE
+
+static CURLcode
+lend(CURL *c, void *ctx, void *arg)
+{
+	(void)c;
+	SSL_CTX_set1_cert_store(ctx, arg);
+	return CURLE_OK;
+}
+
+static void
+trust(CURL *c, const char *ca, bool dir)
+{
+	static X509_STORE *store;
+
+	if (store == NULL) {
+		store = X509_STORE_new();
+		if (dir)
+			X509_STORE_load_path(store, ca);
+		else
+			X509_STORE_load_file(store, ca);
+	}
+	curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
+	curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, lend);
+	curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, store);
+}
+
+#else
+
+static void
+trust(CURL *c, const char *ca, bool dir)
+{
+	curl_easy_setopt(c, CURLOPT_CAINFO, dir ? NULL : ca);
+	curl_easy_setopt(c, CURLOPT_CAPATH, dir ? ca : NULL);
+}
+
+#endif
+
 static void
 set_up(CURL *c, const char *ca)
 {
@@ -30,8 +72,7 @@ set_up(CURL *c, const char *ca)
 
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(c, CURLOPT_CAINFO, dir ? NULL : ca);
-	curl_easy_setopt(c, CURLOPT_CAPATH, dir ? ca : NULL);
+	trust(c, ca, dir);
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
 	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);

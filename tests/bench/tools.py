@@ -27,7 +27,8 @@ PROGRAMS = {
     "spool": ["spool.c", *STS],
     "proceed": ["proceed.c"],
     "get-gnutls": ["get.c", "-l:libcurl-gnutls.so.4"],
-    "get-openssl": ["get.c", "-l:libcurl.so.4"],
+    "get-openssl": ["get.c", "-DSHARED_STORE", "-l:libcurl.so.4", "-lssl",
+                    "-lcrypto"],
 }
 
 
