@@ -116,8 +116,7 @@ put_policy(struct sts_ctx *ctx, const char *domain, int64_t age)
 	assert_int_equal(sts_store_put(ctx->store, domain, &e, NULL), STS_OK);
 }
 
-/* --- Silence ----------------------------------------------------------------
- */
+/* --- Silence ------------------------------------------------------------- */
 
 enum { PROCEED, DEFER };
 
@@ -245,8 +244,7 @@ test_denial(void **state)
 	rows_done();
 }
 
-/* --- Waiting ----------------------------------------------------------------
- */
+/* --- Waiting ------------------------------------------------------------- */
 
 static void
 test_sum(void **state)
@@ -334,8 +332,7 @@ test_behind(void **state)
 	rows_done();
 }
 
-/* --- Names, and what the configuration says about them -----------------------
- */
+/* --- Names, and what the configuration says about them ------------------- */
 
 static void
 test_config(void **state)

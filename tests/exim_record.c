@@ -241,8 +241,7 @@ static const struct {
 	    "starttls-not-supported off.example i.example -\n" },
 };
 
-/* --- One process -----------------------------------------------------------
- */
+/* --- One process --------------------------------------------------------- */
 
 static void
 call(const struct call *c)
@@ -276,8 +275,7 @@ in_a_process(const struct call *c, size_t n)
 	return pid != -1 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* --- The spool --------------------------------------------------------------
- */
+/* --- The spool ----------------------------------------------------------- */
 
 /* Each line as "RESULT DOMAIN HOST HELO"; the file is gone afterwards. */
 static void

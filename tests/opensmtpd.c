@@ -28,8 +28,7 @@
 static char top[] = "/tmp/mtasts-smtpd.XXXXXX";
 static const char *table_path, *filter_path;
 
-/* --- A process and its socket ----------------------------------------------
- */
+/* --- A process and its socket -------------------------------------------- */
 
 struct host {
 	pid_t pid;
@@ -153,8 +152,7 @@ finish(const char *what)
 	}
 }
 
-/* --- Files -------------------------------------------------------------------
- */
+/* --- Files --------------------------------------------------------------- */
 
 static const char *
 in_top(const char *name)
@@ -268,9 +266,7 @@ lives(pid_t pid)
 	return yes;
 }
 
-/* --- The table, lines
- * ----------------------------------------------------------
- */
+/* --- The table, lines ---------------------------------------------------- */
 
 static void
 start_table(void)
@@ -450,9 +446,7 @@ test_table_cache(void **state)
 	rows_done();
 }
 
-/* --- The table, imsg
- * ----------------------------------------------------------
- */
+/* --- The table, imsg ----------------------------------------------------- */
 
 static void
 say_imsg(uint32_t type, uint16_t len, const void *body, size_t n)
@@ -538,9 +532,7 @@ test_imsg(void **state)
 	rows_done();
 }
 
-/* --- The filter
- * ------------------------------------------------------------------
- */
+/* --- The filter ---------------------------------------------------------- */
 
 #define RCPT "filter|0.7|1795534645.508121|smtp-in|rcpt-to|"
 
@@ -694,9 +686,7 @@ test_filter_burst(void **state)
 	rows_done();
 }
 
-/* --- The filter: sessions for TLS reports
- * ----------------------------------------
- */
+/* --- The filter: sessions for TLS reports -------------------------------- */
 
 #define OUT "report|0.7|1795450922.958322|smtp-out|"
 #define BEGINS(id)                                                             \

@@ -177,8 +177,7 @@ test_address(void **state)
 	rows_done();
 }
 
-/* --- Sessions with MX hosts ------------------------------------------------
- */
+/* --- Sessions with MX hosts ---------------------------------------------- */
 
 static char told[400], counted[400];
 
@@ -408,8 +407,7 @@ test_domains(void **state)
 	rows_done();
 }
 
-/* --- Whose session was it? -------------------------------------------------
- */
+/* --- Whose session was it? ----------------------------------------------- */
 
 static void
 test_waiting(void **state)
@@ -522,8 +520,7 @@ test_plan(void **state)
 #undef ENF
 }
 
-/* --- Requests that wait ------------------------------------------------------
- */
+/* --- Requests that wait -------------------------------------------------- */
 
 static void
 released(void *arg, struct sts_str session, struct sts_str token)

@@ -12,8 +12,7 @@
 #define WAITS "waits 0 0 5 mailto:a@b.example\n"
 #define NAME "2026-11-23~b.example"
 
-/* --- The text of a state ---------------------------------------------------
- */
+/* --- The text of a state ------------------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -119,8 +118,7 @@ test_longest(void **state)
 	rows_done();
 }
 
-/* --- 5.5: when again --------------------------------------------------------
- */
+/* --- 5.5: when again ----------------------------------------------------- */
 
 static void
 test_retries(void **state)
@@ -146,8 +144,7 @@ test_retries(void **state)
 	rows_done();
 }
 
-/* --- The folder -------------------------------------------------------------
- */
+/* --- The folder ---------------------------------------------------------- */
 
 static char dir[] = "/tmp/mtasts-outbox.XXXXXX";
 static struct outbox *box;

@@ -133,8 +133,7 @@ test_domains(void **state)
 	rows_done();
 }
 
-/* --- Reading what is odd ---------------------------------------------------
- */
+/* --- Reading what is odd ------------------------------------------------- */
 
 static const struct {
 	const char *what;

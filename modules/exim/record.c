@@ -266,8 +266,7 @@ on_failure(struct sts_ctx *ctx, const struct exim_event *e)
 	}
 }
 
-/* --- No MX host is left ----------------------------------------------------
- */
+/* --- No MX host is left -------------------------------------------------- */
 
 /* FNV-1a.  Is it the first time in this process, that is, for this message? */
 static bool
@@ -337,8 +336,7 @@ exim_record_no_host(struct sts_ctx *ctx, const struct exim_event *e)
 	sts_answer_free(a);
 }
 
-/* ---------------------------------------------------------------------------
- */
+/* --- From outside ------------------------------------------------------- */
 
 void
 exim_record_end(struct sts_ctx *ctx)

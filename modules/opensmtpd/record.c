@@ -32,8 +32,7 @@ or_null(const char *s)
 	return s[0] == '\0' ? NULL : s;
 }
 
-/* --- The host --------------------------------------------------------------
- */
+/* --- The host ------------------------------------------------------------ */
 
 struct search {
 	const char *address;
@@ -57,8 +56,7 @@ is_host(void *arg, const struct sts_mx_row *row)
 	return true;
 }
 
-/* --- One domain ------------------------------------------------------------
- */
+/* --- One domain ---------------------------------------------------------- */
 
 static void
 complain_of(struct record *r, enum sts_rc rc, const struct sts_err *err)
@@ -135,8 +133,7 @@ record_domain(const struct work *w, const char *domain, const char *host)
 	sts_answer_free(a);
 }
 
-/* --- Those who waited ------------------------------------------------------
- */
+/* --- Those who waited ---------------------------------------------------- */
 
 static uint64_t
 hash(const char *s)

@@ -180,8 +180,7 @@ tell_lost(struct program *p)
 		    (unsigned long long)n);
 }
 
-/* --- Setting up
- * ---------------------------------------------------------------- */
+/* --- Setting up ---------------------------------------------------------- */
 
 /* One run at a time; the lock ends with the process.  -1: another has it. */
 static int

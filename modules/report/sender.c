@@ -65,8 +65,7 @@ resolved(void *arg, const struct dns_answer *d)
 		a->addr[a->n++] = d->addr[i];
 }
 
-/* --- One goal
- * ----------------------------------------------------------------- */
+/* --- One goal ------------------------------------------------------------ */
 
 static enum sts_rc
 by_mail(struct sending *s, const struct rua *to, struct sts_err *err)
@@ -221,8 +220,7 @@ ask_again(struct sending *s, struct goal *g)
 	(void)store(s);
 }
 
-/* --- One parcel
- * ---------------------------------------------------------------- */
+/* --- One parcel ---------------------------------------------------------- */
 
 static bool
 waits(const struct parcel *p)

@@ -47,8 +47,7 @@ struct judges {
 	struct known known[JUDGE_MEMO];
 };
 
-/* --- What is known ----------------------------------------------------------
- */
+/* --- What is known ------------------------------------------------------- */
 
 static uint64_t
 hash_of(const char *host, const struct sts_addr *addr)
@@ -84,8 +83,7 @@ record(struct judges *j, struct sts_session *s, const struct finding *f)
 		(void)sts_spool_add(j->engine->spool, s, s->time, NULL);
 }
 
-/* --- Asking -----------------------------------------------------------------
- */
+/* --- Asking -------------------------------------------------------------- */
 
 static void start(struct judges *);
 
@@ -158,8 +156,7 @@ start(struct judges *j)
 	}
 }
 
-/* --- Sessions ----------------------------------------------------------------
- */
+/* --- Sessions ------------------------------------------------------------ */
 
 static struct target *
 target_for(struct judges *j, const char *host, const struct sts_addr *addr)
