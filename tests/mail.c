@@ -172,7 +172,7 @@ static const struct {
 	    "cat >took; trap '' TERM; sleep 30 & wait; "
 	    "sleep 30; : >late",
 	    500, STS_OK, true, TEXT, 15000 },
-	{ "its helper holds on to everything", "cat >took; sleep 30 & exit 0",
+	{ "its helper holds on to everything", "cat >took; sleep 12 & exit 0",
 	    60000, STS_OK, false, TEXT, 10000 },
 	{ "reads slowly: never half of it",
 	    "dd bs=4096 count=2 of=half 2>/dev/null; sleep 30; cat >>half; "
