@@ -4,18 +4,16 @@
 #include <string.h>
 
 #include "config.h"
+#include "hash.h"
 #include "permits.h"
 
 static bool
 just_done(struct forbidden *f, const char *domain)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = hash_name(HASH_PLAIN, domain);
 	int64_t now = now_ms();
-	size_t i;
+	size_t i = h % FORBIDDEN_MEMO;
 
-	for (; *domain != '\0'; domain++)
-		h = (h ^ (unsigned char)*domain) * UINT64_C(0x100000001b3);
-	i = h % FORBIDDEN_MEMO;
 	if (f->memo[i].hash == h && f->memo[i].when != 0 &&
 	    now - f->memo[i].when < FORBIDDEN_GAP)
 		return true;

@@ -4,24 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hash.h"
+
 /* --- What was done just now --------------------------------------------- */
-
-static uint64_t
-hash(const struct prefetch *p, const char *domain)
-{
-	uint64_t h = p->key;
-
-	for (; *domain != '\0'; domain++) {
-		h = (h ^ (unsigned char)*domain) * UINT64_C(0x100000001b3);
-		h ^= h >> 29;
-	}
-	return h;
-}
 
 bool
 prefetch_is_fresh(const struct prefetch *p, const char *domain)
 {
-	uint64_t h = hash(p, domain);
+	uint64_t h = hash_name(p->key, domain);
 	size_t i = h % PREFETCH_MEMO;
 
 	return p->memo[i].when != 0 && p->memo[i].hash == h &&
@@ -31,7 +21,7 @@ prefetch_is_fresh(const struct prefetch *p, const char *domain)
 static void
 remember(struct prefetch *p, const char *domain)
 {
-	uint64_t h = hash(p, domain);
+	uint64_t h = hash_name(p->key, domain);
 
 	p->memo[h % PREFETCH_MEMO].hash = h;
 	p->memo[h % PREFETCH_MEMO].when = now_ms();

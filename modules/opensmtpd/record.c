@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "forbidden.h"
+#include "hash.h"
 #include "permits.h"
 
 /* Domains of one failed session; more are not counted. */
@@ -135,21 +136,11 @@ record_domain(const struct work *w, const char *domain, const char *host)
 
 /* --- Those who waited ---------------------------------------------------- */
 
-static uint64_t
-hash(const char *s)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 static bool
 waited(void *arg, int64_t when, const char *domain, const char *host)
 {
 	struct work *w = arg;
-	uint64_t h = hash(domain);
+	uint64_t h = hash_name(HASH_PLAIN, domain);
 
 	if (!waiting_for(&w->record->waiting, domain, when,
 		w->count->session->began))

@@ -4,22 +4,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hash.h"
+
 /* --- Sessions by their ids ------------------------------------------------ */
-
-static uint64_t
-hash(const char *p, size_t len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)p[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
 
 static uint32_t
 key_of(struct sts_str id)
 {
-	uint64_t h = hash(id.p, id.len);
+	uint64_t h = hash_bytes(HASH_PLAIN, id.p, id.len);
 
 	return (uint32_t)(h ^ h >> 32) | 1;
 }
@@ -232,7 +224,7 @@ rcpt(struct session *s, struct sts_str line, const struct session_hooks *h)
 
 	if (s->ours || !filter_domain(domain, path_of(line)))
 		return;
-	id = hash(domain, strlen(domain));
+	id = hash_name(HASH_PLAIN, domain);
 	for (unsigned i = 0; i < s->domains && i < SESSION_DOMAINS; i++)
 		if (s->domain[i] == id)
 			return;

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "waiting.h"
 
-static uint64_t
-hash(const struct waiting *w, const char *domain)
-{
-	uint64_t h = w->key;
-
-	for (; *domain != '\0'; domain++) {
-		h = (h ^ (unsigned char)*domain) * UINT64_C(0x100000001b3);
-		h ^= h >> 29;
-	}
-	return h;
-}
+#include "hash.h"
 
 bool
 waiting_for(const struct waiting *w, const char *domain, int64_t handed,
     int64_t began)
 {
-	uint64_t h = hash(w, domain);
+	uint64_t h = hash_name(w->key, domain);
 	size_t i = h % WAITING_MEMO;
 	int64_t ended = w->memo[i].hash == h ? w->memo[i].ended : 0;
 
@@ -28,7 +18,7 @@ waiting_for(const struct waiting *w, const char *domain, int64_t handed,
 void
 waiting_ended(struct waiting *w, const char *domain, int64_t now)
 {
-	uint64_t h = hash(w, domain);
+	uint64_t h = hash_name(w->key, domain);
 	size_t i = h % WAITING_MEMO;
 
 	w->memo[i].hash = h;
