@@ -796,8 +796,9 @@ def memory(new):
     p.stdin.close()
     eq(p.wait(20), 0)
     print(f"# resident KB after 4000, 12000, 20000: {list(at.values())}")
-    # it goes up and down by some pages; what leaks only goes up
-    assert at[19999] - max(at[3999], at[11999]) < 300, at
+    # It goes up and down by some pages, under the sanitizers for longer; what
+    # leaks only goes up: 75 bytes for a domain are more than this.
+    assert at[19999] - max(at[3999], at[11999]) < 600, at
 
 
 @row("another resolv.conf is noticed by a kept worker")
