@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "decide.h"
 #include "err.h"
 
@@ -136,7 +136,7 @@ sts_cache_prune(struct sts_ctx *ctx, size_t *n, struct sts_err *err)
 
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
-	return sts_store_prune(ctx->store, time(NULL), n, err);
+	return sts_store_prune(ctx->store, sts_now(), n, err);
 }
 
 /* --- MX sets ------------------------------------------------------------- */

@@ -18,7 +18,7 @@
 
 #define FILE_MAGIC "mtasts1"
 
-static const char *const reasons[] = {
+static const char reasons[][24] = {
 	[STS_WHY_NOTHING] = "-",
 	[STS_WHY_NO_RECORD] = "no-record",
 	[STS_WHY_BAD_RECORD] = "bad-record",

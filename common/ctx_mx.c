@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "decide.h"
 #include "err.h"
 
@@ -187,7 +188,7 @@ sts_mx_next(struct sts_ctx *ctx, const char *domain, char host[STS_NAME_SIZE],
 	if (rc != STS_OK)
 		return STS_LOCAL;
 	c.domain = name;
-	c.now = time(NULL);
+	c.now = sts_now();
 	c.failed = 0;
 	return next_host(ctx, &c, host, err);
 }
@@ -215,7 +216,7 @@ sts_mx_learnt(struct sts_ctx *ctx, const char *address, bool failed,
 	sts_store_unmark(ctx->store, STS_MARK_MX_DOWN, text);
 	/* No probe could say more than a session that worked. */
 	t = sts_store_marked(ctx->store, STS_MARK_MX_PROBED, text);
-	if (sts_within(time(NULL), t, STS_MX_PROBE_SPAN / 2))
+	if (sts_within(sts_now(), t, STS_MX_PROBE_SPAN / 2))
 		return STS_OK;
 	return sts_store_mark(ctx->store, STS_MARK_MX_PROBED, text, err);
 }

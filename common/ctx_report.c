@@ -3,9 +3,8 @@
 #include "ctx.h"
 
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 
+#include "clock.h"
 #include "decide.h"
 #include "err.h"
 #include "session.h"
@@ -116,7 +115,7 @@ fill_in(struct sts_ctx *ctx, const struct sts_seen *seen,
 	enum sts_rc rc;
 
 	*s = (struct sts_session){
-		.time = time(NULL),
+		.time = sts_now(),
 		.result = seen->result,
 		.sending_ip = text(seen->sending_ip),
 		.mx_host = text(seen->mx_host),
@@ -189,5 +188,5 @@ sts_report_sender(const struct sts_ctx *ctx, const char *address)
 	const char *sender = r->sender == NULL ? r->contact : r->sender;
 
 	return sender != NULL && address != NULL &&
-	    strcasecmp(sender, address) == 0;
+	    str_is_nocase(str_of(sender), address);
 }

@@ -11,8 +11,9 @@
  * Note why a call fails and return rc.  err may be NULL.  The text is cut to
  * its field; any byte that is not printable ASCII becomes '?'.
  */
-__attribute__((format(printf, 4, 5))) enum sts_rc sts_fail(struct sts_err *err,
-    enum sts_rc rc, unsigned line, const char *fmt, ...);
+__attribute__((cold, format(printf, 4, 5))) enum sts_rc
+sts_fail(struct sts_err *err, enum sts_rc rc, unsigned line, const char *fmt,
+    ...);
 
 /*
  * Foreign bytes as printable ASCII: "\\" for a backslash, "\x0a" for what

@@ -45,7 +45,7 @@ struct judge {
 	unsigned empty_since; /* line of the first of a run of empty ones */
 };
 
-static const char *const modes[] = {
+static const char modes[][8] = {
 	[STS_MODE_NONE] = "none",
 	[STS_MODE_TESTING] = "testing",
 	[STS_MODE_ENFORCE] = "enforce",
@@ -129,7 +129,7 @@ take_mx(struct judge *j, struct sts_str v)
 }
 
 static const struct field {
-	const char *name, *missing;
+	char name[8], missing[16];
 	void (*take)(struct judge *, struct sts_str);
 	bool repeats;
 } fields[] = {

@@ -16,7 +16,8 @@ struct sts_remarks {
  * Tell the listener; foreign bytes go through sts_escape() first.  Formats
  * nothing where nobody would see it: a hostile text may be all problems.
  */
-__attribute__((format(printf, 5, 6))) void sts_remark(struct sts_remarks *,
-    bool fatal, unsigned line, const char *code, const char *fmt, ...);
+__attribute__((cold, format(printf, 5, 6))) void
+sts_remark(struct sts_remarks *, bool fatal, unsigned line, const char *code,
+    const char *fmt, ...);
 
 #endif

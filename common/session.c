@@ -17,7 +17,7 @@ enum {
 	NEED = 3 /* bytes of %XX */
 };
 
-static const char *const results[] = {
+static const char results[][28] = {
 	[STS_SESSION_OK] = "",
 	[STS_STARTTLS_NOT_SUPPORTED] = "starttls-not-supported",
 	[STS_CERTIFICATE_HOST_MISMATCH] = "certificate-host-mismatch",
@@ -39,7 +39,7 @@ sts_session_result_name(enum sts_session_result r)
 	return (unsigned)r < ARRAY_LEN(results) ? results[r] : "";
 }
 
-static const char *const types[] = {
+static const char types[][16] = {
 	[STS_TYPE_NO_POLICY_FOUND] = "no-policy-found",
 	[STS_TYPE_STS] = "sts",
 	[STS_TYPE_TLSA] = "tlsa",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "stat.h"
 
 /* --- Names of days -------------------------------------------------------- */
 
@@ -130,7 +131,7 @@ sts_spool_file(const struct sts_spool *s, const char *name, int flags,
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, st) == -1)
+	if (sts_stat_fd(fd, st) == -1)
 		error = errno;
 	else if (!S_ISREG(st->st_mode) || st->st_nlink > 1 ||
 	    st->st_uid != s->dir->uid)

@@ -13,11 +13,11 @@
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "hash.h"
+#include "stat.h"
 
 /* --- Names -------------------------------------------------------------- */
 
@@ -118,7 +118,7 @@ sts_store_read_file(const struct sts_store *s, const char *path,
 	f->good = false;
 	if (fd == -1)
 		return sts_store_odd(errno) ? 0 : errno;
-	if (fstat(fd, &st) == -1) {
+	if (sts_stat_fd(fd, &st) == -1) {
 		error = errno;
 		goto out;
 	}

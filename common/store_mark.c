@@ -10,10 +10,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
+#include "stat.h"
 
 static char *
 put(char *out, const char *text)
@@ -30,7 +30,7 @@ mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
 	/* The name of what it is about stands in front, behind, or nowhere. */
 	static const struct {
 		enum { MACHINE, DOMAIN, LISTED, ADDRESS } kind;
-		const char *word;
+		char word[16];
 	} marks[] = {
 		[STS_MARK_FAILED] = { DOMAIN, "~failed" },
 		[STS_MARK_ANSWERED] = { DOMAIN, "~answered" },
@@ -174,7 +174,7 @@ sts_store_lock_file(struct sts_store *s)
 	fd = openat(s->fd, "~lock",
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd != -1 &&
-	    (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (sts_stat_fd(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
 		st.st_uid != s->uid || st.st_nlink != 1)) {
 		close(fd);
 		fd = -1;
