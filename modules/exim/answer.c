@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 #define BEFORE "! ^(?i)"
 #define ONE_LABEL "[^.]+" /* 4.1: "*" is exactly one label */
 #define AFTER "$ : "
@@ -53,7 +55,7 @@ put_pattern(char *p, const char *pattern)
 	char *start = p;
 
 	p = put(p, BEFORE);
-	if (strncmp(name, "*.", 2) == 0) {
+	if (text_begins(name, "*.")) {
 		p = put(p, ONE_LABEL);
 		name++;
 	}

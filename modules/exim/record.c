@@ -15,31 +15,44 @@
 #include "record.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
+
+#include "text.h"
 
 enum { HELO_SIZE = 256, DER_SIZE = 8192, DOMAINS_MAX = 512 };
 
 static const char mismatch[] = "mtasts-policy-mx-mismatch";
 
-/* The connection in hand; pid: of the process that has it, 0: none. */
-static struct {
-	pid_t pid;
-	char domain[STS_NAME_SIZE], host[STS_NAME_SIZE];
-	char from[EXIM_WORD], to[EXIM_WORD];
-	char helo[HELO_SIZE];
-	bool offered; /* STARTTLS, and it was wanted */
-	bool counted; /* or not to be */
-	unsigned char der[DER_SIZE];
-	size_t der_len;
-} conn;
+struct exim_sessions {
+	struct {           /* the connection in hand */
+		pid_t pid; /* of the process that has it, 0: none */
+		char domain[STS_NAME_SIZE], host[STS_NAME_SIZE];
+		char from[EXIM_WORD], to[EXIM_WORD];
+		char helo[HELO_SIZE];
+		bool offered; /* STARTTLS, and it was wanted */
+		bool counted; /* or not to be */
+		size_t der_len;
+	} conn;
+	unsigned char der[DER_SIZE]; /* the certificate of conn */
+	/* TLS failed with it last: Exim may try it again in the clear. */
+	struct {
+		pid_t pid;
+		char host[STS_NAME_SIZE], to[EXIM_WORD];
+	} failed;
+	/* Domains (FNV-1a) of this message without a permitted MX host. */
+	uint64_t known[DOMAINS_MAX];
+	size_t nknown;
+	pid_t pid; /* of the process that has them */
+};
 
-/* The host with which TLS failed last: Exim may try it again in the clear. */
-static struct {
-	pid_t pid;
-	char host[STS_NAME_SIZE], to[EXIM_WORD];
-} failed;
+/* Made when the first event comes. */
+static bool
+ready(struct exim_sessions **s)
+{
+	return *s != NULL || (*s = calloc(1, sizeof **s)) != NULL;
+}
 
 static void
 copy(char *out, size_t size, const char *s)
@@ -56,75 +69,82 @@ or_null(const char *s)
 /* --- One session, once ---------------------------------------------------- */
 
 static void
-count(struct sts_ctx *ctx, enum sts_session_result result, const char *reason,
-    bool dane)
+count(struct exim_sessions *s, struct sts_ctx *ctx,
+    enum sts_session_result result, const char *reason, bool dane)
 {
 	struct sts_err err;
-	struct sts_seen s = {
+	struct sts_seen seen = {
 		/* RFC 8460 1.1, RFC 7672 2.2.3: with DANE it is the MX host's
 		 */
-		.domain = dane ? conn.host : conn.domain,
+		.domain = dane ? s->conn.host : s->conn.domain,
 		.result = result,
 		.dane = dane,
-		.sending_ip = or_null(conn.from),
-		.mx_host = or_null(conn.host),
-		.mx_helo = or_null(conn.helo),
-		.receiving_ip = or_null(conn.to),
+		.sending_ip = or_null(s->conn.from),
+		.mx_host = or_null(s->conn.host),
+		.mx_helo = or_null(s->conn.helo),
+		.receiving_ip = or_null(s->conn.to),
 		.reason = reason,
-		.der = conn.der_len == 0 ? NULL : conn.der,
-		.der_len = conn.der_len,
+		.der = s->conn.der_len == 0 ? NULL : s->der,
+		.der_len = s->conn.der_len,
 	};
 
-	if (!conn.counted && s.domain[0] != '\0')
-		(void)sts_record_session(ctx, &s, &err);
-	conn.counted = true;
+	if (!s->conn.counted && seen.domain[0] != '\0')
+		(void)sts_record_session(ctx, &seen, &err);
+	s->conn.counted = true;
 }
 
 static void
-begin(const struct exim_event *e)
+begin(struct exim_sessions *s, const struct exim_event *e)
 {
-	memset(&conn, 0, sizeof conn);
-	conn.pid = getpid();
-	copy(conn.domain, sizeof conn.domain, e->domain);
-	copy(conn.host, sizeof conn.host, e->host);
-	copy(conn.to, sizeof conn.to, e->seen.to);
+	memset(&s->conn, 0, sizeof s->conn);
+	s->conn.pid = getpid();
+	copy(s->conn.domain, sizeof s->conn.domain, e->domain);
+	copy(s->conn.host, sizeof s->conn.host, e->host);
+	copy(s->conn.to, sizeof s->conn.to, e->seen.to);
 	/* The clear retry of a session that has been counted as failed. */
-	conn.counted = failed.pid == conn.pid &&
-	    strcmp(failed.host, conn.host) == 0 &&
-	    strcmp(failed.to, conn.to) == 0;
+	s->conn.counted = s->failed.pid == s->conn.pid &&
+	    strcmp(s->failed.host, s->conn.host) == 0 &&
+	    strcmp(s->failed.to, s->conn.to) == 0;
 }
 
 /* Is this event of the connection in hand?  A fork has none. */
 static bool
-in_hand(const struct exim_event *e)
+in_hand(struct exim_sessions *s, const struct exim_event *e)
 {
-	return conn.pid == getpid() && strcmp(conn.to, e->seen.to) == 0 &&
-	    e->host != NULL && strcmp(conn.host, e->host) == 0;
+	return s->conn.pid == getpid() && strcmp(s->conn.to, e->seen.to) == 0 &&
+	    e->host != NULL && strcmp(s->conn.host, e->host) == 0;
 }
 
 static void
-keep_der(const struct exim_event *e)
+keep_der(struct exim_sessions *s, const struct exim_event *e)
 {
-	if (e->der != NULL && e->der_len <= sizeof conn.der) {
-		memcpy(conn.der, e->der, e->der_len);
-		conn.der_len = e->der_len;
+	if (e->der != NULL && e->der_len <= sizeof s->der) {
+		memcpy(s->der, e->der, e->der_len);
+		s->conn.der_len = e->der_len;
 	}
 }
 
 /* --- Judging -------------------------------------------------------------- */
 
+/* A keyword is of letters of either case, RFC 5321 4.1.1.1. */
+static bool
+says_starttls(const char *s)
+{
+	for (const char *w = "STARTTLS"; *w != '\0'; w++, s++)
+		if (*s != *w && *s != *w + ('a' - 'A'))
+			return false;
+	return *s == ' ' || *s == '\r' || *s == '\n' || *s == '\0';
+}
+
 /* "250-host.example says hello\n250-STARTTLS\n250 HELP" */
 static bool
 offers_starttls(const char *reply)
 {
-	static const char word[] = "STARTTLS";
 	size_t len;
 
 	for (; reply != NULL && reply[0] == '2'; reply += len) {
-		len = strcspn(reply, "\n");
-		if (len >= 4 + sizeof word - 1 &&
-		    strncasecmp(reply + 4, word, sizeof word - 1) == 0 &&
-		    strchr(" \r\n", reply[4 + sizeof word - 1]) != NULL)
+		len = text_until(reply, '\n');
+		if (len >= 4 && says_starttls(reply + 4))
 			return true;
 		len += reply[len] == '\n';
 	}
@@ -132,17 +152,20 @@ offers_starttls(const char *reply)
 }
 
 static void
-keep_helo(const char *reply)
+keep_helo(struct exim_sessions *s, const char *reply)
 {
 	size_t len;
 
 	if (reply == NULL || reply[0] != '2' || strlen(reply) < 5)
 		return;
-	len = strcspn(reply + 4, " \r\n");
-	if (len >= sizeof conn.helo)
-		len = sizeof conn.helo - 1;
-	memcpy(conn.helo, reply + 4, len);
-	conn.helo[len] = '\0';
+	len = text_until(reply + 4, '\n');
+	for (size_t i = 0; i < len; i++)
+		if (reply[4 + i] == ' ' || reply[4 + i] == '\r')
+			len = i;
+	if (len >= sizeof s->conn.helo)
+		len = sizeof s->conn.helo - 1;
+	memcpy(s->conn.helo, reply + 4, len);
+	s->conn.helo[len] = '\0';
 }
 
 static bool
@@ -160,59 +183,62 @@ permitted(const struct sts_policy *policy, const char *host)
  * certificate 4.2, version 7.2.  Without a policy any TLS is a success.
  */
 static void
-judge_session(struct sts_ctx *ctx, const struct exim_event *e)
+judge_session(struct exim_sessions *s, struct sts_ctx *ctx,
+    const struct exim_event *e)
 {
 	struct sts_answer *a;
 	struct sts_err err;
 
-	if (sts_query(ctx, conn.domain, STS_OFFLINE, &a, &err) != STS_OK)
+	if (sts_query(ctx, s->conn.domain, STS_OFFLINE, &a, &err) != STS_OK)
 		return;
 	if (a->verdict != STS_POLICY || a->mode == STS_MODE_NONE)
-		count(ctx, STS_SESSION_OK, NULL, false);
-	else if (a->policy != NULL && !permitted(a->policy, conn.host))
-		count(ctx, STS_VALIDATION_FAILURE, mismatch, false);
-	else if (strstr(e->seen.tls, "1.0") != NULL ||
-	    strstr(e->seen.tls, "1.1") != NULL)
-		count(ctx, STS_VALIDATION_FAILURE, e->seen.tls, false);
+		count(s, ctx, STS_SESSION_OK, NULL, false);
+	else if (a->policy != NULL && !permitted(a->policy, s->conn.host))
+		count(s, ctx, STS_VALIDATION_FAILURE, mismatch, false);
+	else if (text_find(e->seen.tls, "1.0") != NULL ||
+	    text_find(e->seen.tls, "1.1") != NULL)
+		count(s, ctx, STS_VALIDATION_FAILURE, e->seen.tls, false);
 	else if (!e->seen.verified ||
-	    !sts_cert_has_dns_id(conn.der, conn.der_len, NULL))
-		count(ctx, STS_CERTIFICATE_REFUSED, NULL, false);
+	    !sts_cert_has_dns_id(s->der, s->conn.der_len, NULL))
+		count(s, ctx, STS_CERTIFICATE_REFUSED, NULL, false);
 	else
-		count(ctx, STS_SESSION_OK, NULL, false);
+		count(s, ctx, STS_SESSION_OK, NULL, false);
 	sts_answer_free(a);
 }
 
 /* --- Events --------------------------------------------------------------- */
 
 static void
-on_ehlo(struct sts_ctx *ctx, const struct exim_event *e)
+on_ehlo(struct exim_sessions *s, struct sts_ctx *ctx,
+    const struct exim_event *e)
 {
-	if (!in_hand(e))
-		begin(e);
-	keep_helo(e->data);
-	copy(conn.from, sizeof conn.from, e->seen.from);
+	if (!in_hand(s, e))
+		begin(s, e);
+	keep_helo(s, e->data);
+	copy(s->conn.from, sizeof s->conn.from, e->seen.from);
 	if (e->seen.tls[0] == '\0') {
-		conn.offered = offers_starttls(e->data);
-		if (!conn.offered)
-			count(ctx, STS_STARTTLS_NOT_SUPPORTED, NULL, false);
+		s->conn.offered = offers_starttls(e->data);
+		if (!s->conn.offered)
+			count(s, ctx, STS_STARTTLS_NOT_SUPPORTED, NULL, false);
 		else if (e->seen.avoid)
-			conn.counted = true;
+			s->conn.counted = true;
 		return;
 	}
-	keep_der(e);
+	keep_der(s, e);
 	if (e->seen.dane || strcmp(e->seen.mode, "dane") == 0)
-		count(ctx, STS_SESSION_OK, NULL, true);
+		count(s, ctx, STS_SESSION_OK, NULL, true);
 	else if (strcmp(e->seen.mode, "enforce") == 0)
-		count(ctx, STS_SESSION_OK, NULL, false);
+		count(s, ctx, STS_SESSION_OK, NULL, false);
 	else
-		judge_session(ctx, e);
+		judge_session(s, ctx, e);
 }
 
 static void
-on_dane(struct sts_ctx *ctx, const struct exim_event *e)
+on_dane(struct exim_sessions *s, struct sts_ctx *ctx,
+    const struct exim_event *e)
 {
 	static const struct {
-		const char *word;
+		char word[24];
 		enum sts_session_result result;
 	} t[] = {
 		{ "dane-required", STS_DANE_REQUIRED },
@@ -222,44 +248,44 @@ on_dane(struct sts_ctx *ctx, const struct exim_event *e)
 	};
 
 	/* TLSA records are looked up before there is a connection. */
-	if (!in_hand(e))
-		begin(e);
-	keep_der(e);
+	if (!in_hand(s, e))
+		begin(s, e);
+	keep_der(s, e);
 	for (size_t i = 0; e->data != NULL && i < sizeof t / sizeof *t; i++)
 		if (strcmp(e->data, t[i].word) == 0)
-			count(ctx, t[i].result, NULL, true);
+			count(s, ctx, t[i].result, NULL, true);
 }
 
 /* Is it the answer to STARTTLS that Exim speaks of, and not of a later word? */
 static bool
 at_starttls(const char *text)
 {
-	const char *word = text == NULL ? NULL : strstr(text, "STARTTLS");
+	const char *word = text == NULL ? NULL : text_find(text, "STARTTLS");
 
 	return word != NULL && memchr(text, ':', (size_t)(word - text)) == NULL;
 }
 
 static void
-on_failure(struct sts_ctx *ctx, const struct exim_event *e)
+on_failure(struct exim_sessions *s, struct sts_ctx *ctx,
+    const struct exim_event *e)
 {
-	bool refused = e->data != NULL &&
-	    strncmp(e->data, "SMTP error", sizeof "SMTP error" - 1) == 0;
+	bool refused = e->data != NULL && text_begins(e->data, "SMTP error");
 
-	if (!in_hand(e))
+	if (!in_hand(s, e))
 		return; /* no connection was tried */
 	if (e->seen.error == EXIM_TLS_FAILURE) {
-		keep_der(e);
-		count(ctx,
-		    conn.der_len > 0 ? STS_CERTIFICATE_REFUSED
-				     : STS_VALIDATION_FAILURE,
+		keep_der(s, e);
+		count(s, ctx,
+		    s->conn.der_len > 0 ? STS_CERTIFICATE_REFUSED
+					: STS_VALIDATION_FAILURE,
 		    e->data, false);
-		failed.pid = conn.pid;
-		memcpy(failed.host, conn.host, sizeof conn.host);
-		memcpy(failed.to, conn.to, sizeof conn.to);
+		s->failed.pid = s->conn.pid;
+		memcpy(s->failed.host, s->conn.host, sizeof s->conn.host);
+		memcpy(s->failed.to, s->conn.to, sizeof s->conn.to);
 	} else if (e->seen.error == EXIM_TLS_REQUIRED) {
-		count(ctx, STS_STARTTLS_NOT_SUPPORTED, e->data, false);
-	} else if (conn.offered && at_starttls(e->data)) {
-		count(ctx,
+		count(s, ctx, STS_STARTTLS_NOT_SUPPORTED, e->data, false);
+	} else if (s->conn.offered && at_starttls(e->data)) {
+		count(s, ctx,
 		    refused ? STS_STARTTLS_NOT_SUPPORTED
 			    : STS_VALIDATION_FAILURE,
 		    e->data, false);
@@ -268,25 +294,22 @@ on_failure(struct sts_ctx *ctx, const struct exim_event *e)
 
 /* --- No MX host is left -------------------------------------------------- */
 
-/* FNV-1a.  Is it the first time in this process, that is, for this message? */
+/* Is it the first time in this process, that is, for this message? */
 static bool
-first_time(const char *domain)
+first_time(struct exim_sessions *s, const char *domain)
 {
-	static uint64_t known[DOMAINS_MAX];
-	static size_t n;
-	static pid_t pid;
 	uint64_t h = 0xcbf29ce484222325;
 
 	for (; *domain != '\0'; domain++)
 		h = (h ^ (unsigned char)*domain) * 0x100000001b3;
-	if (pid != getpid())
-		n = 0;
-	pid = getpid();
-	for (size_t i = 0; i < n; i++)
-		if (known[i] == h)
+	if (s->pid != getpid())
+		s->nknown = 0;
+	s->pid = getpid();
+	for (size_t i = 0; i < s->nknown; i++)
+		if (s->known[i] == h)
 			return false;
-	if (n < DOMAINS_MAX)
-		known[n++] = h;
+	if (s->nknown < DOMAINS_MAX)
+		s->known[s->nknown++] = h;
 	return true;
 }
 
@@ -299,8 +322,8 @@ forbidden(char host[STS_NAME_SIZE], const struct sts_policy *policy,
 	size_t len;
 
 	for (; *list != '\0'; list += len) {
-		list += strspn(list, ":");
-		len = strcspn(list, ":");
+		list += text_while(list, ':');
+		len = text_until(list, ':');
 		if (len == 0 || len >= sizeof name)
 			continue;
 		memcpy(name, list, len);
@@ -313,12 +336,13 @@ forbidden(char host[STS_NAME_SIZE], const struct sts_policy *policy,
 }
 
 void
-exim_record_no_host(struct sts_ctx *ctx, const struct exim_event *e)
+exim_record_no_host(struct exim_sessions **s, struct sts_ctx *ctx,
+    const struct exim_event *e)
 {
 	char host[STS_NAME_SIZE], domain[STS_NAME_SIZE];
 	struct sts_answer *a;
 	struct sts_err err;
-	struct sts_seen s = {
+	struct sts_seen seen = {
 		.domain = domain,
 		.result = STS_VALIDATION_FAILURE,
 		.mx_host = host,
@@ -326,40 +350,49 @@ exim_record_no_host(struct sts_ctx *ctx, const struct exim_event *e)
 	};
 
 	/* Without MX records, or with the null MX, it is no mismatch. */
-	if (e->data == NULL ||
+	if (e->data == NULL || !ready(s) ||
 	    sts_domain_normal(domain, e->domain, &err) != STS_OK ||
-	    !first_time(domain) ||
+	    !first_time(*s, domain) ||
 	    sts_query(ctx, domain, STS_OFFLINE, &a, &err) != STS_OK)
 		return;
 	if (a->policy != NULL && forbidden(host, a->policy, e->data))
-		(void)sts_record_session(ctx, &s, &err);
+		(void)sts_record_session(ctx, &seen, &err);
 	sts_answer_free(a);
 }
 
 /* --- From outside ------------------------------------------------------- */
 
 void
-exim_record_end(struct sts_ctx *ctx)
+exim_record_end(struct exim_sessions *s, struct sts_ctx *ctx)
 {
-	if (conn.pid == getpid() && conn.offered && !conn.counted)
-		count(ctx, STS_STARTTLS_NOT_SUPPORTED, NULL, false);
-	conn.pid = 0;
+	if (s == NULL)
+		return;
+	if (s->conn.pid == getpid() && s->conn.offered && !s->conn.counted)
+		count(s, ctx, STS_STARTTLS_NOT_SUPPORTED, NULL, false);
+	s->conn.pid = 0;
 }
 
 void
-exim_record(struct sts_ctx *ctx, const struct exim_event *e)
+exim_record(struct exim_sessions **sessions, struct sts_ctx *ctx,
+    const struct exim_event *e)
 {
+	struct exim_sessions *s;
+
+	if (!ready(sessions))
+		return;
+	s = *sessions;
 	if (strcmp(e->name, "tcp:connect") == 0) {
-		exim_record_end(ctx);
-		begin(e);
+		exim_record_end(s, ctx);
+		begin(s, e);
 	} else if (strcmp(e->name, "smtp:ehlo") == 0) {
-		on_ehlo(ctx, e);
+		on_ehlo(s, ctx, e);
 	} else if (strcmp(e->name, "tls:cert") == 0) {
-		if (in_hand(e) && e->data != NULL && strcmp(e->data, "0") == 0)
-			keep_der(e);
+		if (in_hand(s, e) && e->data != NULL &&
+		    strcmp(e->data, "0") == 0)
+			keep_der(s, e);
 	} else if (strcmp(e->name, "dane:fail") == 0) {
-		on_dane(ctx, e);
+		on_dane(s, ctx, e);
 	} else if (strcmp(e->name, "msg:host:defer") == 0) {
-		on_failure(ctx, e);
+		on_failure(s, ctx, e);
 	}
 }

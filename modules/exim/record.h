@@ -17,16 +17,21 @@ struct exim_event {
 	struct exim_seen seen;
 };
 
+/* What is known of the process's sessions; NULL at first, never freed. */
+struct exim_sessions;
+
 /*
  * Lends ctx until the process ends or the next call: a session whose STARTTLS
  * was refused shows as such only by what does not follow.
  */
-void exim_record(struct sts_ctx *, const struct exim_event *);
+void exim_record(struct exim_sessions **, struct sts_ctx *,
+    const struct exim_event *);
 
 /* The router found no MX host: data has those of DNS, colons between. */
-void exim_record_no_host(struct sts_ctx *, const struct exim_event *);
+void exim_record_no_host(struct exim_sessions **, struct sts_ctx *,
+    const struct exim_event *);
 
 /* Nothing follows any more. */
-void exim_record_end(struct sts_ctx *);
+void exim_record_end(struct exim_sessions *, struct sts_ctx *);
 
 #endif
