@@ -251,6 +251,12 @@ sts_look_behind(struct sts_ctx *ctx, enum sts_mark want, const char *domain,
 }
 
 enum sts_rc
+sts_ask_again(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
+{
+	return sts_store_mark(ctx->store, STS_MARK_FAILED, domain, err);
+}
+
+enum sts_rc
 sts_report_program(struct sts_ctx *ctx, char path[STS_PROGRAM_PATH],
     unsigned *uid, unsigned *gid, struct sts_err *err)
 {

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "decide.h"
 #include "err.h"
 #include "memo.h"
@@ -368,7 +368,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
     struct sts_err *err)
 {
 	struct sts_facts f = {
-		.now = time(NULL),
+		.now = sts_now(),
 		.cached = &ctx->slot.entry,
 		.recheck = ctx->conf->recheck,
 		.behind = (flags & STS_BEHIND) != 0,
@@ -446,5 +446,5 @@ sts_failed(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
 	if ((rc = sts_domain_normal(name, domain, err)) != STS_OK ||
 	    (rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
-	return sts_store_mark(ctx->store, STS_MARK_FAILED, name, err);
+	return sts_ask_again(ctx, name, err);
 }

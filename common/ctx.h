@@ -71,6 +71,15 @@ enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
 void sts_ctx_answered(struct sts_ctx *, const char *domain,
     const struct sts_answer *);
 
+/*
+ * STS_OK: *s is all there is to record of a session, and lends from seen, name
+ * and policy.  Else as sts_record_session().
+ */
+struct sts_session;
+enum sts_rc sts_ctx_session(struct sts_ctx *, const struct sts_seen *seen,
+    char name[STS_NAME_SIZE], struct sts_last *policy, struct sts_session *s,
+    struct sts_err *err);
+
 /* Note for sts_mx_handed() that the domain's mail was sent to the host. */
 struct sts_mx_host;
 void sts_note_handed(struct sts_ctx *, const char *domain,
@@ -79,12 +88,9 @@ void sts_note_handed(struct sts_ctx *, const char *domain,
 /* Start a kept worker; *fd as sts_spawn_serve() has it. */
 enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
 
-/* A line to a kept worker, with what stands in front of it. */
-#define STS_KEPT_JUDGE                                                         \
-	"=" /* a line of session.h, to be judged and recorded                  \
-	     */
-enum sts_rc sts_kept_put(struct sts_kept *, const char *before,
-    struct sts_str line, struct sts_err *err);
+/* 5: a delivery failed; the next decision waits for a fresh look. */
+enum sts_rc sts_ask_again(struct sts_ctx *, const char *domain,
+    struct sts_err *err);
 
 /*
  * Have the domain looked at while nobody waits: WANT its policy, or WANT_MX

@@ -106,9 +106,8 @@ add(struct sts_ctx *ctx, const struct sts_session *s, struct sts_err *err)
 	return sts_spool_add(ctx->spool, s, s->time, err);
 }
 
-/* STS_OK: s is all there is to record, and lends from seen, name and policy. */
-static enum sts_rc
-fill_in(struct sts_ctx *ctx, const struct sts_seen *seen,
+enum sts_rc
+sts_ctx_session(struct sts_ctx *ctx, const struct sts_seen *seen,
     char name[STS_NAME_SIZE], struct sts_last *policy, struct sts_session *s,
     struct sts_err *err)
 {
@@ -157,28 +156,8 @@ sts_record_session(struct sts_ctx *ctx, const struct sts_seen *seen,
 
 	if (!sts_records(ctx))
 		return STS_OK;
-	rc = fill_in(ctx, seen, name, &policy, &s, err);
+	rc = sts_ctx_session(ctx, seen, name, &policy, &s, err);
 	return rc == STS_OK ? add(ctx, &s, err) : rc;
-}
-
-enum sts_rc
-sts_kept_judge(struct sts_kept *k, struct sts_ctx *ctx,
-    const struct sts_seen *seen, struct sts_err *err)
-{
-	char line[STS_SESSION_LINE_MAX], name[STS_NAME_SIZE];
-	struct sts_last policy;
-	struct sts_session s;
-	enum sts_rc rc;
-
-	if (!sts_records(ctx))
-		return STS_OK;
-	if (seen->mx_host == NULL || seen->receiving_ip == NULL)
-		return sts_fail(err, STS_USAGE, 0, "a session with nobody");
-	if ((rc = fill_in(ctx, seen, name, &policy, &s, err)) != STS_OK)
-		return rc;
-	s.der.len = 0; /* the worker looks for itself */
-	return sts_kept_put(k, STS_KEPT_JUDGE,
-	    (struct sts_str){ line, sts_session_encode(line, &s) }, err);
 }
 
 bool

@@ -10,7 +10,9 @@
 
 #include "ctx.h"
 #include "err.h"
+#include "pipe.h"
 #include "scan.h"
+#include "session.h"
 #include "told.h"
 
 /* Beyond it the worker has more to do than anybody would wait for. */
@@ -68,8 +70,8 @@ sts_kept_out(const struct sts_kept *k)
 	return k->head == k->tail ? -1 : k->fd;
 }
 
-enum sts_rc
-sts_kept_put(struct sts_kept *k, const char *before, struct sts_str line,
+static enum sts_rc
+put(struct sts_kept *k, const char *before, struct sts_str line,
     struct sts_err *err)
 {
 	size_t head = strlen(before);
@@ -101,8 +103,7 @@ sts_kept_ask(struct sts_kept *k, const char *domain, struct sts_err *err)
 		return sts_fail(err, STS_USAGE, 0, "not a policy domain");
 	len = strlen(line);
 	memcpy(line + len, mx, sizeof mx);
-	return sts_kept_put(k, "",
-	    (struct sts_str){ line, len + sizeof mx - 1 }, err);
+	return put(k, "", (struct sts_str){ line, len + sizeof mx - 1 }, err);
 }
 
 /* False: nobody reads. */
@@ -167,4 +168,24 @@ sts_kept_next(struct sts_kept *k, char domain[STS_NAME_SIZE],
 	return sts_fail(err, STS_LOCAL, 0, "%s",
 	    k->told.fault[0] != '\0' ? k->told.fault
 				     : "the kept worker has ended");
+}
+
+enum sts_rc
+sts_kept_judge(struct sts_kept *k, struct sts_ctx *ctx,
+    const struct sts_seen *seen, struct sts_err *err)
+{
+	char line[STS_SESSION_LINE_MAX], name[STS_NAME_SIZE];
+	struct sts_last policy;
+	struct sts_session s;
+	enum sts_rc rc;
+
+	if (!sts_records(ctx))
+		return STS_OK;
+	if (seen->mx_host == NULL || seen->receiving_ip == NULL)
+		return sts_fail(err, STS_USAGE, 0, "a session with nobody");
+	if ((rc = sts_ctx_session(ctx, seen, name, &policy, &s, err)) != STS_OK)
+		return rc;
+	s.der.len = 0; /* the worker looks for itself */
+	return put(k, STS_KEPT_JUDGE,
+	    (struct sts_str){ line, sts_session_encode(line, &s) }, err);
 }

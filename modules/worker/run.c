@@ -9,8 +9,8 @@
 
 #include <event2/event.h>
 
-#include "ctx.h"
 #include "err.h"
+#include "pipe.h"
 #include "say.h"
 
 /* --- The pipe ----------------------------------------------------------- */
