@@ -90,7 +90,7 @@ struct sts_conf {
 	enum sts_cold cold;
 	unsigned recheck; /* s between two looks at the TXT record */
 	const char *ca_file, *ca_path; /* NULL: the TLS library's default */
-	struct sts_net deny[STS_DENY_MAX];
+	const struct sts_net *deny;    /* up to STS_DENY_MAX */
 	size_t ndeny;
 	struct sts_report_conf report;
 	const struct sts_domain_conf *domain; /* sorted by name */

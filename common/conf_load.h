@@ -16,7 +16,6 @@ struct sts_load {
 	unsigned report_set; /* the same in [report] */
 	bool report;         /* inside that section */
 	unsigned sink_line;  /* where sink = tlsrpt is */
-	bool denied;         /* deny_networks has been set */
 	bool domain_mode;    /* the same inside a domain's section */
 	char *text;          /* the file; what is kept of it, from the left */
 	size_t used;
@@ -30,12 +29,13 @@ struct sts_load {
 struct conf_all {
 	struct sts_conf conf; /* first: what the caller sees */
 	struct sts_domain_conf *domain;
+	struct sts_net *deny; /* NULL: deny_networks has not been set */
 	char *text;
 };
 
 /* Note a problem of the line in hand. */
-__attribute__((format(printf, 3, 4))) void sts_conf_problem(struct sts_load *,
-    const char *code, const char *fmt, ...);
+__attribute__((cold, format(printf, 3, 4))) void
+sts_conf_problem(struct sts_load *, const char *code, const char *fmt, ...);
 
 /* A string that lives as long as the conf. */
 const char *sts_conf_keep(struct sts_load *, struct sts_str);
@@ -43,8 +43,9 @@ const char *sts_conf_keep(struct sts_load *, struct sts_str);
 /* Blank-separated words, one at a time. */
 bool sts_conf_word(struct scan *, struct sts_str *word);
 
+/* In tables the words are arrays: a pointer is a relocation, 13 ns a load. */
 struct sts_choice {
-	const char *word;
+	char word[16];
 	int value;
 };
 
@@ -53,9 +54,9 @@ int sts_conf_choose(struct sts_str, const struct sts_choice *, size_t n);
 
 /* A key, what takes its value, and what that may be. */
 struct sts_key {
-	const char *name;
+	char name[16];
 	bool (*take)(struct sts_load *, struct sts_str);
-	const char *wants;
+	char wants[48];
 	bool repeats; /* a list may need more than one line */
 };
 

@@ -13,8 +13,18 @@ enum {
 static bool
 is_atom(char c)
 {
-	return is_alnum(c) ||
-	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+	static const char others[] = "!#$%&'*+-/=?^_`{|}~.";
+
+	return is_alnum(c) || memchr(others, c, sizeof others - 1) != NULL;
+}
+
+static bool
+two_dots(struct sts_str s)
+{
+	for (size_t i = 1; i < s.len; i++)
+		if (s.p[i - 1] == '.' && s.p[i] == '.')
+			return true;
+	return false;
 }
 
 /*
@@ -30,7 +40,7 @@ take_address(struct sts_load *l, struct sts_str v, const char **out)
 
 	if (local.len == 0 || local.len > LOCAL_PART_MAX || local.p[0] == '-' ||
 	    local.p[0] == '.' || local.p[local.len - 1] == '.' ||
-	    memmem(local.p, local.len, "..", 2) != NULL || !scan_char(&s, '@'))
+	    two_dots(local) || !scan_char(&s, '@'))
 		return false;
 	domain = scan_rest(&s);
 	if (domain.len >= sizeof name)

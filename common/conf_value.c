@@ -2,6 +2,8 @@
 /* The keys of mtasts.conf(5) and what may stand behind them. */
 #include "conf_load.h"
 
+#include <stdlib.h>
+
 #include "err.h"
 
 bool
@@ -200,20 +202,38 @@ take_resolver(struct sts_load *l, struct sts_str v)
 	return l->conf->nserver > 0;
 }
 
+/* A list of one's own replaces the default; few have one, so it is apart. */
+static bool
+own_deny(struct sts_load *l)
+{
+	struct conf_all *all = (struct conf_all *)l->conf;
+
+	if (all->deny != NULL)
+		return true;
+	if ((all->deny = calloc(STS_DENY_MAX, sizeof *all->deny)) == NULL) {
+		l->rc = sts_fail(l->err, STS_NOMEM, 0, "%s: out of memory",
+		    l->path);
+		return false;
+	}
+	l->conf->deny = all->deny;
+	l->conf->ndeny = 0;
+	return true;
+}
+
 static bool
 take_deny(struct sts_load *l, struct sts_str v)
 {
+	struct conf_all *all = (struct conf_all *)l->conf;
 	struct scan s = scan_str(v);
 	struct sts_str w;
 
-	if (!l->denied)
-		l->conf->ndeny = 0; /* the default list goes */
-	l->denied = true;
+	if (!own_deny(l))
+		return true; /* said */
 	while (sts_conf_word(&s, &w)) {
 		if (str_is(w, "none") && v.len == w.len)
 			return true;
 		if (l->conf->ndeny == STS_DENY_MAX ||
-		    !sts_net_parse(&l->conf->deny[l->conf->ndeny++], w))
+		    !sts_net_parse(&all->deny[l->conf->ndeny++], w))
 			return false;
 	}
 	return l->conf->ndeny > 0;

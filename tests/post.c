@@ -45,14 +45,15 @@ static const struct {
 	{ "ff02::1", false },
 };
 
-static struct sts_conf conf = { .ndeny = 2 };
+static struct sts_net deny[2];
+static const struct sts_conf conf = { .deny = deny, .ndeny = 2 };
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	return sts_net_parse(&conf.deny[0], str_of("198.51.100.8")) &&
-		sts_net_parse(&conf.deny[1], str_of("2001:db8:bad::/48"))
+	return sts_net_parse(&deny[0], str_of("198.51.100.8")) &&
+		sts_net_parse(&deny[1], str_of("2001:db8:bad::/48"))
 	    ? 0
 	    : -1;
 }

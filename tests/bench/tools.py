@@ -16,7 +16,8 @@ USER = "Debian-exim"
 
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wshadow",
          "-Wconversion", "-Wcast-qual", f"-I{REPO}/common"]
-STS = [f"{BUILD}/common/libsts.a", f"{BUILD}/common/libsts_rules.a"]
+STS = [f"{BUILD}/common/libsts.a", f"{BUILD}/common/libsts_rules.a",
+       "-l:libinih.a"]
 PROGRAMS = {
     "hit": ["hit.c", "-ldl"],
     "nothing.so": ["nothing.c", "-shared", "-fPIC"],
