@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,7 +47,7 @@ static void
 append(struct sts_store *s, const char *line, size_t len)
 {
 	struct sts_ids ids;
-	struct stat st;
+	struct stat st, now;
 	int fd;
 
 	if (!sts_store_enter(s, &ids))
@@ -55,7 +56,11 @@ append(struct sts_store *s, const char *line, size_t len)
 	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_uid == s->uid && st.st_nlink == 1) {
 		(void)!write(fd, line, len);
-		if (st.st_size + (off_t)len > STS_HANDED_MAX)
+		/* Not what another table has begun meanwhile. */
+		if (st.st_size + (off_t)len > STS_HANDED_MAX &&
+		    flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+		    fstatat(s->fd, file, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    now.st_ino == st.st_ino)
 			(void)renameat(s->fd, file, s->fd, before);
 	}
 	if (fd != -1)

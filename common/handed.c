@@ -42,6 +42,9 @@ has(struct sts_str list, const char *address)
 	struct scan s = scan_str(list);
 	struct sts_str one;
 
+	/* A line that a full disk has torn goes on with the next one. */
+	if (list.len > 0 && memchr(list.p, ' ', list.len) != NULL)
+		return false;
 	while (scan_left(&s) > 0) {
 		if (!scan_word(&s, ',', &one))
 			one = scan_rest(&s);

@@ -5,6 +5,7 @@
  */
 #include "http_easy.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -352,7 +353,13 @@ static enum sts_reply_end
 end_of(const struct http_easy *easy, CURLcode code)
 {
 	enum sts_reply_end end = end_of_code(code);
+	long os = 0;
 
+	/* The connection broke: TLS did not refuse anything. */
+	if (end == STS_REPLY_TLS &&
+	    curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os) == CURLE_OK &&
+	    (os == ECONNRESET || os == EPIPE))
+		end = STS_REPLY_CUT;
 	if (easy->local != NULL)
 		return STS_REPLY_LOCAL;
 	if (easy->cert != STS_CERT_OK)

@@ -42,17 +42,34 @@ sts_name_valid(struct sts_str name)
 	return label > 0 && last != '-';
 }
 
+static bool
+is_hex(char c)
+{
+	return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
+}
+
+/* "12", or "0x7f" as inet_aton(3) and URLs have it. */
+static bool
+is_number(struct sts_str label)
+{
+	if (label.len < 2 || label.p[0] != '0' || to_lower(label.p[1]) != 'x')
+		return str_all(label, is_digit);
+	label.p += 2;
+	label.len -= 2;
+	return label.len == 0 || str_all(label, is_hex);
+}
+
 bool
 sts_name_numeric(struct sts_str name)
 {
 	struct scan s = scan_str(name);
-	struct sts_str label;
+	struct sts_str label, last = { "", 0 };
 	bool dot = true;
 
+	/* The last label tells: no top level is a number. */
 	while (next_label(&s, &label, &dot))
-		if (!str_all(label, is_digit))
-			return false;
-	return !dot;
+		last = label;
+	return !dot && is_number(last);
 }
 
 /* "*.example.com" -> "example.com" */

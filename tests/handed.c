@@ -50,6 +50,8 @@ test_next(void **state)
 		    LIT("5 a.b m.c 192.0.2.1\n6 x.y m.c 192.0.2.11\n"
 			"7 e.f m.c 192.0.2.1\n"),
 		    "5 a.b m.c, 7 e.f m.c, " },
+		{ "torn by a full disk, and gone on with",
+		    LIT("5 a.b6 c.d m.c 192.0.2.1\n"), "" },
 		{ "half a line", LIT("5 a.b m.c 192.0.2.1"), "" },
 		{ "NUL in a name", LIT("5 a\0b m.c 192.0.2.1\n"), "" },
 		{ "upper case", LIT("5 A.b m.c 192.0.2.1\n"), "" },

@@ -362,6 +362,7 @@ test_table(void **state)
 		if (sig == SIGHUP || sig == SIGINT || sig == SIGTERM ||
 		    sig == SIGPIPE || sig == SIGUSR1 || sig == SIGALRM)
 			kill(host.pid, sig);
+	kill(host.pid, SIGXFSZ); /* a limit of the host's, on ~handed */
 	say_text(CHECK "14|pin.example\n");
 	expect("after signals", "check-result|14|found\n");
 	finish("table");

@@ -11,7 +11,7 @@ void
 out_survive(void)
 {
 	static const int deaf[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGQUIT,
-		SIGALRM, SIGUSR1, SIGUSR2 };
+		SIGALRM, SIGUSR1, SIGUSR2, SIGXFSZ };
 	struct sigaction sa = { .sa_handler = SIG_IGN };
 
 	for (size_t i = 0; i < sizeof deaf / sizeof deaf[0]; i++)

@@ -189,9 +189,15 @@ static struct sts_str
 path_of(struct sts_str line)
 {
 	const char *open = memchr(line.p, '<', line.len);
-	const char *end = memrchr(line.p, '>', line.len);
+	const char *end = open, *stop = line.p + line.len;
+	bool quoted = false;
 
-	if (open == NULL || end == NULL || end < open)
+	/* A quoted local part may hold a '>', and so may ORCPT (RFC 3461 4). */
+	for (; end != NULL && end < stop && (quoted || *end != '>'); end++) {
+		quoted ^= *end == '"';
+		end += quoted && *end == '\\' && end + 1 < stop;
+	}
+	if (end == NULL || end == stop)
 		return (struct sts_str){ "", 0 };
 	return (struct sts_str){ open + 1, (size_t)(end - open - 1) };
 }

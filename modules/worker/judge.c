@@ -69,7 +69,7 @@ static bool
 still_known(const struct known *k, uint64_t hash, enum sts_session_result r)
 {
 	bool found = k->finding.end == STS_REPLY_COMPLETE ||
-	    k->finding.end == STS_REPLY_CERT || k->finding.end == STS_REPLY_TLS;
+	    k->finding.end == STS_REPLY_CERT;
 
 	return k->when != 0 && k->hash == hash &&
 	    sts_within(time(NULL), k->when,
