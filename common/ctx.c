@@ -78,7 +78,7 @@ sts_reopen(struct sts_ctx **ctx, const char *conf, struct sts_err *err)
 bool
 sts_stale(const struct sts_ctx *ctx)
 {
-	return sts_conf_stale(ctx->conf, ctx->path) ||
+	return ctx->other_spool || sts_conf_stale(ctx->conf, ctx->path) ||
 	    (ctx->store != NULL &&
 		sts_store_moved(ctx->store, ctx->conf->cache_dir));
 }

@@ -42,6 +42,8 @@ struct sts_ctx {
 	const char *path;        /* of the configuration; NULL: the default */
 	struct sts_store *store; /* NULL until first needed */
 	struct sts_spool *spool; /* the same */
+	bool no_spool;           /* it could not be opened */
+	bool other_spool;        /* it is not the one of the beginning */
 	unsigned waited;         /* ms, in sum */
 	struct sts_last last;
 	int64_t began;           /* when the query in hand began */
@@ -66,6 +68,9 @@ struct sts_next;
 enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
     int64_t now, const struct sts_entry *cached, struct sts_next *next,
     struct sts_err *err);
+
+/* The spool of now, opened when first needed. */
+enum sts_rc sts_ctx_spool(struct sts_ctx *, struct sts_err *err);
 
 /* Remember an answer for sts_record_session(). */
 void sts_ctx_answered(struct sts_ctx *, const char *domain,

@@ -84,26 +84,34 @@ type_of(const struct sts_seen *seen, const struct sts_last *p)
 	return p->applies ? STS_TYPE_STS : STS_TYPE_NO_POLICY_FOUND;
 }
 
-static void
-drop_spool(struct sts_ctx *ctx)
+/* A kept worker may have none, or another: see sts_stale(). */
+enum sts_rc
+sts_ctx_spool(struct sts_ctx *ctx, struct sts_err *err)
 {
-	sts_spool_close(ctx->spool);
-	ctx->spool = NULL;
+	const char *dir = ctx->conf->report.spool_dir;
+	enum sts_rc rc;
+
+	if (ctx->spool != NULL && sts_spool_moved(ctx->spool, dir)) {
+		sts_spool_close(ctx->spool);
+		ctx->spool = NULL;
+		ctx->no_spool = true;
+	}
+	if (ctx->spool != NULL)
+		return STS_OK;
+	rc = sts_spool_open(&ctx->spool, dir, STS_SPOOL_DAY_MAX, err);
+	if (rc == STS_OK)
+		ctx->other_spool = ctx->no_spool;
+	else
+		ctx->no_spool = true;
+	return rc;
 }
 
 static enum sts_rc
 add(struct sts_ctx *ctx, const struct sts_session *s, struct sts_err *err)
 {
-	enum sts_rc rc;
+	enum sts_rc rc = sts_ctx_spool(ctx, err);
 
-	if (ctx->spool != NULL &&
-	    sts_spool_moved(ctx->spool, ctx->conf->report.spool_dir))
-		drop_spool(ctx);
-	if (ctx->spool == NULL &&
-	    (rc = sts_spool_open(&ctx->spool, ctx->conf->report.spool_dir,
-		 STS_SPOOL_DAY_MAX, err)) != STS_OK)
-		return rc;
-	return sts_spool_add(ctx->spool, s, s->time, err);
+	return rc == STS_OK ? sts_spool_add(ctx->spool, s, s->time, err) : rc;
 }
 
 enum sts_rc

@@ -37,6 +37,8 @@ sts_kept_start(struct sts_ctx *ctx, struct sts_kept **out, struct sts_err *err)
 	*out = NULL;
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
+	if (sts_records(ctx)) /* whether the worker will have it, too */
+		(void)sts_ctx_spool(ctx, NULL);
 	if ((k = malloc(sizeof *k)) == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	/* Not the queue: that would touch its pages. */
@@ -183,6 +185,12 @@ sts_kept_judge(struct sts_kept *k, struct sts_ctx *ctx,
 		return STS_OK;
 	if (seen->mx_host == NULL || seen->receiving_ip == NULL)
 		return sts_fail(err, STS_USAGE, 0, "a session with nobody");
+	/* It would have nowhere to write either, and could not say so. */
+	if ((rc = sts_ctx_spool(ctx, err)) != STS_OK)
+		return rc;
+	if (ctx->other_spool)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "the worker writes to a directory that is gone");
 	if ((rc = sts_ctx_session(ctx, seen, name, &policy, &s, err)) != STS_OK)
 		return rc;
 	s.der.len = 0; /* the worker looks for itself */

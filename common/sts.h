@@ -166,8 +166,8 @@ enum sts_rc sts_reopen(struct sts_ctx **ctx, const char *conf,
     struct sts_err *err);
 
 /*
- * Has the configuration file changed since sts_open(), or is the cache
- * directory another one than the one in use?
+ * Has the configuration file changed since sts_open(), or is the directory of
+ * the cache or of recorded sessions another one than the one in use?
  */
 bool sts_stale(const struct sts_ctx *);
 

@@ -49,12 +49,14 @@ make_dir(const char *path)
 }
 
 /* A context on an empty cache; before: first lines, after: last. */
+static char conf_path[80];
+
 static struct sts_ctx *
 begin(const char *before, const char *after)
 {
 	static unsigned serial;
 	struct sts_ctx *ctx;
-	char text[600], path[80];
+	char text[600], *path = conf_path;
 	int fd;
 
 	snprintf(cache, sizeof cache, "%s/cache%u", top, ++serial);
@@ -63,7 +65,7 @@ begin(const char *before, const char *after)
 	snprintf(text, sizeof text,
 	    "cache_dir = %s\nworker_dir = %s\n%s%sspool_dir = %s\n%s", cache,
 	    top, before, CONTACT, spool, after);
-	snprintf(path, sizeof path, "%s/conf%u", top, serial);
+	snprintf(path, sizeof conf_path, "%s/conf%u", top, serial);
 	fd = open(path, O_WRONLY | O_CREAT, 0644);
 	(void)!write(fd, text, strlen(text));
 	close(fd);
@@ -375,15 +377,23 @@ test_spool_moves(void **state)
 	ROW(sts_record_session(ctx, &seen, &err) == STS_LOCAL &&
 		strstr(err.text, "spool directory") != NULL,
 	    "no spool: %s", err.text);
+	ROW(!sts_stale(ctx), "and none is no other one");
 	make_dir(spool);
 	ROW(sts_record_session(ctx, &seen, &err) == STS_OK && sessions() == 1,
 	    "there is one now");
+	ROW(sts_stale(ctx), "which a kept worker does not have");
+	if (sts_reopen(&ctx, conf_path, &err) != STS_OK)
+		fail();
+	ROW(sts_record_session(ctx, &seen, &err) == STS_OK && sessions() == 2 &&
+		!sts_stale(ctx),
+	    "but the next one has");
 	snprintf(away, sizeof away, "%s.away", spool);
 	if (rename(spool, away) == -1)
 		fail();
 	make_dir(spool);
 	ROW(sts_record_session(ctx, &seen, &err) == STS_OK && sessions() == 1,
 	    "another in its place: %s", err.text);
+	ROW(sts_stale(ctx), "and not in the worker's");
 	sts_close(ctx);
 	rows_done();
 }

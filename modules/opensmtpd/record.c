@@ -72,11 +72,13 @@ have_probed(const struct work *w, const struct sts_seen *seen,
     struct sts_err *err)
 {
 	struct sts_kept *kept = prefetch_worker(w->prefetch, w->ctx);
+	enum sts_rc rc = STS_OK;
 
-	if (kept != NULL && sts_kept_judge(kept, w->ctx, seen, err) == STS_OK)
+	if (kept != NULL &&
+	    (rc = sts_kept_judge(kept, w->ctx, seen, err)) == STS_OK)
 		return STS_OK;
 	if (seen->result == STS_SESSION_OK)
-		return STS_OK;
+		return rc;
 	return sts_record_session(w->ctx, seen, err);
 }
 
