@@ -90,7 +90,10 @@ enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
 enum sts_rc sts_store_put_was(struct sts_store *, const char *domain,
     const struct sts_entry *, struct sts_err *err);
 
-/* The policy with that id: the entry itself, or one that was; else ABSENT. */
+/*
+ * The policy with that id: the entry itself, or one that was.  STS_OK with kind
+ * STS_ENTRY_ABSENT: there is none.
+ */
 enum sts_rc sts_store_get_was(struct sts_store *, const char *domain,
     const char *id, struct sts_slot *, struct sts_err *err);
 

@@ -96,8 +96,8 @@ def _install_deps(release: str, new: Path) -> None:
     (new / "etc/apt/apt.conf.d/99tests").write_text(
         'Acquire::Check-Valid-Until "false";\n')
     shutil.copyfile("/etc/resolv.conf", new / "etc/resolv.conf")
-    shutil.copyfile(DEPS, new / "root/install-deps")
-    p = subprocess.run(["chroot", str(new), "sh", "/root/install-deps",
+    shutil.copyfile(DEPS, new / "tmp/install-deps")
+    p = subprocess.run(["chroot", str(new), "sh", "/tmp/install-deps",
                         "build", "sink"], text=True, check=False,
                        env=_environment(), stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT)
