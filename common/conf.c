@@ -11,12 +11,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ini.h>
 
 #include "err.h"
-#include "stat.h"
 
 /* --- Sections ----------------------------------------------------------- */
 
@@ -215,7 +215,7 @@ sts_conf_stale(const struct sts_conf *conf, const char *path)
 	struct sts_conf_file now = { 0 };
 	struct stat st;
 
-	if (sts_stat_path(path == NULL ? STS_CONF_PATH : path, &st, 0) == 0)
+	if (stat(path == NULL ? STS_CONF_PATH : path, &st) == 0)
 		now = file_of(&st);
 	return now.inode != conf->file.inode || now.size != conf->file.size ||
 	    now.seconds != conf->file.seconds ||
@@ -229,8 +229,7 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 {
 	struct stat st;
 	ssize_t n;
-	int fd = openat(AT_FDCWD, path,
-	    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	*buf = NULL;
 	*len = 0;
@@ -241,7 +240,7 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 		return sts_fail(err, STS_LOCAL, 0, "%s: %s", path,
 		    strerror(errno));
 	}
-	if (sts_stat_fd(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
 	    st.st_size > STS_CONF_BYTES_MAX) {
 		close(fd);
 		return sts_fail(err, STS_LOCAL, 0,

@@ -292,7 +292,7 @@ read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 	enum sts_rc rc;
 
 	*policy = NULL;
-	sts_store_put_path(path, domain);
+	sts_store_path(path, domain, "");
 	if (!f->behind ||
 	    !sts_memo_recall(ctx->memo, ctx->store, path, domain, &ctx->slot,
 		policy)) {

@@ -6,82 +6,33 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
-#include "stat.h"
 
 /* --- Names of days -------------------------------------------------------- */
 
-enum { YEARS_400 = 146097 /* days */, TO_1970 = 719468 /* from 0000-03-01 */ };
-
-static char *
-put_digits(char *to, unsigned n, unsigned digits)
-{
-	for (unsigned i = digits; i-- > 0; n /= 10)
-		to[i] = (char)('0' + n % 10);
-	return to + digits;
-}
-
-/* A year begins in March here: so its odd day is the last one. */
 bool
 sts_day_name(char name[STS_DAY_NAME], int64_t t)
 {
-	int64_t days = t / STS_DAY + TO_1970;
-	unsigned era, day, year, month;
+	time_t seconds = (time_t)t;
+	struct tm tm;
 
-	if (t < 0 || days > 25 * (int64_t)YEARS_400)
-		return false;
-	era = (unsigned)(days / YEARS_400);
-	day = (unsigned)(days % YEARS_400);
-	year = (day - day / 1460 + day / 36524 - day / (YEARS_400 - 1)) / 365;
-	day -= 365 * year + year / 4 - year / 100;
-	month = (5 * day + 2) / 153;
-	day -= (153 * month + 2) / 5;
-	year += 400 * era + (month > 9);
-	if (year > 9999)
-		return false;
-	name = put_digits(name, year, 4);
-	*name++ = '-';
-	name = put_digits(name, month > 9 ? month - 9 : month + 3, 2);
-	*name++ = '-';
-	name = put_digits(name, day + 1, 2);
-	*name = '\0';
-	return true;
-}
-
-static bool
-take_digits(struct scan *s, size_t digits, unsigned *out)
-{
-	struct sts_str w = { s->p, digits };
-	uint64_t n;
-
-	if (scan_left(s) < digits || !str_u64(w, 9999, &n))
-		return false;
-	s->p += digits;
-	*out = (unsigned)n;
-	return true;
+	return t >= 0 && gmtime_r(&seconds, &tm) != NULL &&
+	    tm.tm_year <= 9999 - 1900 &&
+	    strftime(name, STS_DAY_NAME, "%Y-%m-%d", &tm) == STS_DAY_NAME - 1;
 }
 
 int64_t
 sts_day_of(const char *name)
 {
-	struct scan s = scan_str(str_of(name));
 	char again[STS_DAY_NAME];
-	unsigned y, m, d;
-	int64_t t;
+	struct tm tm = { 0 };
+	const char *end = strptime(name, "%Y-%m-%d", &tm);
+	int64_t t = end == NULL || *end != '\0' ? -1 : (int64_t)timegm(&tm);
 
-	if (!take_digits(&s, 4, &y) || !scan_char(&s, '-') ||
-	    !take_digits(&s, 2, &m) || !scan_char(&s, '-') ||
-	    !take_digits(&s, 2, &d) || s.p != s.end || y == 0 || m == 0 ||
-	    m > 12 || d == 0)
-		return -1;
-	y -= m < 3;
-	m = m < 3 ? m + 9 : m - 3;
-	t = (int64_t)y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 +
-	    d - 1 - TO_1970;
-	t *= STS_DAY;
-	/* The thirtieth of February is another day's name. */
+	/* strptime(3) also takes "2026-2-3" and the thirtieth of February. */
 	return sts_day_name(again, t) && strcmp(again, name) == 0 ? t : -1;
 }
 
@@ -131,7 +82,7 @@ sts_spool_file(const struct sts_spool *s, const char *name, int flags,
 
 	if (fd == -1)
 		return -1;
-	if (sts_stat_fd(fd, st) == -1)
+	if (fstat(fd, st) == -1)
 		error = errno;
 	else if (!S_ISREG(st->st_mode) || st->st_nlink > 1 ||
 	    st->st_uid != s->dir->uid)

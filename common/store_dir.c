@@ -13,11 +13,11 @@
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "hash.h"
-#include "stat.h"
 
 /* --- Names -------------------------------------------------------------- */
 
@@ -27,18 +27,23 @@ sts_store_dir_of(const char *domain)
 	return (unsigned)(sts_hash(str_of(domain)) % STS_STORE_DIRS);
 }
 
-char *
-sts_store_put_path(char *p, const char *domain)
+/*
+ * Not by snprintf(3), which touches pages that nothing else on a hit does: 7 of
+ * 70 us in a fresh process.
+ */
+void
+sts_store_path(char path[STS_STORE_NAME], const char *domain,
+    const char *suffix)
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned dir = sts_store_dir_of(domain);
 	size_t len = strlen(domain);
 
-	*p++ = hex[dir >> 4];
-	*p++ = hex[dir & 15];
-	*p++ = '/';
-	memcpy(p, domain, len + 1);
-	return p + len;
+	*path++ = hex[dir >> 4];
+	*path++ = hex[dir & 15];
+	*path++ = '/';
+	memcpy(path, domain, len);
+	memcpy(path + len, suffix, strlen(suffix) + 1);
 }
 
 /* --- Reading ------------------------------------------------------------ */
@@ -118,7 +123,7 @@ sts_store_read_file(const struct sts_store *s, const char *path,
 	f->good = false;
 	if (fd == -1)
 		return sts_store_odd(errno) ? 0 : errno;
-	if (sts_stat_fd(fd, &st) == -1) {
+	if (fstat(fd, &st) == -1) {
 		error = errno;
 		goto out;
 	}
@@ -200,7 +205,7 @@ sts_store_get(struct sts_store *s, const char *domain, struct sts_slot *slot,
 	struct sts_ids ids;
 	int error = EPERM;
 
-	sts_store_put_path(path, domain);
+	sts_store_path(path, domain, "");
 	sts_slot_clear(slot);
 	if (sts_store_enter(s, &ids)) {
 		error = sts_store_read(s, path, domain, slot);
@@ -293,7 +298,7 @@ sts_store_put(struct sts_store *s, const char *domain,
 
 	if (buf == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	sts_store_put_path(path, domain);
+	sts_store_path(path, domain, "");
 	len = sts_entry_encode(buf, e, domain, &is_link);
 	if (len == 0)
 		error = EINVAL;
@@ -327,7 +332,7 @@ sts_store_remove(struct sts_store *s, const char *domain, struct sts_err *err)
 	char path[STS_STORE_NAME];
 	int error;
 
-	sts_store_put_path(path, domain);
+	sts_store_path(path, domain, "");
 	if ((error = sts_store_unlink(s, path)) == 0)
 		return STS_OK;
 	return sts_fail(err, STS_LOCAL, 0, "cannot remove cache entry %s: %s",

@@ -33,19 +33,16 @@ enum { STS_STORE_NAME = STS_NAME_SIZE + 16, STS_STORE_DIRS = 256 };
 /* "ab" of a domain. */
 unsigned sts_store_dir_of(const char *domain);
 
-/*
- * "ab/example.com" into p, which has STS_STORE_NAME bytes; returns its end.
- * No snprintf(3): this is on the way of every mail.
- */
-char *sts_store_put_path(char *p, const char *domain);
+/* "ab/example.com" and what follows it: "", or one of those below. */
+void sts_store_path(char path[STS_STORE_NAME], const char *domain,
+    const char *suffix);
 
-/* What follows the domain in the name of its MX set, and the whole path. */
+/* What follows the domain in the name of its MX set. */
 #define STS_STORE_MX "~mx"
 #define STS_STORE_RELAYED "~relayed" /* the same for the mark */
 /* And, with a digit behind it, in that of a policy that was: store_was.c. */
 #define STS_STORE_WAS "~was"
 enum { STS_STORE_WAS_N = 4 };
-void sts_store_put_mx_path(char path[STS_STORE_NAME], const char *domain);
 
 /*
  * Read the entry at path below the store.  0, or an errno where reading

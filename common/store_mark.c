@@ -10,19 +10,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
-#include "stat.h"
-
-static char *
-put(char *out, const char *text)
-{
-	size_t len = strlen(text);
-
-	memcpy(out, text, len + 1);
-	return out + len;
-}
 
 static void
 mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
@@ -45,13 +36,20 @@ mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
 	};
 	const char *word = marks[mark].word;
 
-	if (marks[mark].kind == DOMAIN)
-		out = sts_store_put_path(out, about);
-	else if (marks[mark].kind == ADDRESS)
-		out = put(put(out, "~mx/"), about);
-	out = put(out, word);
-	if (marks[mark].kind == LISTED)
-		put(out, about);
+	switch (marks[mark].kind) {
+	case DOMAIN:
+		sts_store_path(out, about, word);
+		break;
+	case ADDRESS:
+		snprintf(out, STS_STORE_NAME, "~mx/%s%s", about, word);
+		break;
+	case LISTED:
+		snprintf(out, STS_STORE_NAME, "%s%s", word, about);
+		break;
+	case MACHINE:
+		snprintf(out, STS_STORE_NAME, "%s", word);
+		break;
+	}
 }
 
 enum sts_rc
@@ -174,7 +172,7 @@ sts_store_lock_file(struct sts_store *s)
 	fd = openat(s->fd, "~lock",
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd != -1 &&
-	    (sts_stat_fd(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
 		st.st_uid != s->uid || st.st_nlink != 1)) {
 		close(fd);
 		fd = -1;

@@ -7,13 +7,6 @@
 
 #include "err.h"
 
-void
-sts_store_put_mx_path(char path[STS_STORE_NAME], const char *domain)
-{
-	memcpy(sts_store_put_path(path, domain), STS_STORE_MX,
-	    sizeof STS_STORE_MX);
-}
-
 enum sts_rc
 sts_store_get_mx(struct sts_store *s, const char *domain,
     struct sts_mx_set *set, struct sts_err *err)
@@ -23,7 +16,7 @@ sts_store_get_mx(struct sts_store *s, const char *domain,
 	struct sts_ids ids;
 	int error = EPERM;
 
-	sts_store_put_mx_path(path, domain);
+	sts_store_path(path, domain, STS_STORE_MX);
 	if (sts_store_enter(s, &ids)) {
 		error = sts_store_read_file(s, path, &f);
 		sts_store_leave(&ids);
@@ -45,7 +38,7 @@ sts_store_put_mx(struct sts_store *s, const char *domain,
 	struct sts_ids ids;
 	int error = EPERM;
 
-	sts_store_put_mx_path(path, domain);
+	sts_store_path(path, domain, STS_STORE_MX);
 	if (len == 0)
 		error = EINVAL;
 	else if (sts_store_enter(s, &ids)) {

@@ -9,11 +9,11 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "scan.h"
-#include "stat.h"
 
 /* --- The owner's ids ---------------------------------------------------- */
 
@@ -77,11 +77,11 @@ sts_store_open_as(struct sts_store **out, const char *what, const char *dir,
 	struct stat st;
 	enum sts_rc rc;
 	/* A link could be another user's way to have root act as a third. */
-	int fd = openat(AT_FDCWD, dir,
+	int fd = open(dir,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
 	*out = NULL;
-	if (fd == -1 || sts_stat_fd(fd, &st) == -1) {
+	if (fd == -1 || fstat(fd, &st) == -1) {
 		rc = sts_fail(err, STS_LOCAL, 0, "%s %s: %s%s", what, dir,
 		    strerror(errno),
 		    errno == ENOTDIR || errno == ELOOP
@@ -124,9 +124,8 @@ sts_store_moved(const struct sts_store *s, const char *dir)
 {
 	struct stat now, then;
 
-	return sts_stat_path(dir, &now, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    sts_stat_fd(s->fd, &then) == -1 || now.st_dev != then.st_dev ||
-	    now.st_ino != then.st_ino;
+	return lstat(dir, &now) == -1 || fstat(s->fd, &then) == -1 ||
+	    now.st_dev != then.st_dev || now.st_ino != then.st_ino;
 }
 
 uid_t
@@ -147,7 +146,7 @@ sts_store_gid(const struct sts_store *s)
 int
 sts_store_make_dir(const struct sts_store *s, const char *path)
 {
-	const char *slash = memchr(path, '/', strlen(path));
+	const char *slash = strchr(path, '/');
 	char dir[16];
 
 	if (slash == NULL || (size_t)(slash - path) >= sizeof dir)

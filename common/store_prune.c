@@ -171,8 +171,7 @@ relayed(const struct sts_store *s, const char *domain, int64_t now)
 	char path[STS_STORE_NAME];
 	struct stat st;
 
-	memcpy(sts_store_put_path(path, domain), STS_STORE_RELAYED,
-	    sizeof STS_STORE_RELAYED);
+	sts_store_path(path, domain, STS_STORE_RELAYED);
 	return fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    sts_within(now, st.st_mtime, RELAYED_MAX);
 }
@@ -186,7 +185,7 @@ mx_needed(const struct sts_store *s, const char *domain, int64_t now,
 
 	if (relayed(s, domain, now))
 		return true;
-	sts_store_put_path(path, domain);
+	sts_store_path(path, domain, "");
 	return sts_store_read(s, path, domain, slot) != 0 ||
 	    (slot->entry.kind == STS_ENTRY_POLICY && now < slot->entry.until);
 }

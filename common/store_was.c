@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -15,20 +16,17 @@
 
 /* "ab/example.com~was2" */
 static void
-path_of(char path[STS_STORE_NAME + 1], const char *domain, unsigned n)
+path_of(char path[STS_STORE_NAME], const char *domain, unsigned n)
 {
-	char *p = sts_store_put_path(path, domain);
+	char suffix[sizeof STS_STORE_WAS + 1];
 
-	memcpy(p, STS_STORE_WAS, sizeof STS_STORE_WAS - 1);
-	p += sizeof STS_STORE_WAS - 1;
-	*p++ = (char)('0' + n);
-	*p = '\0';
+	snprintf(suffix, sizeof suffix, "%s%u", STS_STORE_WAS, n % 10);
+	sts_store_path(path, domain, suffix);
 }
 
 /* The first that is free, or else the oldest. */
 static void
-choose(const struct sts_store *s, char path[STS_STORE_NAME + 1],
-    const char *domain)
+choose(const struct sts_store *s, char path[STS_STORE_NAME], const char *domain)
 {
 	unsigned best = 0;
 	time_t oldest = 0;
@@ -52,7 +50,7 @@ enum sts_rc
 sts_store_put_was(struct sts_store *s, const char *domain,
     const struct sts_entry *e, struct sts_err *err)
 {
-	char path[STS_STORE_NAME + 1];
+	char path[STS_STORE_NAME];
 	char *buf = malloc(STS_ENTRY_MAX + 1);
 	struct sts_ids ids;
 	int error = EPERM;
@@ -94,7 +92,7 @@ enum sts_rc
 sts_store_get_was(struct sts_store *s, const char *domain, const char *id,
     struct sts_slot *slot, struct sts_err *err)
 {
-	char path[STS_STORE_NAME + 1];
+	char path[STS_STORE_NAME];
 	int error = 0;
 	bool found = false;
 	struct sts_ids ids;
@@ -102,7 +100,7 @@ sts_store_get_was(struct sts_store *s, const char *domain, const char *id,
 	if (!sts_store_enter(s, &ids))
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of the cache");
-	sts_store_put_path(path, domain);
+	sts_store_path(path, domain, "");
 	found = is_it(s, path, domain, id, slot, &error);
 	for (unsigned i = 0; i < STS_STORE_WAS_N && !found; i++) {
 		path_of(path, domain, i);

@@ -83,7 +83,7 @@ path_of(const char *domain)
 	static char path[sizeof cache + 1 + STS_STORE_NAME];
 	char below[STS_STORE_NAME];
 
-	sts_store_put_path(below, domain);
+	sts_store_path(below, domain, "");
 	snprintf(path, sizeof path, "%s/%s", cache, below);
 	return path;
 }
@@ -114,7 +114,7 @@ recalls(struct sts_memo *m, const char *domain, enum sts_mode mode)
 	char path[STS_STORE_NAME];
 	bool good;
 
-	sts_store_put_path(path, domain);
+	sts_store_path(path, domain, "");
 	if (!sts_memo_recall(m, store, path, domain, &slot, &policy))
 		return false;
 	good = slot.buf == NULL && slot.entry.body.len == 0 &&

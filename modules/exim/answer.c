@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
-
 #define BEFORE "! ^(?i)"
 #define ONE_LABEL "[^.]+" /* 4.1: "*" is exactly one label */
 #define AFTER "$ : "
@@ -55,7 +53,7 @@ put_pattern(char *p, const char *pattern)
 	char *start = p;
 
 	p = put(p, BEFORE);
-	if (text_begins(name, "*.")) {
+	if (strncmp(name, "*.", 2) == 0) {
 		p = put(p, ONE_LABEL);
 		name++;
 	}

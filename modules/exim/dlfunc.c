@@ -36,11 +36,8 @@ struct state {
 	struct exim_sessions *sessions;
 };
 
-/*
- * Thread-local not for threads, Exim has none: it is the one variable, and
- * without .data and .bss a process has a page less to copy, 2 us.
- */
-static _Thread_local struct state *state;
+/* The one variable: Exim has no threads, and gives a dlfunc no place. */
+static struct state *state;
 
 static bool
 ready(void)

@@ -19,8 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "text.h"
-
 enum { HELO_SIZE = 256, DER_SIZE = 8192, DOMAINS_MAX = 512 };
 
 static const char mismatch[] = "mtasts-policy-mx-mismatch";
@@ -130,10 +128,9 @@ keep_der(struct exim_sessions *s, const struct exim_event *e)
 static bool
 says_starttls(const char *s)
 {
-	for (const char *w = "STARTTLS"; *w != '\0'; w++, s++)
-		if (*s != *w && *s != *w + ('a' - 'A'))
-			return false;
-	return *s == ' ' || *s == '\r' || *s == '\n' || *s == '\0';
+	if (strncasecmp(s, "STARTTLS", 8) != 0)
+		return false;
+	return s[8] == '\0' || strchr(" \r\n", s[8]) != NULL;
 }
 
 /* "250-host.example says hello\n250-STARTTLS\n250 HELP" */
@@ -143,7 +140,7 @@ offers_starttls(const char *reply)
 	size_t len;
 
 	for (; reply != NULL && reply[0] == '2'; reply += len) {
-		len = text_until(reply, '\n');
+		len = strcspn(reply, "\n");
 		if (len >= 4 && says_starttls(reply + 4))
 			return true;
 		len += reply[len] == '\n';
@@ -158,7 +155,7 @@ keep_helo(struct exim_sessions *s, const char *reply)
 
 	if (reply == NULL || reply[0] != '2' || strlen(reply) < 5)
 		return;
-	len = text_until(reply + 4, '\n');
+	len = strcspn(reply + 4, "\n");
 	for (size_t i = 0; i < len; i++)
 		if (reply[4 + i] == ' ' || reply[4 + i] == '\r')
 			len = i;
@@ -195,8 +192,8 @@ judge_session(struct exim_sessions *s, struct sts_ctx *ctx,
 		count(s, ctx, STS_SESSION_OK, NULL, false);
 	else if (a->policy != NULL && !permitted(a->policy, s->conn.host))
 		count(s, ctx, STS_VALIDATION_FAILURE, mismatch, false);
-	else if (text_find(e->seen.tls, "1.0") != NULL ||
-	    text_find(e->seen.tls, "1.1") != NULL)
+	else if (strstr(e->seen.tls, "1.0") != NULL ||
+	    strstr(e->seen.tls, "1.1") != NULL)
 		count(s, ctx, STS_VALIDATION_FAILURE, e->seen.tls, false);
 	else if (!e->seen.verified ||
 	    !sts_cert_has_dns_id(s->der, s->conn.der_len, NULL))
@@ -260,7 +257,7 @@ on_dane(struct exim_sessions *s, struct sts_ctx *ctx,
 static bool
 at_starttls(const char *text)
 {
-	const char *word = text == NULL ? NULL : text_find(text, "STARTTLS");
+	const char *word = text == NULL ? NULL : strstr(text, "STARTTLS");
 
 	return word != NULL && memchr(text, ':', (size_t)(word - text)) == NULL;
 }
@@ -269,7 +266,8 @@ static void
 on_failure(struct exim_sessions *s, struct sts_ctx *ctx,
     const struct exim_event *e)
 {
-	bool refused = e->data != NULL && text_begins(e->data, "SMTP error");
+	bool refused =
+	    e->data != NULL && strncmp(e->data, "SMTP error", 10) == 0;
 
 	if (!in_hand(s, e))
 		return; /* no connection was tried */
@@ -322,8 +320,8 @@ forbidden(char host[STS_NAME_SIZE], const struct sts_policy *policy,
 	size_t len;
 
 	for (; *list != '\0'; list += len) {
-		list += text_while(list, ':');
-		len = text_until(list, ':');
+		list += strspn(list, ":");
+		len = strcspn(list, ":");
 		if (len == 0 || len >= sizeof name)
 			continue;
 		memcpy(name, list, len);

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "text.h"
-
 /* One that is too long is left out: cut, it would be another. */
 static void
 take(char out[EXIM_WORD], const char *p, size_t len)
@@ -64,12 +62,12 @@ exim_seen(struct exim_seen *s, const char *text)
 
 	*s = (struct exim_seen){ 0 };
 	for (; text != NULL && *text != '\0'; text += len) {
-		text += text_while(text, ' ');
-		if (text_begins(text, sender)) {
+		text += strspn(text, " ");
+		if (strncmp(text, sender, sizeof sender - 1) == 0) {
 			s->sender = text + sizeof sender - 1;
 			return;
 		}
-		len = text_until(text, ' ');
+		len = strcspn(text, " ");
 		if (len > 0)
 			take_word(s, text, len);
 	}

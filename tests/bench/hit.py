@@ -36,7 +36,6 @@ def _run(top: Path) -> dict[str, list[float]]:
     # Readable for a user who may not enter the folder of the sources.
     for f in ("hit", "nothing.so"):
         shutil.copy(tools.BIN / f, top)
-    # Without exim-rare.so: a hit must not need it.
     shutil.copy(tools.BUILD / "modules/exim/exim.so", top)
     uid = pwd.getpwnam(tools.USER).pw_uid
     entry = next(cache.glob(f"*/{DOMAIN}"))

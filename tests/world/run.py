@@ -44,7 +44,6 @@ FILE = net.HERE / "scenarios.toml"
 # The workers also where a build without --prefix looks for them.
 EXIM = [
     ("modules/exim/exim.so", "/usr/lib/mtasts"),
-    ("modules/exim/exim-rare.so", "/usr/lib/mtasts"),
     ("modules/worker/mtasts-fetch-openssl", "/usr/libexec/mtasts"),
     ("modules/worker/mtasts-fetch-gnutls", "/usr/libexec/mtasts"),
     ("modules/worker/mtasts-fetch-openssl", "/usr/local/libexec/mtasts"),
