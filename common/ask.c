@@ -26,19 +26,19 @@ flavour_name(enum sts_flavour f)
  * one is not installed, the other is as good: both obey the same rules.
  */
 static void
-program_path(const struct sts_conf *c, const char *name, char path[WORKER_PATH])
+worker_path(const struct sts_conf *c, char path[WORKER_PATH])
 {
 	enum sts_flavour f = c->flavour;
 	char other[WORKER_PATH];
 
 	if (f == STS_FLAVOUR_AUTO)
 		f = sts_flavour_of_host();
-	snprintf(path, WORKER_PATH, "%s/mtasts-%s-%s", c->worker_dir, name,
+	snprintf(path, WORKER_PATH, "%s/mtasts-fetch-%s", c->worker_dir,
 	    flavour_name(f));
 	if (c->flavour != STS_FLAVOUR_AUTO || access(path, X_OK) == 0)
 		return;
 	f = f == STS_FLAVOUR_GNUTLS ? STS_FLAVOUR_OPENSSL : STS_FLAVOUR_GNUTLS;
-	snprintf(other, sizeof other, "%s/mtasts-%s-%s", c->worker_dir, name,
+	snprintf(other, sizeof other, "%s/mtasts-fetch-%s", c->worker_dir,
 	    flavour_name(f));
 	if (access(other, X_OK) == 0)
 		memcpy(path, other, sizeof other);
@@ -54,7 +54,7 @@ struct words {
 static struct sts_spawn
 worker_of(const struct sts_ctx *ctx, struct words *w)
 {
-	program_path(ctx->conf, "fetch", w->path);
+	worker_path(ctx->conf, w->path);
 	memset(w->argv, 0, sizeof w->argv);
 	w->argv[0] = w->path;
 	w->n = 1;
@@ -214,7 +214,7 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 	}
 	*next = judge_silence(ctx->heard, cached, now, hurried);
 	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {
-		program_path(ctx->conf, "fetch", path);
+		worker_path(ctx->conf, path);
 		rc = local_fault(ctx->heard, path, err);
 	}
 	/* An unexpired policy applies, whatever fails, 3.3. */
@@ -273,6 +273,7 @@ sts_report_program(struct sts_ctx *ctx, char path[STS_PROGRAM_PATH],
 	*uid = sts_store_uid(spool);
 	*gid = sts_store_gid(spool);
 	sts_store_close(spool);
-	program_path(ctx->conf, "report", path);
+	snprintf(path, STS_PROGRAM_PATH, "%s/mtasts-report",
+	    ctx->conf->worker_dir);
 	return STS_OK;
 }

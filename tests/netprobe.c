@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Ask the network edges by hand, one line for each answer.  For developers and
- * for tests/net.py.
+ * for tests/edges/netprobe.py.
  *
  *   netprobe [-s ADDR[@PORT][#NAME]]... [-T auto|udp|tcp] [-t MS] [-n TIMES]
  *       [-j AT_ONCE] [-C CA_FILE] [-P CA_PATH] command

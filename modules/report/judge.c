@@ -6,9 +6,9 @@
 #include <string.h>
 #include <syslog.h>
 
-/* RFC 8460 4.3.1; chain.h tells why "not yet valid" is not "expired". */
+/* RFC 8460 4.3.1; leaf_cert.h tells why "not yet valid" is not "expired". */
 static enum sts_session_result
-result_of(const struct sts_chain_verdict *v, enum sts_session_result was)
+result_of(const struct leaf_verdict *v, enum sts_session_result was)
 {
 	switch (v->cert) {
 	case STS_CERT_HOST_MISMATCH:
@@ -28,15 +28,15 @@ result_of(const struct sts_chain_verdict *v, enum sts_session_result was)
 }
 
 static bool
-open_anchors(struct program *p)
+open_issuers(struct program *p)
 {
 	struct sts_err err;
 
-	if (p->anchors != NULL)
+	if (p->issuers != NULL)
 		return true;
-	if (sts_anchors_open(&p->anchors, p->conf, &err) == STS_OK)
+	if (leaf_issuers_open(&p->issuers, p->conf, &err) == STS_OK)
 		return true;
-	p->anchors = NULL;
+	p->issuers = NULL;
 	syslog(LOG_ERR, "%s", err.text);
 	return false;
 }
@@ -45,14 +45,14 @@ enum sts_session_result
 judge_sample(struct program *p, struct sts_day *day,
     const struct sts_tally_row *row, char *why)
 {
-	struct sts_chain_verdict v;
+	struct leaf_verdict v;
 	struct sts_session s;
 	char host[STS_NAME_SIZE], *line;
 	uint64_t at;
 	size_t len;
 
 	why[0] = '\0';
-	if (row->cert == 0 || !open_anchors(p))
+	if (row->cert == 0 || !open_issuers(p))
 		return row->result;
 	sts_day_seek(day, row->sample);
 	if (sts_day_next(day, &line, &len, &at, NULL) != STS_OK ||
@@ -61,7 +61,7 @@ judge_sample(struct program *p, struct sts_day *day,
 		return row->result;
 	memcpy(host, s.mx_host.p, s.mx_host.len);
 	host[s.mx_host.len] = '\0';
-	if (sts_chain_judge(&v, p->anchors, &s.der, 1, host, s.time) != STS_OK)
+	if (leaf_judge(&v, p->issuers, s.der, host, s.time) != STS_OK)
 		return row->result;
 	snprintf(why, 160, "%s", v.why);
 	return result_of(&v, row->result);

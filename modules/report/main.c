@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mtasts-report-openssl, mtasts-report-gnutls: one run of "mtasts report".
+ * mtasts-report: one run of "mtasts report".
  * Makes the reports of the days that are over and sends what is due; meant to
  * be started every hour.  Or hands sessions to a collector that does so, every
  * minute.  Never runs as root.
@@ -240,7 +240,7 @@ close_all(struct program *p)
 	if (p->base != NULL)
 		event_base_free(p->base);
 	outbox_close(p->outbox);
-	sts_anchors_close(p->anchors);
+	leaf_issuers_close(p->issuers);
 	sts_store_close(p->cache);
 	sts_spool_close(p->spool);
 }

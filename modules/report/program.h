@@ -5,9 +5,9 @@
 
 #include <event2/event.h>
 
-#include "chain.h"
 #include "conf.h"
 #include "dns.h"
+#include "leaf_cert.h"
 #include "outbox.h"
 #include "report.h"
 #include "spool.h"
@@ -26,10 +26,10 @@ struct program {
 	struct dns *dns;
 	struct sts_store *cache;
 	struct sts_spool *spool;
-	struct outbox *outbox;       /* NULL where nothing is stored */
-	struct sts_anchors *anchors; /* NULL until first needed */
-	bool sendmail_hangs;         /* so no more is handed to it */
-	bool failed;                 /* the exit status */
+	struct outbox *outbox;        /* NULL where nothing is stored */
+	struct leaf_issuers *issuers; /* NULL until first needed */
+	bool sendmail_hangs;          /* so no more is handed to it */
+	bool failed;                  /* the exit status */
 };
 
 /* What is the same in every report of a domain and a day. */

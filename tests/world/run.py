@@ -48,8 +48,7 @@ EXIM = [
     ("modules/worker/mtasts-fetch-gnutls", "/usr/libexec/mtasts"),
     ("modules/worker/mtasts-fetch-openssl", "/usr/local/libexec/mtasts"),
     ("modules/worker/mtasts-fetch-gnutls", "/usr/local/libexec/mtasts"),
-    ("modules/report/mtasts-report-openssl", "/usr/libexec/mtasts"),
-    ("modules/report/mtasts-report-gnutls", "/usr/libexec/mtasts"),
+    ("modules/report/mtasts-report", "/usr/libexec/mtasts"),
     ("modules/cli/mtasts", "/usr/bin"),
 ]
 SMTPD = [

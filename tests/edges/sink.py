@@ -10,7 +10,6 @@ library; the collector is a datagram socket of ours, for no release of Debian
 has the one of the sys4 project, tlsrpt-reporter.  Verdicts and status as of
 reports.py.
 """
-import argparse
 import base64
 import json
 import os
@@ -23,17 +22,17 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "world"))
+sys.path.insert(0, str(HERE.parent / "world"))
 
 import ca
 import debian
 import dns
 import net
-from reports import CONTACT, OWNER, POLICY, day, noon, session, wants
+import rows
+from reports import CONTACT, OWNER, POLICY, day, session, wants
 
 HOME = net.ROOT / "sink"
 OUT = "/media"  # what was built, inside a folder
@@ -164,9 +163,9 @@ class Host:
     """A mail server's spool, cache and configuration, inside a folder."""
     count = 0
 
-    def __init__(self, folder: Folder, flavour: str) -> None:
+    def __init__(self, folder: Folder) -> None:
         Host.count += 1
-        self.folder, self.flavour = folder, flavour
+        self.folder = folder
         self.inner = f"/opt/h{Host.count}"
         self.dir = folder.top / self.inner[1:]
         self.spool, self.cache = self.dir / "spool", self.dir / "cache"
@@ -208,7 +207,7 @@ class Host:
         return subprocess.Popen(
             ["/usr/sbin/chroot", str(self.folder.top), "/usr/bin/setpriv",
              f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups",
-             f"{OUT}/modules/report/mtasts-report-{self.flavour}", "-c",
+             f"{OUT}/modules/report/mtasts-report", "-c",
              f"{self.inner}/conf", *args],
             env={"PATH": "/usr/bin:/bin"}, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -743,63 +742,38 @@ def many(h):
 
 # --- The world -------------------------------------------------------------------------
 
-def inside(args) -> int:
+def build_world(path: Path) -> None:
     global BUILD
-    BUILD = Path(args.build).resolve()
+    BUILD = path.resolve()
     net.build()
     ca.build()
     dns.build()
-    passed = failed = 0
-    for release in debian.BUILD:
-        folder = Folder(release, out_dir(args, release))
-        folder.mount()
-        for flavour in ("openssl", "gnutls"):
-            # The same objects: only certificates are another library's.
-            some = [r for r in ROWS if flavour == "openssl" or args.words
-                    or r[0].startswith("4")]
-            for name, fn in some:
-                if args.words and not any(w in name for w in args.words):
-                    continue
-                what = f"{debian.BUILD[release]}, {flavour}: {name}"
-                try:
-                    fn(Host(folder, flavour))
-                    passed += 1
-                    print(f"ok - {what}", flush=True)
-                except (AssertionError, subprocess.TimeoutExpired, KeyError,
-                        IndexError, ValueError, net.WorldError):
-                    failed += 1
-                    print(f"not ok - {what}")
-                    for line in traceback.format_exc().splitlines()[-6:]:
-                        print(f"    {line[:1500]}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
 
 
-def out_dir(args, release: str) -> Path:
-    build = Path(args.build).resolve()
+def out_dir(build: Path, release: str) -> Path:
+    build = build.resolve()
     return build.with_name(f"{build.name}-{debian.BUILD[release]}")
 
 
-def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--build", default=os.environ.get("MTASTS_BUILD", "build"))
-    p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    p.add_argument("words", nargs="*", metavar="WORD")
-    args = p.parse_args()
-    try:
-        if args.inside:
-            return inside(args)
-        for release in debian.BUILD:
-            path = debian.folder(release)  # needs the network of this host
-            compile_in(release, out_dir(args, release))
-            print(f"# {debian.BUILD[release]}: libtlsrpt "
-                  f"{debian.version(path, 'libtlsrpt0')}", flush=True)
-        return net.enter([sys.executable, "-B", __file__, "--inside",
-                          *sys.argv[1:]])
-    except (net.WorldError, debian.DebianError) as e:
-        print(f"sink: {e}", file=sys.stderr)
-        return 2
+def compile_all(build: Path) -> None:
+    for release in debian.BUILD:
+        path = debian.folder(release)
+        compile_in(release, out_dir(build, release))
+        print(f"# {debian.BUILD[release]}: libtlsrpt "
+              f"{debian.version(path, 'libtlsrpt0')}", flush=True)
+
+
+def all_rows(build: Path) -> list[rows.Row]:
+    found = []
+    for release in debian.BUILD:
+        folder = Folder(release, out_dir(build, release))
+        folder.mount()
+        found += [(f"{debian.BUILD[release]}: {name}",
+                   lambda fn=fn, folder=folder: fn(Host(folder)))
+                  for name, fn in ROWS]
+    return found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rows.main(__doc__, __file__, build_world, all_rows,
+                       prepare=compile_all))

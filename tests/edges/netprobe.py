@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: ISC
 """The network edges against real servers: what each kind of trouble is told as.
 
-  net.py [--build DIR] [WORD...]     all rows, or those whose name has a word
+  netprobe.py [--build DIR] [WORD...]     all rows, or those whose name has a word
 
 Runs netprobe in the private world of tests/world, in both TLS flavours.  One
 line of verdict per row, and at the end "N passed, N failed".  Status 0: all
 passed; 1: some failed; 2: the world could not be built.
 """
-import argparse
 import os
 import re
 import socket
@@ -16,12 +15,11 @@ import ssl
 import struct
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "world"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "world"))
 
 import ca
 import dns
@@ -29,6 +27,7 @@ import dnsd
 import httpsd
 import https
 import net
+import rows
 import smtp
 
 FLAVOURS = ("openssl", "gnutls")
@@ -219,7 +218,7 @@ def plain_http(c: socket.socket) -> None:
 
 # --- Rows -------------------------------------------------------------------
 
-class Row:
+class Probe:
     """What to ask, what to be told, and in how many milliseconds."""
 
     def __init__(self, name: str, args: str, want: str, most: float = 3000,
@@ -272,191 +271,191 @@ def s(*servers: str) -> str:
 ONE = r'FOUND ok ttl=\d+ n=1 "v=STSv1; id=1;"'
 DNS_ROWS = [
     # What there is.
-    Row("found", f"{s('good')} dns txt _mta-sts.one.test", ONE, 500),
-    Row("found, resolv.conf", "dns txt _mta-sts.one.test", ONE, 500),
-    Row("found, case of the question", f"{s('good')} dns txt _MTA-sts.ONE.test",
+    Probe("found", f"{s('good')} dns txt _mta-sts.one.test", ONE, 500),
+    Probe("found, resolv.conf", "dns txt _mta-sts.one.test", ONE, 500),
+    Probe("found, case of the question", f"{s('good')} dns txt _MTA-sts.ONE.test",
         ONE, 500),
-    Row("found by UDP", f"{s('good')} -T udp dns txt _mta-sts.one.test", ONE,
+    Probe("found by UDP", f"{s('good')} -T udp dns txt _mta-sts.one.test", ONE,
         500),
-    Row("found on loopback", f"{s('near-good')} dns txt _mta-sts.one.test", ONE,
+    Probe("found on loopback", f"{s('near-good')} dns txt _mta-sts.one.test", ONE,
         500),
-    Row("several records", f"{s('good')} dns txt _mta-sts.three.test",
+    Probe("several records", f"{s('good')} dns txt _mta-sts.three.test",
         r'FOUND ok ttl=\d+ n=3 ("[abc]" ?){3}'),
-    Row("split strings", f"{s('good')} dns txt _mta-sts.split.test",
+    Probe("split strings", f"{s('good')} dns txt _mta-sts.split.test",
         r'FOUND ok ttl=\d+ n=1 "v=STSv1; id=12;"'),
-    Row("empty string", f"{s('good')} dns txt _mta-sts.empty.test",
+    Probe("empty string", f"{s('good')} dns txt _mta-sts.empty.test",
         r'FOUND ok ttl=\d+ n=1 ""'),
-    Row("NUL byte kept", f"{s('good')} dns txt _mta-sts.nul.test",
+    Probe("NUL byte kept", f"{s('good')} dns txt _mta-sts.nul.test",
         r'FOUND ok ttl=\d+ n=1 "v=STSv1\\x00; id=1;"'),
-    Row("12.9 KB, UDP first", f"{s('good')} -T udp dns txt _mta-sts.big.test",
+    Probe("12.9 KB, UDP first", f"{s('good')} -T udp dns txt _mta-sts.big.test",
         r"FOUND ok ttl=\d+ n=60( len=213/\w+){60}"),
-    Row("12.9 KB, TCP", f"{s('good')} -T tcp dns txt _mta-sts.big.test",
+    Probe("12.9 KB, TCP", f"{s('good')} -T tcp dns txt _mta-sts.big.test",
         r"FOUND ok ttl=\d+ n=60( len=213/\w+){60}"),
-    Row("30 KB in one record", f"{s('good')} dns txt _mta-sts.long.test",
+    Probe("30 KB in one record", f"{s('good')} dns txt _mta-sts.long.test",
         r"FOUND ok ttl=\d+ n=1 len=30000/"),
-    Row("wildcard", f"{s('good')} dns txt _mta-sts.wild.test",
+    Probe("wildcard", f"{s('good')} dns txt _mta-sts.wild.test",
         r'FOUND ok ttl=\d+ n=1 "v=STSv1; id=w;"'),
-    Row("CNAME chain", f"{s('good')} dns txt c1.test", ONE),
-    Row("CNAME chain, least TTL", f"{s(AUTH)} dns txt ttl.test",
+    Probe("CNAME chain", f"{s('good')} dns txt c1.test", ONE),
+    Probe("CNAME chain, least TTL", f"{s(AUTH)} dns txt ttl.test",
         r'FOUND ok ttl=7 n=1 "x"'),
-    Row("both families", f"{s(AUTH)} dns addr dual.test",
+    Probe("both families", f"{s(AUTH)} dns addr dual.test",
         r"FOUND ok ttl=20 n=3 192.0.2.\d 192.0.2.\d 2001:db8::1 "),
-    Row("one family", f"{s('good')} dns addr v6.test",
+    Probe("one family", f"{s('good')} dns addr v6.test",
         r"FOUND ok ttl=\d+ n=1 2001:db8::1 ", 500),
-    Row("one family fails", f"{s('near-a-servfail')} dns addr v6.test",
+    Probe("one family fails", f"{s('near-a-servfail')} dns addr v6.test",
         r"FOUND ok ttl=\d+ n=1 2001:db8::1 ", 1000),
-    Row("one family silent", f"{s('near-no-aaaa')} dns addr dual.test",
+    Probe("one family silent", f"{s('near-no-aaaa')} dns addr dual.test",
         r"FOUND ok ttl=\d+ n=2 192", 1000),
-    Row("MX", f"{s('good')} dns mx mx.test",
+    Probe("MX", f"{s('good')} dns mx mx.test",
         r"FOUND ok ttl=\d+ n=2 ((10:mx1|20:mx2).test ){2}"),
-    Row("null MX", f"{s('good')} dns mx nullmx.test",
+    Probe("null MX", f"{s('good')} dns mx nullmx.test",
         r"FOUND ok ttl=\d+ n=1 0: "),
-    Row("MX with a dot inside a label", f"{s('good')} dns mx badmx.test",
+    Probe("MX with a dot inside a label", f"{s('good')} dns mx badmx.test",
         "TEMPFAIL malformed"),
-    Row("bad MX among good", f"{s('good')} dns mx halfmx.test",
+    Probe("bad MX among good", f"{s('good')} dns mx halfmx.test",
         r"FOUND ok ttl=\d+ n=1 20:good.test "),
-    Row("TLSA", f"{s('good')} dns tlsa _25._tcp.mx1.test",
+    Probe("TLSA", f"{s('good')} dns tlsa _25._tcp.mx1.test",
         r'FOUND ok ttl=\d+ n=2 (("255 10 0 00FF"|len=70/[0-9a-f]{8}) ){2}'),
-    Row("TLSA, 20 KB of it", f"{s('good')} dns tlsa _25._tcp.large.test",
+    Probe("TLSA, 20 KB of it", f"{s('good')} dns tlsa _25._tcp.large.test",
         r"FOUND ok ttl=\d+ n=10 (len=4010/[0-9a-f]{8} ){10}"),
     # That there is none.
-    Row("NODATA", f"{s('good')} dns txt nodata.test", "NONE nodata", 500),
-    Row("NODATA, TTL of the SOA", f"{s(AUTH)} dns txt nodata.test",
+    Probe("NODATA", f"{s('good')} dns txt nodata.test", "NONE nodata", 500),
+    Probe("NODATA, TTL of the SOA", f"{s(AUTH)} dns txt nodata.test",
         "NONE nodata ttl=60"),
-    Row("NXDOMAIN", f"{s('good')} dns txt nowhere.test", "NONE nxdomain", 500),
-    Row("NXDOMAIN, TTL of the SOA", f"{s(AUTH)} dns txt nowhere.test",
+    Probe("NXDOMAIN", f"{s('good')} dns txt nowhere.test", "NONE nxdomain", 500),
+    Probe("NXDOMAIN, TTL of the SOA", f"{s(AUTH)} dns txt nowhere.test",
         "NONE nxdomain ttl=60"),
-    Row("CNAME to nowhere", f"{s('good')} dns txt cnx.test", "NONE nxdomain"),
-    Row("CNAME to NODATA", f"{s('good')} dns txt cnodata.test", "NONE nodata"),
-    Row("no address", f"{s('good')} dns addr _mta-sts.one.test",
+    Probe("CNAME to nowhere", f"{s('good')} dns txt cnx.test", "NONE nxdomain"),
+    Probe("CNAME to NODATA", f"{s('good')} dns txt cnodata.test", "NONE nodata"),
+    Probe("no address", f"{s('good')} dns addr _mta-sts.one.test",
         "NONE nodata"),
-    Row("no name, two families", f"{s('good')} dns addr nowhere.test",
+    Probe("no name, two families", f"{s('good')} dns addr nowhere.test",
         "NONE nxdomain"),
-    Row("an empty answer of a resolver", f"{s('empty')} dns txt one.test",
+    Probe("an empty answer of a resolver", f"{s('empty')} dns txt one.test",
         "NONE nodata ttl=0"),
     # That nobody can tell.
-    Row("no address, one family fails",
+    Probe("no address, one family fails",
         f"{s('near-a-servfail')} dns addr _mta-sts.one.test",
         "TEMPFAIL servfail"),
-    Row("CNAME loop", f"{s('good')} dns txt loop1.test", "TEMPFAIL servfail"),
-    Row("CNAME loop in the answer", f"{s(AUTH)} dns txt loop1.test",
+    Probe("CNAME loop", f"{s('good')} dns txt loop1.test", "TEMPFAIL servfail"),
+    Probe("CNAME loop in the answer", f"{s(AUTH)} dns txt loop1.test",
         "TEMPFAIL malformed"),
-    Row("12 CNAMEs", f"{s('good')} dns txt d0.test",
+    Probe("12 CNAMEs", f"{s('good')} dns txt d0.test",
         "TEMPFAIL (malformed|servfail)"),
-    Row("9 CNAMEs", f"{s('good')} dns txt d3.test",
+    Probe("9 CNAMEs", f"{s('good')} dns txt d3.test",
         r'FOUND ok ttl=\d+ n=1 "end"'),
-    Row("CNAME that leads away from an authority",
+    Probe("CNAME that leads away from an authority",
         f"{s(AUTH)} dns txt away.test", "TEMPFAIL malformed"),
-    Row("referral", f"{s('near-referral')} dns txt one.test",
+    Probe("referral", f"{s('near-referral')} dns txt one.test",
         "TEMPFAIL malformed"),
-    Row("SERVFAIL", f"{s('servfail')} dns txt one.test", "TEMPFAIL servfail",
+    Probe("SERVFAIL", f"{s('servfail')} dns txt one.test", "TEMPFAIL servfail",
         1000),
-    Row("REFUSED", f"{s('refused')} dns txt one.test", "TEMPFAIL refused",
+    Probe("REFUSED", f"{s('refused')} dns txt one.test", "TEMPFAIL refused",
         1000),
-    Row("FORMERR", f"{s('formerr')} dns txt one.test", "TEMPFAIL rcode", 1000),
-    Row("NOTIMP", f"{s('near-notimp')} dns txt one.test", "TEMPFAIL rcode",
+    Probe("FORMERR", f"{s('formerr')} dns txt one.test", "TEMPFAIL rcode", 1000),
+    Probe("NOTIMP", f"{s('near-notimp')} dns txt one.test", "TEMPFAIL rcode",
         1000),
-    Row("FORMERR to EDNS alone",
+    Probe("FORMERR to EDNS alone",
         f"{s('near-no-edns')} dns txt _mta-sts.one.test", ONE, 500),
-    Row("FORMERR to EDNS alone, TCP",
+    Probe("FORMERR to EDNS alone, TCP",
         f"{s('near-no-edns')} -T tcp dns txt _mta-sts.one.test", ONE, 500),
-    Row("NXDOMAIN with records",
+    Probe("NXDOMAIN with records",
         f"{s('near-nx-records')} -t 1000 dns txt _mta-sts.one.test",
         "TEMPFAIL malformed"),
-    Row("answer to another name", f"{s('wrong-question')} dns txt one.test",
+    Probe("answer to another name", f"{s('wrong-question')} dns txt one.test",
         "TEMPFAIL malformed"),
-    Row("answer to another type",
+    Probe("answer to another type",
         f"{s('near-other-type')} dns txt _mta-sts.one.test",
         "TEMPFAIL malformed"),
-    Row("wrong id", f"{s('wrong-id')} -T udp -t 1000 dns txt one.test",
+    Probe("wrong id", f"{s('wrong-id')} -T udp -t 1000 dns txt one.test",
         "TEMPFAIL (timeout|network)"),
-    Row("fewer records than the header says",
+    Probe("fewer records than the header says",
         f"{s('near-promises')} -t 1000 dns txt _mta-sts.one.test",
         "TEMPFAIL "),
-    Row("an answer from another port",
+    Probe("an answer from another port",
         f"{s('forged')} -T udp -t 1000 dns txt _mta-sts.one.test",
         "TEMPFAIL timeout"),
-    Row("garbage", f"{s('garbage')} -t 1000 dns txt one.test", "TEMPFAIL "),
-    Row("silent, 1 s", f"{s('silent')} -t 1000 dns txt one.test",
+    Probe("garbage", f"{s('garbage')} -t 1000 dns txt one.test", "TEMPFAIL "),
+    Probe("silent, 1 s", f"{s('silent')} -t 1000 dns txt one.test",
         "TEMPFAIL timeout", 1300),
-    Row("silent on loopback, 1 s", f"{s('near-silent')} -t 1000 dns txt x.test",
+    Probe("silent on loopback, 1 s", f"{s('near-silent')} -t 1000 dns txt x.test",
         "TEMPFAIL timeout", 1300),
-    Row("no route back, 1 s", f"{s(BLACKHOLE)} -t 1000 dns txt one.test",
+    Probe("no route back, 1 s", f"{s(BLACKHOLE)} -t 1000 dns txt one.test",
         "TEMPFAIL timeout", 1300),
-    Row("two silent ones, 1 s",
+    Probe("two silent ones, 1 s",
         f"{s('silent', BLACKHOLE)} -t 1000 dns txt one.test",
         "TEMPFAIL timeout", 1300),
-    Row("closed port, TCP", f"{s(CLOSED)} -T tcp dns txt one.test",
+    Probe("closed port, TCP", f"{s(CLOSED)} -T tcp dns txt one.test",
         "TEMPFAIL network", 500),
-    Row("closed port on loopback, 1 s",
+    Probe("closed port on loopback, 1 s",
         f"{s(NEAR_CLOSED)} -t 1000 dns txt one.test", "TEMPFAIL network",
         1300),
-    Row("TCP closed after the question",
+    Probe("TCP closed after the question",
         f"{s('near-closes')} -T tcp -t 1000 dns txt one.test",
         "TEMPFAIL (network|timeout)", 1300),
-    Row("TC without TCP", f"{s('tc-no-tcp')} -T udp -t 1500 dns txt one.test",
+    Probe("TC without TCP", f"{s('tc-no-tcp')} -T udp -t 1500 dns txt one.test",
         "TEMPFAIL truncated", 1800),
-    Row("TC without TCP on loopback",
+    Probe("TC without TCP on loopback",
         f"{s('near-tc-no-tcp')} -t 1500 dns txt one.test",
         "TEMPFAIL truncated", 1800),
-    Row("not a name", f"{s('good')} dns txt a..b", "TEMPFAIL name", 100),
-    Row("UTF-8", f"{s('good')} dns txt b\u00fccher.test", "TEMPFAIL name", 100),
-    Row("label of 64", f"{s('good')} dns txt {'a' * 64}.test",
+    Probe("not a name", f"{s('good')} dns txt a..b", "TEMPFAIL name", 100),
+    Probe("UTF-8", f"{s('good')} dns txt b\u00fccher.test", "TEMPFAIL name", 100),
+    Probe("label of 64", f"{s('good')} dns txt {'a' * 64}.test",
         "TEMPFAIL name", 100),
     # And all the same it works.
-    Row("TC with TCP", f"{s('tc')} -T udp dns txt _mta-sts.one.test", ONE, 500),
-    Row("TC with TCP on loopback", f"{s('near-tc')} dns txt _mta-sts.one.test",
+    Probe("TC with TCP", f"{s('tc')} -T udp dns txt _mta-sts.one.test", ONE, 500),
+    Probe("TC with TCP on loopback", f"{s('near-tc')} dns txt _mta-sts.one.test",
         ONE, 500),
-    Row("TCP refused, UDP", f"{s('no-tcp')} dns txt _mta-sts.one.test", ONE,
+    Probe("TCP refused, UDP", f"{s('no-tcp')} dns txt _mta-sts.one.test", ONE,
         500),
-    Row("TCP stalls, UDP", f"{s('tcp-stalls')} dns txt _mta-sts.one.test", ONE),
-    Row("TCP closes, UDP", f"{s('tcp-closes')} dns txt _mta-sts.one.test", ONE,
+    Probe("TCP stalls, UDP", f"{s('tcp-stalls')} dns txt _mta-sts.one.test", ONE),
+    Probe("TCP closes, UDP", f"{s('tcp-closes')} dns txt _mta-sts.one.test", ONE,
         1000),
-    Row("UDP lost, TCP on loopback",
+    Probe("UDP lost, TCP on loopback",
         f"{s('near-udp-lost')} dns txt _mta-sts.one.test", ONE, 3500),
-    Row("first packet lost", f"{s('lossy')} -T udp dns txt {{flavour}}.wild.test",
+    Probe("first packet lost", f"{s('lossy')} -T udp dns txt {{flavour}}.wild.test",
         "FOUND ok"),
-    Row("first packet lost on loopback",
+    Probe("first packet lost on loopback",
         f"{s('near-lossy')} dns txt {{flavour}}.wild.test", "FOUND ok"),
-    Row("dead first of two", f"{s(BLACKHOLE, 'good')} dns txt _mta-sts.one.test",
+    Probe("dead first of two", f"{s(BLACKHOLE, 'good')} dns txt _mta-sts.one.test",
         ONE),
-    Row("dead first of two, remembered",
+    Probe("dead first of two, remembered",
         f"{s(BLACKHOLE, 'good')} -n 20 dns txt _mta-sts.one.test",
         f"(?s)^({ONE}[^\n]*\n){{20}}$", 3000),
-    Row("closed first of two",
+    Probe("closed first of two",
         f"{s(CLOSED, 'good')} dns txt _mta-sts.one.test", ONE),
-    Row("closed first of two, TCP",
+    Probe("closed first of two, TCP",
         f"{s(CLOSED, 'good')} -T tcp dns txt _mta-sts.one.test", ONE, 500),
-    Row("SERVFAIL from the first of two",
+    Probe("SERVFAIL from the first of two",
         f"{s('servfail', 'good')} dns txt _mta-sts.one.test", ONE, 500),
-    Row("REFUSED from the first of two",
+    Probe("REFUSED from the first of two",
         f"{s('near-refused', 'near-good')} dns txt _mta-sts.one.test", ONE,
         500),
-    Row("another question from the first of two",
+    Probe("another question from the first of two",
         f"{s('wrong-question', 'good')} dns txt _mta-sts.one.test", ONE, 500),
-    Row("slow resolver", f"{s('slow')} dns txt _mta-sts.one.test", ONE, 5000),
+    Probe("slow resolver", f"{s('slow')} dns txt _mta-sts.one.test", ONE, 5000),
     # 64 at a time, 2 s each: the last wait longer than they may take.
-    Row("200 at once, slow resolver", f"{s('slow')} -T udp -t 3000 -n 200 "
+    Probe("200 at once, slow resolver", f"{s('slow')} -T udp -t 3000 -n 200 "
         "-j 200 dns txt _mta-sts.one.test",
         f"(?s)^({ONE}[^\n]*\n){{200}}$", 10000),
-    Row("300 at once", f"{s('good')} -n 300 -j 300 dns txt _mta-sts.one.test",
+    Probe("300 at once", f"{s('good')} -n 300 -j 300 dns txt _mta-sts.one.test",
         f"(?s)^({ONE}[^\n]*\n){{300}}$"),
-    Row("300 at once, silent, 1 s",
+    Probe("300 at once, silent, 1 s",
         f"{s('silent')} -t 1000 -n 300 -j 300 dns txt one.test",
         r"(?s)^(TEMPFAIL timeout[^\n]*\n){300}$", 1300),
     # DNS over TLS.
-    Row("DoT", f"-s {DOT}#{DOT_NAME} dns txt _mta-sts.one.test", ONE, 500),
-    Row("DoT, 20 questions",
+    Probe("DoT", f"-s {DOT}#{DOT_NAME} dns txt _mta-sts.one.test", ONE, 500),
+    Probe("DoT, 20 questions",
         f"-s {DOT}#{DOT_NAME} -n 20 -j 5 dns txt _mta-sts.one.test",
         f"(?s)^({ONE}[^\n]*\n){{20}}$", 1000),
-    Row("DoT to another name",
+    Probe("DoT to another name",
         f"-s {DOT}#other.test -t 1000 dns txt _mta-sts.one.test",
         "TEMPFAIL (network|timeout)", 1300),
-    Row("DoT never falls back", f"-s 127.0.0.10@853#{DOT_NAME} -t 1000 "
+    Probe("DoT never falls back", f"-s 127.0.0.10@853#{DOT_NAME} -t 1000 "
         "dns txt _mta-sts.one.test", "TEMPFAIL (network|timeout)", 1300),
     # Is there a resolver at all?
-    Row("probe", f"{s('good')} probe", r"(FOUND ok|NONE) ", 500),
-    Row("probe, silent", f"{s('silent')} -t 1000 probe", "TEMPFAIL timeout",
+    Probe("probe", f"{s('good')} probe", r"(FOUND ok|NONE) ", 500),
+    Probe("probe, silent", f"{s('silent')} -t 1000 probe", "TEMPFAIL timeout",
         1300),
 ]
 
@@ -533,109 +532,109 @@ CERTS = {
 }
 
 
-def http_rows() -> list[Row]:
+def http_rows() -> list[Probe]:
     good = https.address({})
     good6 = https.address({}, True)
-    rows = [Row(f"script {name}", script(name), want, most)
+    rows = [Probe(f"script {name}", script(name), want, most)
             for name, (want, most) in SCRIPTED.items()]
-    rows += [Row(f"server {name}",
+    rows += [Probe(f"server {name}",
                  f"get mta-sts.{name}.test {https.address(spec)}", want, 2000)
              for name, (spec, want) in CERTS.items()]
     rows += [
-        Row("IPv6", f"get mta-sts.good.test {good6}", FINE, 500),
-        Row("broken AAAA, working A",
+        Probe("IPv6", f"get mta-sts.good.test {good6}", FINE, 500),
+        Probe("broken AAAA, working A",
             f"get mta-sts.good.test {at('refused6')} {good}", FINE, 1000),
-        Row("silent AAAA, working A",
+        Probe("silent AAAA, working A",
             f"get mta-sts.good.test {at('blackhole6')} {good}", FINE, 1000),
-        Row("silent A, working AAAA",
+        Probe("silent A, working AAAA",
             f"get mta-sts.good.test {at('blackhole')} {good6}", FINE, 1000),
-        Row("first A refused", f"get mta-sts.good.test {at('refused')} {good}",
+        Probe("first A refused", f"get mta-sts.good.test {at('refused')} {good}",
             FINE, 1000),
-        Row("first A silent",
+        Probe("first A silent",
             f"-t 3000 get mta-sts.good.test {at('blackhole')} {good}", FINE,
             2500),
-        Row("no address", "get mta-sts.good.test", "CONNECT OK ", 100),
-        Row("port closed", f"get mta-sts.good.test {at('refused')}",
+        Probe("no address", "get mta-sts.good.test", "CONNECT OK ", 100),
+        Probe("port closed", f"get mta-sts.good.test {at('refused')}",
             "CONNECT OK ", 500),
-        Row("port closed, both families",
+        Probe("port closed, both families",
             f"get mta-sts.good.test {at('refused', 'refused6')}",
             "CONNECT OK ", 1000),
-        Row("no way there, 1 s",
+        Probe("no way there, 1 s",
             f"-t 1000 get mta-sts.good.test {at('blackhole')}",
             "(TIMEOUT|CONNECT) OK ", 1300),
-        Row("silent after accept, 1 s",
+        Probe("silent after accept, 1 s",
             f"-t 1000 get mta-sts.good.test {at('silent')}", "TIMEOUT OK ",
             1300),
-        Row("stall in the handshake, 1 s",
+        Probe("stall in the handshake, 1 s",
             f"-t 1000 get mta-sts.good.test {at('tls-stall')}", "TIMEOUT OK ",
             1300),
-        Row("silent after the request, 1 s",
+        Probe("silent after the request, 1 s",
             f"-t 1000 {script('silent-after-request')}",
             "TIMEOUT OK status=0 ", 1300),
-        Row("slow body, 1 s", f"-t 1000 {script('slow-body')}",
+        Probe("slow body, 1 s", f"-t 1000 {script('slow-body')}",
             "TIMEOUT OK status=200 ", 1300),
-        Row("slow header, 1 s", f"-t 1000 {script('slow-head')}",
+        Probe("slow header, 1 s", f"-t 1000 {script('slow-head')}",
             "TIMEOUT OK status=0 ", 1300),
-        Row("a byte a second, 1 s", f"-t 1000 {near('second')}",
+        Probe("a byte a second, 1 s", f"-t 1000 {near('second')}",
             "TIMEOUT OK status=200 ", 1300),
-        Row("100 Continue for ever, 1 s", f"-t 1000 {script('endless-100')}",
+        Probe("100 Continue for ever, 1 s", f"-t 1000 {script('endless-100')}",
             "(TOO_BIG|TIMEOUT) OK status=0 ", 1300),
-        Row("plain HTTP on the port",
+        Probe("plain HTTP on the port",
             f"get mta-sts.good.test {HTTP_PLAIN}", "TLS OK ", 1000),
-        Row("header line of 300 KB", near("long-line"), "TOO_BIG OK status=0 ",
+        Probe("header line of 300 KB", near("long-line"), "TOO_BIG OK status=0 ",
             1000),
-        Row("10 MB announced", near("ten-mb"), "TOO_BIG OK status=200 .*len=0 ",
+        Probe("10 MB announced", near("ten-mb"), "TOO_BIG OK status=200 .*len=0 ",
             1000),
-        Row("64 KiB", near("full"), "COMPLETE OK status=200 delimited=1 "
+        Probe("64 KiB", near("full"), "COMPLETE OK status=200 delimited=1 "
             "len=65536 "),
-        Row("64 KiB, chunked", near("full-chunk"),
+        Probe("64 KiB, chunked", near("full-chunk"),
             "COMPLETE OK status=200 delimited=1 len=65536 "),
-        Row("64 KiB + 1", near("over"), "TOO_BIG OK status=200 "),
-        Row("64 KiB + 1, chunked", near("over-chunk"),
+        Probe("64 KiB + 1", near("over"), "TOO_BIG OK status=200 "),
+        Probe("64 KiB + 1, chunked", near("over-chunk"),
             "TOO_BIG OK status=200 "),
-        Row("404 with a body that never comes", near("slow-404"),
+        Probe("404 with a body that never comes", near("slow-404"),
             "COMPLETE OK status=404 ", 500),
-        Row("trailers say nothing", near("trailers"), FINE, 500),
-        Row("103 with a type of its own", near("hints-type"), FINE, 500),
-        Row("103 with a length of its own", near("hints-length"),
+        Probe("trailers say nothing", near("trailers"), FINE, 500),
+        Probe("103 with a type of its own", near("hints-type"), FINE, 500),
+        Probe("103 with a length of its own", near("hints-length"),
             "COMPLETE OK status=200 delimited=0 len=41 ", 500),
-        Row("no type", near("no-type"),
+        Probe("no type", near("no-type"),
             'COMPLETE OK status=200 .*type="" ', 500),
-        Row("proxy and netrc in the environment",
+        Probe("proxy and netrc in the environment",
             f"get mta-sts.good.test {good}", FINE, 500,
             {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "x:9",
              "all_proxy": "http://127.0.0.1:9", "HOME": str(net.ROOT),
              "SSL_CERT_FILE": "/dev/null", "CURL_CA_BUNDLE": "/dev/null"}),
-        Row("no resolver is asked",
+        Probe("no resolver is asked",
             f"get mta-sts.good.test {good}", FINE, 500,
             {"RES_OPTIONS": "timeout:30"}),
-        Row("120 at once", f"-n 120 -j 120 get mta-sts.good.test {good}",
+        Probe("120 at once", f"-n 120 -j 120 get mta-sts.good.test {good}",
             f"(?s)^({FINE}[^\n]*\n){{120}}$", 5000),
-        Row("30 at once, silent, 1 s", "-t 1000 -n 30 -j 30 "
+        Probe("30 at once, silent, 1 s", "-t 1000 -n 30 -j 30 "
             f"get mta-sts.good.test {at('silent')}",
             # each its own second, from when its turn comes
             r"(?s)^(TIMEOUT OK[^\n]*\n){30}$", 4500),
-        Row("CA file given", f"-C {ca.DIR}/ca.pem get mta-sts.good.test {good}",
+        Probe("CA file given", f"-C {ca.DIR}/ca.pem get mta-sts.good.test {good}",
             FINE, 500),
-        Row("another CA file given",
+        Probe("another CA file given",
             f"-C {ca.DIR}/other.pem get mta-sts.good.test {good}",
             "CERT NOT_TRUSTED "),
-        Row("CA directory given",
+        Probe("CA directory given",
             f"-P {net.ROOT}/hashed get mta-sts.good.test {good}", FINE, 500),
-        Row("CA file missing", f"-C /nowhere.pem get mta-sts.good.test {good}",
+        Probe("CA file missing", f"-C /nowhere.pem get mta-sts.good.test {good}",
             "ERROR local: CA file /nowhere.pem: No such file"),
-        Row("CA file without certificates",
+        Probe("CA file without certificates",
             f"-C /etc/passwd get mta-sts.good.test {good}",
             "ERROR local: CA file /etc/passwd: no certificate in it"),
-        Row("CA file with a broken certificate",
+        Probe("CA file with a broken certificate",
             f"-C {net.ROOT}/broken.pem get mta-sts.good.test {good}",
             "ERROR local: CA file .*no certificate in it"),
-        Row("CA file empty", f"-C /dev/null get mta-sts.good.test {good}",
+        Probe("CA file empty", f"-C /dev/null get mta-sts.good.test {good}",
             "ERROR local: CA file /dev/null: no certificate in it"),
-        Row("CA directory without certificates",
+        Probe("CA directory without certificates",
             f"-P /etc/init.d get mta-sts.good.test {good}",
             "ERROR local: CA directory /etc/init.d: no .*certificate in it"),
-        Row("CA directory missing",
+        Probe("CA directory missing",
             f"-P /nowhere get mta-sts.good.test {good}",
             "ERROR local: CA directory /nowhere: No such file"),
     ]
@@ -663,24 +662,24 @@ SMTP = {
 }
 
 
-def smtp_rows() -> list[Row]:
-    rows = [Row(f"starttls {n}", f"starttls mx.{n}.test "
+def smtp_rows() -> list[Probe]:
+    rows = [Probe(f"starttls {n}", f"starttls mx.{n}.test "
                 f"{smtp.host(f'mx.{n}.test', **_does(n)).v4}", want, 1500)
             for n, (want, _) in SMTP.items()]
     good = smtp.host("mx.good.test")
     silent = smtp.host("mx.no-bye.test", quit="silent")
     return rows + [
-        Row("starttls no answer to QUIT, 1 s",
+        Probe("starttls no answer to QUIT, 1 s",
             f"-t 1000 starttls mx.no-bye.test {silent.v4}", "COMPLETE OK ",
             1300),
-        Row("starttls IPv6", f"starttls mx.good.test {good.v6}",
+        Probe("starttls IPv6", f"starttls mx.good.test {good.v6}",
             "COMPLETE OK ", 1000),
-        Row("starttls another name", f"starttls mx.other.test {good.v4}",
+        Probe("starttls another name", f"starttls mx.other.test {good.v4}",
             "CERT HOST_MISMATCH ", 1000),
-        Row("starttls silent, 1 s",
+        Probe("starttls silent, 1 s",
             f"-t 1000 starttls mx.good.test {at('blackhole')}",
             "(TIMEOUT|CONNECT) OK ", 1300),
-        Row("starttls 60 at once",
+        Probe("starttls 60 at once",
             f"-n 60 -j 60 starttls mx.good.test {good.v4}",
             r"(?s)^(COMPLETE OK[^\n]*\n){60}$", 5000)]
 
@@ -692,7 +691,7 @@ def _does(name: str) -> dict:
 
 # --- Running ----------------------------------------------------------------
 
-def build() -> None:
+def build(_: Path) -> None:
     net.build()
     ca.build()
     dns.set_records(ZONE, reload=False)
@@ -725,68 +724,39 @@ def build() -> None:
     serve(HTTP_PLAIN, 443, plain_http)
 
 
-_out = threading.Lock()
-
-
-def run_row(path: Path, flavour: str, row: Row) -> bool:
-    start = time.monotonic()
-    args = row.args.replace("{flavour}", flavour).split()
-    try:
-        p = subprocess.run(
-            [str(path / f"netprobe-{flavour}"), *args],
-            env={"PATH": "/usr/bin:/bin", **row.env}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
-            check=False)
-        text, status = p.stdout, p.returncode
-    except subprocess.TimeoutExpired:
-        text, status = "nothing in 30 s", -1
-    slow = [float(m) for m in re.findall(r" ms=([0-9.]+) ", text)
-            if float(m) > row.most * SLACK]
-    good = bool(re.match(row.want, text)) and not slow and \
-        status == (2 if text.startswith("ERROR") else 0)
-    with _out:
-        print(f"{'ok' if good else 'not ok'} {flavour} {row.name} "
-              f"({time.monotonic() - start:.2f} s)")
-        if not good:
-            print(f"#   netprobe-{flavour} {row.args}\n#   wanted {row.want} "
-                  f"in {row.most:.0f} ms, status {status}")
-            for line in text.splitlines()[:5]:
-                print(f"#   | {line}")
-        sys.stdout.flush()
-    return good
 
 
 # A limit of 1.3 s is what is wanted; on a loaded machine 3 s must do.
 SLACK = float(os.environ.get("MTASTS_SLACK", "2.3"))
 
 
-def inside(args) -> int:
-    build()
-    rows = [r for r in DNS_ROWS + http_rows() + smtp_rows()
-            if not args.words or any(w in r.name for w in args.words)]
-    path = net.REPO / args.build / "tests"
-    jobs = [(path, f, r) for r in rows for f in FLAVOURS]
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        results = list(pool.map(lambda j: run_row(*j), jobs))
-    print(f"{results.count(True)} passed, {results.count(False)} failed")
-    return 0 if results and all(results) else 1
-
-
-def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--build", default=os.environ.get("MTASTS_BUILD", "build"))
-    p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    p.add_argument("words", nargs="*", metavar="WORD")
-    args = p.parse_args()
+def run_probe(path: Path, flavour: str, probe: Probe) -> None:
+    args = probe.args.replace("{flavour}", flavour).split()
     try:
-        if not args.inside:
-            return net.enter([sys.executable, "-B", __file__, "--inside",
-                              *sys.argv[1:]])
-        return inside(args)
-    except net.WorldError as e:
-        print(f"net: {e}", file=sys.stderr)
-        return 2
+        p = subprocess.run(
+            [str(path / f"netprobe-{flavour}"), *args],
+            env={"PATH": "/usr/bin:/bin", **probe.env}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
+            check=False)
+        text, status = p.stdout, p.returncode
+    except subprocess.TimeoutExpired:
+        text, status = "nothing in 30 s", -1
+    slow = [float(m) for m in re.findall(r" ms=([0-9.]+) ", text)
+            if float(m) > probe.most * SLACK]
+    if re.match(probe.want, text) and not slow and \
+            status == (2 if text.startswith("ERROR") else 0):
+        return
+    raise rows.Wrong("\n".join([
+        f"netprobe-{flavour} {probe.args}",
+        f"wanted {probe.want} in {probe.most:.0f} ms, status {status}",
+        *text.splitlines()[:5]]))
+
+
+def all_rows(path: Path) -> list[rows.Row]:
+    probes = DNS_ROWS + http_rows() + smtp_rows()
+    return [(f"{f}: {p.name}", partial(run_probe, path / "tests", f, p))
+            for p in probes for f in FLAVOURS]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rows.main(__doc__, __file__, build, all_rows, workers=4))

@@ -9,7 +9,6 @@ what it stored with `mtasts cache show`.  One line of verdict per row, and at
 the end "N passed, N failed".  Status 0: all passed; 1: some failed; 2: the
 world could not be built.
 """
-import argparse
 import json
 import os
 import re
@@ -20,16 +19,17 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
+from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "world"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "world"))
 
 import ca
 import dns
 import dnsd
 import https
 import net
+import rows
 
 OWNER = 65534
 UP = [f"198.18.128.{i}" for i in range(1, 60)]  # take connections
@@ -823,7 +823,7 @@ def resolv(new):
 
 # --- Running --------------------------------------------------------------------
 
-def build_world() -> None:
+def build_world(_: Path) -> None:
     net.build()
     ca.build()
     https.build([({}, f"{n}.test") for n in ("pol", "tst", "slo")])
@@ -841,50 +841,13 @@ def build_world() -> None:
                    "listeners")
 
 
-def run_row(build: Path, flavour: str, name: str, fn) -> bool:
-    def new(*pinned, **kw):
-        return Cache(build, flavour, *pinned, **kw)
-    began, why = time.monotonic(), ""
-    try:
-        fn(new)
-    except Exception as e:  # pylint: disable=broad-except
-        at = traceback.extract_tb(e.__traceback__)[1]
-        why = f"# line {at.lineno}: {type(e).__name__}: {e}"
-    print(f"{'not ok' if why else 'ok'} {flavour} {name} "
-          f"({time.monotonic() - began:.2f} s)")
-    if why:
-        print(why)
-    sys.stdout.flush()
-    return not why
-
-
-def inside(args) -> int:
-    build_world()
-    results = [run_row(net.REPO / args.build, f, n, fn)
-               for n, fn in ROWS for f in ("openssl", "gnutls")
-               if not args.words or any(w in n for w in args.words)]
-    print(f"{results.count(True)} passed, {results.count(False)} failed")
-    return 0 if results and all(results) else 1
-
-
-def main() -> int:
-    if sys.argv[1:2] == ["--listen"]:
-        listen(sys.argv[2], sys.argv[3:])
-        return 0
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--build", default=os.environ.get("MTASTS_BUILD", "build"))
-    p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    p.add_argument("words", nargs="*", metavar="WORD")
-    args = p.parse_args()
-    try:
-        if not args.inside:
-            return net.enter([sys.executable, "-B", __file__, "--inside",
-                              *sys.argv[1:]])
-        return inside(args)
-    except net.WorldError as e:
-        print(f"prefetch: {e}", file=sys.stderr)
-        return 2
+def all_rows(path: Path) -> list[rows.Row]:
+    return [(f"{flavour}: {name}", partial(fn, partial(Cache, path, flavour)))
+            for name, fn in ROWS for flavour in ("openssl", "gnutls")]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == ["--listen"]:
+        listen(sys.argv[2], sys.argv[3:])
+        sys.exit(0)
+    sys.exit(rows.main(__doc__, __file__, build_world, all_rows))

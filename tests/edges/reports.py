@@ -8,25 +8,24 @@ Every report that leaves is judged by rfc8460.py, which shares no code with
 the product.  One line of verdict per row, and at the end "N passed, N
 failed".  Status 0: all passed; 1: some failed; 2: no world.
 """
-import argparse
 import base64
 import json
-import os
 import shutil
 import subprocess
 import sys
 import time
-import traceback
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "world"))
+sys.path.insert(0, str(HERE.parent / "world"))
 
 import ca
 import dns
 import net
 import rfc8460
+import rows
 
 OWNER = 65534
 CONTACT = "tls-reports@sender.test"
@@ -98,10 +97,10 @@ class Host:
     """A mail server's spool, cache and configuration, and its sendmail."""
     count = 0
 
-    def __init__(self, build: Path, flavour: str, *, more: str = "",
+    def __init__(self, build: Path, *, more: str = "",
                  contact: bool = True, on: "Host | None" = None) -> None:
         Host.count += 1
-        self.build, self.flavour = build, flavour
+        self.build = build
         self.dir = on.dir if on else net.ROOT / f"host{Host.count}"
         self.spool, self.cache = self.dir / "spool", self.dir / "cache"
         self.mail = self.dir / "mail"
@@ -127,7 +126,7 @@ class Host:
 
     def run(self, *args: str, later: str = "", host: str = "mx.sender.test"
             ) -> subprocess.CompletedProcess:
-        prog = self.build / f"modules/report/mtasts-report-{self.flavour}"
+        prog = self.build / "modules/report/mtasts-report"
         env = {"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"}
         # Not for the programs before: another user's could not share it.
         when = [f"{k}={v}" for k, v in net.clock(later).items()] \
@@ -759,7 +758,7 @@ def two_runs(new):
 
 # --- The world ---------------------------------------------------------------------------
 
-def build_world() -> None:
+def build_world(_: Path) -> None:
     net.build()
     ca.build()
     dns.build()
@@ -771,7 +770,7 @@ def build_world() -> None:
     argv = [str(POSTED)]
     for addr, (san, kind) in names.items():
         argv += [addr, str(ca.DIR / ca.cert(san, kind))]
-    net.far_daemon(net.python(HERE / "world" / "hook.py", *argv),
+    net.far_daemon(net.python(HERE.parent / "world" / "hook.py", *argv),
                    net.ROOT / "hook.err")
     net.wait_until(lambda: (POSTED / "ready").exists(), 10, "hook")
     conf = POSTED / "nginx.conf"
@@ -783,43 +782,10 @@ def build_world() -> None:
     net.wait_until(lambda: (POSTED / "nginx.pid").exists(), 10, "nginx")
 
 
-def inside(args) -> int:
-    build_world()
-    passed = failed = 0
-    for flavour in ("openssl", "gnutls"):
-        for name, fn in ROWS:
-            if args.words and not any(w in name for w in args.words):
-                continue
-            try:
-                fn(lambda **kw: Host(Path(args.build).resolve(), flavour,
-                                     **kw))
-                passed += 1
-                print(f"ok - {flavour}: {name}", flush=True)
-            except (AssertionError, subprocess.TimeoutExpired, KeyError,
-                    IndexError, net.WorldError):
-                failed += 1
-                print(f"not ok - {flavour}: {name}")
-                for line in traceback.format_exc().splitlines()[-6:]:
-                    print(f"    {line[:1500]}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
-
-
-def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--build", default=os.environ.get("MTASTS_BUILD", "build"))
-    p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    p.add_argument("words", nargs="*", metavar="WORD")
-    args = p.parse_args()
-    try:
-        if not args.inside:
-            return net.enter([sys.executable, "-B", __file__, "--inside",
-                              *sys.argv[1:]])
-        return inside(args)
-    except net.WorldError as e:
-        print(f"reports: {e}", file=sys.stderr)
-        return 2
+def all_rows(path: Path) -> list[rows.Row]:
+    return [(name, partial(fn, partial(Host, path.resolve())))
+            for name, fn in ROWS]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(rows.main(__doc__, __file__, build_world, all_rows))
