@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "sts.h"
+#include <mtasts/sts.h>
 
 /* The exit status; of several domains the highest counts. */
 enum cli_exit {
@@ -92,7 +92,6 @@ __attribute__((format(printf, 2, 3))) int cli_usage(const struct cli_cmd *,
 
 /* --- answer.c: one answer, for people and for programs ---------------- */
 
-const char *cli_source_name(enum sts_source);
 const char *cli_verdict_name(enum sts_verdict);
 int cli_verdict_exit(enum sts_verdict);
 /* The published mode where there is a policy, else what is applied. */

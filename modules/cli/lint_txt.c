@@ -3,7 +3,9 @@
  * mtasts lint txt, lint tlsrpt: the TXT records of one name, as a JSON array of
  * arrays of strings.  {"base64":"..."} stands for bytes that JSON cannot carry.
  */
-#include "lint.h"
+#include <mtasts/session.h>
+
+#include "cmd_lint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -83,7 +85,7 @@ join(struct sts_str *rec, char *room, const json_t *root, const char **why)
 }
 
 static int
-txt_result(struct remarks *r, const struct sts_record *rec)
+txt_result(struct remarks *r, const struct sts_txt *rec)
 {
 	int rc;
 
@@ -104,14 +106,14 @@ txt_result(struct remarks *r, const struct sts_record *rec)
 static int
 judge_txt(const struct cli *cli, const struct sts_str *txt, size_t n)
 {
-	struct sts_record rec;
+	struct sts_txt rec;
 	struct sts_err err = { 0 };
 	struct remarks r;
 	enum sts_rc rc;
 
 	if (!remarks_init(&r, cli, "txt"))
 		return remarks_lost(&r);
-	rc = sts_record_select(&rec, txt, n, remarks_take, &r, &err);
+	rc = sts_txt_select(&rec, txt, n, remarks_take, &r, &err);
 	if (rc == STS_NOMEM || r.lost)
 		return remarks_lost(&r);
 	if (rc != STS_OK)

@@ -7,15 +7,16 @@
  * the result at once, so it may live in a buffer of ours; what we return is
  * untainted, so nothing foreign may pass unjudged.
  */
-#include "sts.h"
+#include <mtasts/session.h>
+#include <mtasts/sts.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "base64.h"
-#include "record.h"
+#include "event_args.h"
+#include "exim_session_recorder.h"
+#include "host_list.h"
 
 enum exim_rc { EXIM_OK = 0, EXIM_DEFER = 1 };
 
@@ -152,7 +153,7 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 		sts_answer_free(a);
 		return defer(yield, domain, &err);
 	}
-	text = exim_answer(a);
+	text = exim_host_list(a);
 	sts_answer_free(a);
 	return result(yield, EXIM_OK, text);
 }
@@ -162,7 +163,7 @@ static const char *
 judge_certificate(const struct exim_event *e)
 {
 	if (strcmp(e->name, "tls:cert") != 0 || e->data == NULL ||
-	    strcmp(e->data, "0") != 0 || strcmp(e->seen.mode, "enforce") != 0 ||
+	    strcmp(e->data, "0") != 0 || strcmp(e->args.mode, "enforce") != 0 ||
 	    !e->said_cert)
 		return "";
 	return e->der != NULL && sts_cert_has_dns_id(e->der, e->der_len, NULL)
@@ -177,7 +178,7 @@ note_failure(struct sts_ctx *ctx, const struct exim_event *e)
 {
 	struct sts_err err;
 
-	if (e->seen.mode[0] != '\0')
+	if (e->args.mode[0] != '\0')
 		(void)sts_failed(ctx, e->domain, &err);
 }
 
@@ -191,8 +192,8 @@ note(struct sts_ctx *ctx, const struct exim_event *e)
 	if (no_host || strcmp(e->name, "msg:host:defer") == 0)
 		note_failure(ctx, e);
 	/* RFC 8460 5.3.1: nothing about reports in reports. */
-	if (!sts_records(ctx) || e->seen.trial ||
-	    sts_report_sender(ctx, e->seen.sender))
+	if (!sts_records(ctx) || e->args.trial ||
+	    sts_report_sender(ctx, e->args.sender))
 		return;
 	if (no_host)
 		exim_record_no_host(&state->sessions, ctx, e);
@@ -249,7 +250,7 @@ mtasts_event(unsigned char **yield, int argc, unsigned char *argv[])
 	struct sts_err err;
 
 	if (e.name != NULL && known(e.name)) {
-		exim_seen(&e.seen, arg(argc, argv, 4));
+		exim_event_args_parse(&e.args, arg(argc, argv, 4));
 		der = decode(&e, arg(argc, argv, 5));
 		said = judge_certificate(&e);
 		if (get_ctx(&ctx, arg(argc, argv, 6), &err) == STS_OK)

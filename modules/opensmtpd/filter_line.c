@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lines.h"
+#include "line_buffer.h"
 
 static void
 parse_config(struct filter_line *f, struct sts_str rest)

@@ -3,7 +3,7 @@
 #ifndef OPENSMTPD_FILTER_LINE_H
 #define OPENSMTPD_FILTER_LINE_H
 
-#include "sts.h"
+#include <mtasts/sts.h>
 
 enum { FILTER_ID_MAX = 32, FILTER_ANSWER_MAX = 32 + 2 * FILTER_ID_MAX };
 

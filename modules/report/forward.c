@@ -6,6 +6,8 @@
  */
 #include "forward.h"
 
+#include <mtasts/session.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,11 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "err.h"
-#include "lines.h"
-#include "name.h"
-#include "reached.h"
-#include "records.h"
+#include "base/domain_name.h"
+#include "base/err.h"
+#include "forward_offset.h"
+#include "policy_lines.h"
+#include "rua_records.h"
 #include "sink.h"
 
 enum {
@@ -36,7 +38,7 @@ enum {
 struct forward {
 	struct program *program;
 	struct sink *sink;
-	struct records *records;
+	struct rua_records *records;
 	struct policy_lines *policy;
 	int64_t until; /* ms, of this run */
 	bool stop;     /* the collector takes no more */
@@ -44,7 +46,7 @@ struct forward {
 	/* The day in hand. */
 	char name[REPORT_DAY_TEXT];
 	struct sts_day *lines, *again; /* again: for certificates */
-	struct reached *reached;
+	struct forward_offset *reached;
 	uint64_t limit; /* up to here there are whole lines */
 	uint64_t old, odd, refused;
 };
@@ -101,7 +103,7 @@ static void
 describe(struct forward *f, struct sink_session *out, struct texts *t,
     const struct sts_session *s, uint64_t offset)
 {
-	const struct sts_tally_row row = {
+	const struct sts_totals_row row = {
 		.result = s->result,
 		.cert = s->der.len > 0,
 		.sample = offset,
@@ -163,17 +165,18 @@ session(struct forward *f, const struct sts_session *s, uint64_t offset,
 
 	memcpy(domain, s->domain.p, s->domain.len);
 	domain[s->domain.len] = '\0';
-	if (reached_has(f->reached, domain, offset))
+	if (forward_offset_has(f->reached, domain, offset))
 		return;
 	if (f->program->now - s->time > OLD)
 		f->old++;
-	else if ((rc = records_get(f->records, domain, &record)) == STS_OK)
+	else if ((rc = rua_records_get(f->records, domain, &record)) == STS_OK)
 		rc = hand_over(f, s, domain, record, offset, &err);
 	else if (rc == STS_ABSENT) {
 		f->unwanted++;
 		rc = STS_OK;
 	} else {
-		rc = reached_wait(f->reached, domain, offset, next, &err);
+		rc =
+		    forward_offset_wait(f->reached, domain, offset, next, &err);
 		f->waiting++;
 		if (rc == STS_ABSENT) {
 			syslog(LOG_WARNING,
@@ -185,7 +188,8 @@ session(struct forward *f, const struct sts_session *s, uint64_t offset,
 		return;
 	}
 	if (rc == STS_OK)
-		rc = reached_pass(f->reached, domain, offset, next, &err);
+		rc =
+		    forward_offset_pass(f->reached, domain, offset, next, &err);
 	if (rc == STS_TEMPFAIL) {
 		syslog(LOG_WARNING, "sessions wait: %s", err.text);
 		f->stop = true;
@@ -216,8 +220,8 @@ ask(struct forward *f, uint64_t from, struct sts_err *err)
 			continue;
 		memcpy(domain, name.p, name.len);
 		domain[name.len] = '\0';
-		if (!reached_has(f->reached, domain, at) &&
-		    !records_ask(f->records, domain))
+		if (!forward_offset_has(f->reached, domain, at) &&
+		    !rua_records_ask(f->records, domain))
 			break;
 	}
 	sts_fail(err, STS_NOMEM, 0, "out of memory");
@@ -239,7 +243,7 @@ hand_over_window(struct forward *f, uint64_t from, uint64_t to)
 	    at < to) {
 		next = at + len + 1 < f->limit ? at + len + 1 : f->limit;
 		if (!sts_session_decode(&s, line, len))
-			f->odd += at >= reached_end(f->reached);
+			f->odd += at >= forward_offset_end(f->reached);
 		else
 			session(f, &s, at, next);
 		if (clock_ms() >= f->until)
@@ -251,17 +255,18 @@ static void
 lines(struct forward *f)
 {
 	struct sts_err err = { 0 };
-	uint64_t from = reached_from(f->reached), to;
+	uint64_t from = forward_offset_from(f->reached), to;
 
 	while (!f->stop && from < f->limit) {
 		to = ask(f, from, &err);
 		if (f->stop)
 			return;
-		records_wait(f->records);
+		rua_records_wait(f->records);
 		hand_over_window(f, from, to);
 		from = to;
 	}
-	if (!f->stop && reached_settle(f->reached, f->limit, &err) != STS_OK)
+	if (!f->stop &&
+	    forward_offset_settle(f->reached, f->limit, &err) != STS_OK)
 		fault(f, &err);
 }
 
@@ -334,7 +339,7 @@ expire(struct forward *f, int spool, int64_t day)
 		p->failed = true;
 		return;
 	}
-	reached_forget(spool, f->name);
+	forward_offset_forget(spool, f->name);
 	outbox_forget(p->outbox, f->name);
 }
 
@@ -351,16 +356,17 @@ read_day(struct forward *f, int spool, int64_t day, bool over)
 	if (sts_day_open(p->spool, day, &f->lines, &err) == STS_OK &&
 	    sts_day_open(p->spool, day, &f->again, &err) == STS_OK &&
 	    find_limit(f, spool, over, &st, &err) == STS_OK &&
-	    reached_open(&f->reached, spool, f->name, &st, &err) == STS_OK) {
+	    forward_offset_open(&f->reached, spool, f->name, &st, &err) ==
+		STS_OK) {
 		lines(f);
 		say(f);
-		done = reached_end(f->reached) == f->limit &&
-		    !reached_waits(f->reached);
+		done = forward_offset_end(f->reached) == f->limit &&
+		    !forward_offset_waits(f->reached);
 	} else { /* other days may be better */
 		syslog(LOG_ERR, "%s", err.text);
 		p->failed = true;
 	}
-	reached_close(f->reached);
+	forward_offset_close(f->reached);
 	sts_day_close(f->again);
 	sts_day_close(f->lines);
 	f->reached = NULL;
@@ -412,7 +418,7 @@ forward_run(struct program *p, int spool)
 	struct forward f = { .program = p, .until = clock_ms() + RUN_MAX };
 	struct sts_err err = { 0 };
 
-	f.records = records_new(p);
+	f.records = rua_records_new(p);
 	f.policy = policy_lines_new(p->cache);
 	if (f.records == NULL || f.policy == NULL) {
 		sts_fail(&err, STS_NOMEM, 0, "out of memory");
@@ -424,5 +430,5 @@ forward_run(struct program *p, int spool)
 		all_days(&f, spool);
 	sink_close(f.sink);
 	policy_lines_free(f.policy);
-	records_free(f.records);
+	rua_records_free(f.records);
 }

@@ -14,10 +14,10 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "err.h"
+#include "base/err.h"
+#include "base/scan.h"
+#include "net/tls.h"
 #include "report.h"
-#include "scan.h"
-#include "tls.h"
 
 /* Debian's default for TLS: 112 bits. */
 enum { SECURITY_LEVEL = 2 };

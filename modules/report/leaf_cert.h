@@ -38,9 +38,9 @@
 #ifndef MTASTS_REPORT_LEAF_CERT_H
 #define MTASTS_REPORT_LEAF_CERT_H
 
-#include "conf.h"
-#include "reply.h"
-#include "sts.h"
+#include "conf/conf.h"
+#include "rules/http_reply.h"
+#include <mtasts/sts.h>
 
 enum {
 	LEAF_DER_MAX = 16384, /* bytes */

@@ -12,8 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "err.h"
-#include "scan.h"
+#include "base/err.h"
+#include "base/scan.h"
 
 enum { BODY_MAX = 64 << 20 };
 
@@ -157,17 +157,18 @@ read_file(const struct outbox *o, const char *name, size_t max, size_t *len)
 /* --- Parcels ------------------------------------------------------------ */
 
 enum sts_rc
-outbox_update(struct outbox *o, const struct parcel *p, struct sts_err *err)
+outbox_update(struct outbox *o, const struct report_state *p,
+    struct sts_err *err)
 {
-	char name[OUTBOX_KEY_MAX], text[PARCEL_TEXT_MAX];
-	size_t n = parcel_write(text, p);
+	char name[OUTBOX_KEY_MAX], text[REPORT_STATE_TEXT_MAX];
+	size_t n = report_state_write(text, p);
 
 	return replace(o, key(name, p->day, p->domain, ""), text, n, err);
 }
 
 enum sts_rc
-outbox_put(struct outbox *o, const struct parcel *p, const void *gz, size_t len,
-    struct sts_err *err)
+outbox_put(struct outbox *o, const struct report_state *p, const void *gz,
+    size_t len, struct sts_err *err)
 {
 	char name[OUTBOX_KEY_MAX];
 	enum sts_rc rc;
@@ -181,12 +182,12 @@ outbox_end_day(struct outbox *o, const char *day, struct sts_err *err)
 {
 	char name[OUTBOX_KEY_MAX];
 
-	return replace(o, key(name, day, "", ""), PARCEL_MAGIC "\n",
-	    sizeof PARCEL_MAGIC, err);
+	return replace(o, key(name, day, "", ""), REPORT_STATE_MAGIC "\n",
+	    sizeof REPORT_STATE_MAGIC, err);
 }
 
 void *
-outbox_body(struct outbox *o, const struct parcel *p, size_t *len)
+outbox_body(struct outbox *o, const struct report_state *p, size_t *len)
 {
 	char name[OUTBOX_KEY_MAX];
 
@@ -194,7 +195,7 @@ outbox_body(struct outbox *o, const struct parcel *p, size_t *len)
 }
 
 void
-outbox_served(struct outbox *o, const struct parcel *p)
+outbox_served(struct outbox *o, const struct report_state *p)
 {
 	char name[OUTBOX_KEY_MAX];
 
@@ -203,7 +204,7 @@ outbox_served(struct outbox *o, const struct parcel *p)
 
 /* "2026-11-23~example.com", and nothing behind it. */
 static bool
-take_name(struct parcel *p, const char *name)
+take_name(struct report_state *p, const char *name)
 {
 	size_t day = sizeof p->day - 1;
 
@@ -216,17 +217,18 @@ take_name(struct parcel *p, const char *name)
 }
 
 static void
-visit(struct outbox *o, const char *name, struct parcel *p,
-    void (*fn)(void *, struct parcel *), void *arg)
+visit(struct outbox *o, const char *name, struct report_state *p,
+    void (*fn)(void *, struct report_state *), void *arg)
 {
 	struct sts_str text;
 	char *buf;
 
 	if (!take_name(p, name) ||
-	    (buf = read_file(o, name, PARCEL_TEXT_MAX, &text.len)) == NULL)
+	    (buf = read_file(o, name, REPORT_STATE_TEXT_MAX, &text.len)) ==
+		NULL)
 		return;
 	text.p = buf;
-	if (parcel_read(p, text))
+	if (report_state_read(p, text))
 		fn(arg, p);
 	else {
 		syslog(LOG_WARNING, "out/%s is damaged and counts as sent",
@@ -243,9 +245,10 @@ visit(struct outbox *o, const char *name, struct parcel *p,
 /* fn may write states, so the names are read before: in one go they may be
  * told twice. */
 void
-outbox_each(struct outbox *o, void (*fn)(void *, struct parcel *), void *arg)
+outbox_each(struct outbox *o, void (*fn)(void *, struct report_state *),
+    void *arg)
 {
-	struct parcel *p = calloc(1, sizeof *p);
+	struct report_state *p = calloc(1, sizeof *p);
 	struct dirent **list;
 	char path[32];
 	int n;

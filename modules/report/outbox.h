@@ -14,6 +14,8 @@
 #ifndef MTASTS_REPORT_OUTBOX_H
 #define MTASTS_REPORT_OUTBOX_H
 
+#include <mtasts/session.h>
+
 #include "report.h"
 #include "rua.h"
 
@@ -23,31 +25,31 @@ enum {
 	OUTBOX_GIVE_UP = 86400,   /* s after the first attempt, 5.5 */
 	OUTBOX_KEY_MAX = STS_NAME_SIZE + 16,
 	OUTBOX_DOMAIN_MAX = 255 - 14, /* a file name has day and tail, too */
-	PARCEL_TEXT_MAX = 32768
+	REPORT_STATE_TEXT_MAX = 32768
 };
 
-#define PARCEL_MAGIC "mtasts-out1 "
+#define REPORT_STATE_MAGIC "mtasts-out1 "
 
-enum goal_state {
-	GOAL_WAITS,   /* to be sent at .next */
-	GOAL_SENDING, /* at work, or a crash */
-	GOAL_SENT,
-	GOAL_GIVEN_UP
+enum destination_state {
+	DEST_WAITS,   /* to be sent at .next */
+	DEST_SENDING, /* at work, or a crash */
+	DEST_SENT,
+	DEST_GIVEN_UP
 };
 
 /* One URI of rua.  "?" stands for "not known yet: look _smtp._tls up". */
-struct goal {
+struct destination {
 	char uri[RUA_URL_SIZE];
-	enum goal_state state;
+	enum destination_state state;
 	unsigned tries;
 	int64_t first, next; /* attempts; 0: none yet */
 };
 
-struct parcel {
+struct report_state {
 	char day[REPORT_DAY_TEXT]; /* "2026-11-23" */
 	char domain[STS_NAME_SIZE];
 	char unique[17];
-	struct goal goal[STS_RUA_MAX];
+	struct destination dest[STS_RUA_MAX];
 	size_t n;
 };
 
@@ -62,34 +64,34 @@ bool outbox_day_done(const struct outbox *, const char *day);
 enum sts_rc outbox_end_day(struct outbox *, const char *day,
     struct sts_err *err);
 
-/* The report first, then the state: half a parcel is none. */
-enum sts_rc outbox_put(struct outbox *, const struct parcel *, const void *gz,
-    size_t len, struct sts_err *err);
-enum sts_rc outbox_update(struct outbox *, const struct parcel *,
+/* The report first, then the state: half a state is none. */
+enum sts_rc outbox_put(struct outbox *, const struct report_state *,
+    const void *gz, size_t len, struct sts_err *err);
+enum sts_rc outbox_update(struct outbox *, const struct report_state *,
     struct sts_err *err);
 
 /* free() it; NULL: not there. */
-void *outbox_body(struct outbox *, const struct parcel *, size_t *len);
+void *outbox_body(struct outbox *, const struct report_state *, size_t *len);
 
-/* Each parcel; what cannot be read is removed with a word to the log. */
-void outbox_each(struct outbox *, void (*fn)(void *arg, struct parcel *),
+/* Each state; what cannot be read is removed with a word to the log. */
+void outbox_each(struct outbox *, void (*fn)(void *arg, struct report_state *),
     void *arg);
 
-/* No goal waits any more: the body may go; the state stays. */
-void outbox_served(struct outbox *, const struct parcel *);
+/* No dest waits any more: the body may go; the state stays. */
+void outbox_served(struct outbox *, const struct report_state *);
 
 /* Forget all of a day. */
 void outbox_forget(struct outbox *, const char *day);
 
-/* The text of a state, of PARCEL_TEXT_MAX bytes; its length. */
-size_t parcel_write(char *text, const struct parcel *);
+/* The text of a state, of REPORT_STATE_TEXT_MAX bytes; its length. */
+size_t report_state_write(char *text, const struct report_state *);
 /* False for anything odd; day and domain are not in it, and stay. */
-bool parcel_read(struct parcel *, struct sts_str text);
+bool report_state_read(struct report_state *, struct sts_str text);
 
 /* 7: one mailbox or URL gets one report, however often it is named. */
-bool outbox_reaches(const struct goal *, size_t n, struct sts_str uri);
+bool outbox_reaches(const struct destination *, size_t n, struct sts_str uri);
 
 /* When to try again after a failure now; false: give up. */
-bool goal_failed(struct goal *, int64_t now);
+bool destination_failed(struct destination *, int64_t now);
 
 #endif

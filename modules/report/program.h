@@ -3,16 +3,18 @@
 #ifndef MTASTS_REPORT_PROGRAM_H
 #define MTASTS_REPORT_PROGRAM_H
 
+#include <mtasts/session.h>
+
 #include <event2/event.h>
 
-#include "conf.h"
-#include "dns.h"
+#include "cache/cache.h"
+#include "conf/conf.h"
 #include "leaf_cert.h"
+#include "net/dns.h"
 #include "outbox.h"
 #include "report.h"
-#include "spool.h"
-#include "store.h"
-#include "tally.h"
+#include "tlsrpt/spool.h"
+#include "tlsrpt/totals.h"
 
 struct program {
 	const struct sts_conf *conf;
@@ -32,25 +34,22 @@ struct program {
 	bool failed;                  /* the exit status */
 };
 
-/* What is the same in every report of a domain and a day. */
-void program_report(const struct program *, struct report *, const char *domain,
-    int64_t day);
-
 /* Make the reports of one day. */
-void maker_run(struct program *, int64_t day);
+void make_reports(struct program *, int64_t day);
 
 /* Send what is due. */
-void sender_run(struct program *);
+void send_reports(struct program *);
 
 /*
- * Result and reason of a failed session whose certificate was recorded, 4.3.1;
- * why has 160 bytes.
+ * Result and reason of a failed session whose certificate was recorded, RFC
+ * 8460 4.3.1; why has 160 bytes.
  */
 enum sts_session_result judge_sample(struct program *, struct sts_day *,
-    const struct sts_tally_row *, char *why);
+    const struct sts_totals_row *, char *why);
 
 /* _smtp._tls.DOMAIN: fn gets STS_OK with the URIs, ABSENT, or TEMPFAIL. */
-typedef void discover_fn(void *arg, enum sts_rc, const struct sts_tlsrpt *);
-bool discover(struct program *, const char *domain, discover_fn *, void *arg);
+typedef void rua_lookup_fn(void *arg, enum sts_rc, const struct sts_tlsrpt *);
+bool rua_lookup(struct program *, const char *domain, rua_lookup_fn *,
+    void *arg);
 
 #endif

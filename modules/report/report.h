@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sts.h"
+#include "conf/conf.h"
+#include <mtasts/sts.h>
 
 /* One element of failure-details; NULL or "": not known, and left out. */
 struct report_row {
@@ -42,9 +43,8 @@ struct report {
 
 enum { REPORT_ID_MAX = 600, REPORT_NAME_MAX = 640, REPORT_DAY_TEXT = 11 };
 
-/* "2026-11-23", UTC, and the first second of such a day; -1: not one. */
+/* "2026-11-23", UTC; sts_day_of() is the way back. */
 const char *report_day(char out[REPORT_DAY_TEXT], int64_t time);
-int64_t report_day_time(const char *text);
 
 /*
  * "unique.DATE.domain@submitter": an RFC 5322 id without its <>, the same in
@@ -55,8 +55,12 @@ const char *report_id(char out[REPORT_ID_MAX], const struct report *);
 /* "submitter!domain!begin!end!unique.json.gz", 5.1. */
 const char *report_file_name(char out[REPORT_NAME_MAX], const struct report *);
 
-/* unique: the same for one host, domain and day, another for any other. */
-void report_set_unique(struct report *, const char *host);
+/*
+ * What is the same in every report of a domain and a day; host: this machine,
+ * for two never send one id.  All is lent.
+ */
+void report_begin(struct report *, const struct sts_report_conf *,
+    const char *submitter, const char *host, const char *domain, int64_t day);
 
 /*
  * The JSON document.  Without memory the process ends: a document that was

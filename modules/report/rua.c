@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "scan.h"
+#include "base/scan.h"
 
 enum { LOCAL_MAX = 64 }; /* RFC 5321 4.5.3.1.1 */
 

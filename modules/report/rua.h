@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "sts.h"
+#include <mtasts/sts.h>
 
 enum { RUA_SIZE = 700, RUA_URL_SIZE = 2048 };
 

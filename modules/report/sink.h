@@ -7,8 +7,9 @@
 #ifndef MTASTS_REPORT_SINK_H
 #define MTASTS_REPORT_SINK_H
 
-#include "session.h"
-#include "sts.h"
+#include "tlsrpt/session_line.h"
+#include <mtasts/session.h>
+#include <mtasts/sts.h>
 
 /* What the collector is told; all text is printable ASCII or UTF-8. */
 struct sink_session {

@@ -2,7 +2,7 @@
 /* Built without libtlsrpt: the configuration does not let anyone come here. */
 #include "sink.h"
 
-#include "err.h"
+#include "base/err.h"
 
 enum sts_rc
 sink_open(struct sink **out, const char *path, struct sts_err *err)

@@ -6,6 +6,8 @@
  * tlsrpt_set_blocking) are left alone, and tlsrpt_version() is not called:
  * 0.5.0rc1 does not have it.
  */
+#include <mtasts/session.h>
+
 #include "sink.h"
 
 #include <errno.h>
@@ -14,8 +16,8 @@
 
 #include <tlsrpt.h>
 
-#include "err.h"
-#include "scan.h"
+#include "base/err.h"
+#include "base/scan.h"
 
 struct sink {
 	struct tlsrpt_connection_t *to;

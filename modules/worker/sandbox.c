@@ -18,8 +18,8 @@
 #include <sys/syscall.h>
 #endif
 
-#include "scan.h"
-#include "spool.h"
+#include "base/scan.h"
+#include "tlsrpt/spool.h"
 
 static void
 limits(bool spools, unsigned cpu)

@@ -3,24 +3,20 @@
 #ifndef MTASTS_WORKER_WORKER_H
 #define MTASTS_WORKER_WORKER_H
 
-#include "engine.h"
-#include "judge.h"
-#include "prefetch.h"
+#include "domain_request.h"
+#include "lookup.h"
+#include "starttls_check.h"
 
 struct worker {
 	struct event_base *base;
 	struct sts_store *store;
-	struct engine *engine;
-	struct prefetch *prefetch;
-	struct judges *judges; /* NULL: nobody wants reports */
-	unsigned flags;        /* STS_FRESH, STS_REFETCH */
-	bool all_asked;        /* no domain comes any more */
-	bool failed;           /* the exit status */
+	struct lookups *lookups;
+	struct domain_requests *requests;
+	struct starttls_checks *checks; /* NULL: nobody wants reports */
+	unsigned flags;                 /* STS_FRESH, STS_REFETCH */
+	bool all_asked;                 /* no domain comes any more */
+	bool failed;                    /* the exit status */
 };
-
-/* sts_domain_normal(), and U-labels in UTF-8 become A-labels. */
-enum sts_rc worker_name(char out[STS_NAME_SIZE], const char *name,
-    struct sts_err *err);
 
 /* One domain for the adapter that holds the other end of the pipe. */
 void run_pipe(struct worker *, const char *domain);

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scan.h"
+#include "base/scan.h"
 
 enum { COMMANDS_MAX = 16, WORDS_MAX = 8, FILE_MAX = 70000 };
 

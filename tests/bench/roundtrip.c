@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scan.h"
+#include "base/scan.h"
 
 static char got[4096];
 

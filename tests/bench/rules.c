@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "conf.h"
-#include "decide.h"
-#include "hash.h"
+#include "base/hash.h"
+#include "conf/conf.h"
+#include "rules/decide.h"
 
 enum { ROUNDS = 15, BODY = 65536, SECTIONS = 1000, CONF = 65536 };
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "store.h"
+#include "cache/cache.h"
 
 int
 main(int argc, char *argv[])

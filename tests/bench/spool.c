@@ -14,6 +14,8 @@
  *   spool tally DIR MIB            that day: milliseconds, VmHWM in KiB,
  *                                  sessions, domains, passes
  */
+#include <mtasts/session.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "scan.h"
-#include "spool.h"
-#include "tally.h"
+#include "base/scan.h"
+#include "tlsrpt/spool.h"
+#include "tlsrpt/totals.h"
 
 static const int64_t day = 1795478400; /* 2026-11-24 */
 
@@ -103,7 +105,7 @@ lines(struct sts_spool *sp, const char *dir, uint64_t n)
 static int
 record(const char *conf, uint64_t n)
 {
-	static const struct sts_seen seen = {
+	static const struct sts_session_report seen = {
 		.domain = "example.com",
 		.result = STS_STARTTLS_NOT_SUPPORTED,
 		.sending_ip = "192.0.2.25",
@@ -166,10 +168,10 @@ static int
 tally(struct sts_spool *sp, uint64_t mib)
 {
 	uint64_t at, all = 0, domains = 0;
-	const struct sts_tally_domain *d;
-	const struct sts_tally_policy *p;
-	struct sts_tally_sums sums;
-	struct sts_tally *t;
+	const struct sts_totals_domain *d;
+	const struct sts_totals_policy *p;
+	struct sts_totals_sums sums;
+	struct sts_totals *t;
 	struct sts_day *in;
 	struct rusage ru;
 	long start = now_ns();
@@ -177,21 +179,21 @@ tally(struct sts_spool *sp, uint64_t mib)
 	char *line;
 
 	if (sts_day_open(sp, day, &in, NULL) != STS_OK ||
-	    sts_tally_new(&t, (size_t)mib << 20, 42, NULL) != STS_OK)
+	    sts_totals_new(&t, (size_t)mib << 20, 42, NULL) != STS_OK)
 		return fail("cannot begin");
 	do {
 		sts_day_seek(in, 0);
 		while (sts_day_next(in, &line, &len, &at, NULL) == STS_OK)
-			if (sts_tally_line(t, line, len, at) == STS_NOMEM)
+			if (sts_totals_line(t, line, len, at) == STS_NOMEM)
 				return fail("no memory");
-		while ((d = sts_tally_next(t)) != NULL) {
+		while ((d = sts_totals_next(t)) != NULL) {
 			domains++;
 			for (p = d->policy; p != NULL; p = p->next)
 				all += p->success + p->failure;
 		}
-	} while (sts_tally_again(t));
-	sums = sts_tally_sums(t);
-	sts_tally_free(t);
+	} while (sts_totals_again(t));
+	sums = sts_totals_sums(t);
+	sts_totals_free(t);
 	sts_day_close(in);
 	if (all != sums.sessions || sums.odd != 0)
 		return fail("sessions are missing");

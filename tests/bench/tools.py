@@ -15,9 +15,11 @@ BIN = BUILD / "bench"
 USER = "Debian-exim"
 
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wshadow",
-         "-Wconversion", "-Wcast-qual", f"-I{REPO}/common"]
-STS = [f"{BUILD}/common/libsts.a", f"{BUILD}/common/libsts_rules.a",
-       "-l:libinih.a"]
+         "-Wconversion", "-Wcast-qual", f"-I{REPO}/common",
+         f"-I{REPO}/common/include"]
+STS = [f"{BUILD}/common/{d}/libsts_{d}.a"
+       for d in ("query", "tlsrpt", "cache", "conf", "rules", "base")]
+STS.append("-l:libinih.a")
 PROGRAMS = {
     "hit": ["hit.c", "-ldl"],
     "nothing.so": ["nothing.c", "-shared", "-fPIC"],

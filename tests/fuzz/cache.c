@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "cache.h"
+#include "rules/entry.h"
 
 #include <inttypes.h>
 
-#include "hash.h"
+#include "base/hash.h"
 #include "must.h"
 
 #define DOMAIN "example.com"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "must.h"
 
-#include "conf.h"
+#include "conf/conf.h"
 
 static void
 hear(void *arg, const struct sts_problem *p)

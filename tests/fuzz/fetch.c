@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "fetch.h"
+#include "rules/policy_reply.h"
 
 #include <strings.h>
 
@@ -14,7 +14,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct sts_err err = { 0 };
 	struct sts_str type;
 	struct scan s;
-	enum sts_fetch f;
+	enum sts_policy_reply f;
 	const char *p;
 
 	if (len < 4)
@@ -33,12 +33,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	r.body = s.p;
 	r.len = scan_left(&s);
 
-	f = sts_fetch_judge(&r, &pol, &err);
-	MUST((f == STS_FETCH_OK) == (pol != NULL));
-	MUST((f == STS_FETCH_OK) == (err.rc == STS_OK));
-	MUST(f == STS_FETCH_OK || str_all(str_of(err.text), is_print));
-	MUST(strcmp(sts_fetch_name(f), "?") != 0);
-	if (f == STS_FETCH_OK || f == STS_FETCH_INVALID) {
+	f = sts_policy_reply_judge(&r, &pol, &err);
+	MUST((f == STS_POLICY_REPLY_OK) == (pol != NULL));
+	MUST((f == STS_POLICY_REPLY_OK) == (err.rc == STS_OK));
+	MUST(f == STS_POLICY_REPLY_OK || str_all(str_of(err.text), is_print));
+	MUST(strcmp(sts_policy_reply_name(f), "?") != 0);
+	if (f == STS_POLICY_REPLY_OK || f == STS_POLICY_REPLY_INVALID) {
 		MUST(r.end == STS_REPLY_COMPLETE && r.cert == STS_CERT_OK);
 		MUST(r.status == 200 && r.delimited);
 		p = r.content_type + strspn(r.content_type, " \t");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
+#include <mtasts/session.h>
+
 #include "must.h"
 
 #include "filter_line.h"
-#include "lines.h"
-#include "session.h"
+#include "line_buffer.h"
+#include "smtp_session.h"
 
 struct seen {
 	unsigned began, ended, counted;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "must.h"
 
-#include "spawn.h"
+#include "query/spawn.h"
 
 /* The first byte chooses the size of the pieces in which the rest arrives. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static struct sts_heard h;
+	static struct sts_worker_answer h;
 	size_t piece, n;
 	bool whole = false;
 
@@ -25,7 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			n = sizeof h.buf - h.used;
 		MUST(n > 0); /* a frame that fits can always go on */
 		memcpy(h.buf + h.used, data + at, n);
-		whole = sts_heard_add(&h, n);
+		whole = sts_worker_answer_add(&h, n);
 		MUST(h.used <= sizeof h.buf);
 	}
 	MUST(whole == (h.frame != 0));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "http_head.h"
+#include "net/http_head.h"
 
 #include "must.h"
 

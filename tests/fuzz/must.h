@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scan.h"
+#include "base/scan.h"
 
 #define MUST(x)                                                                \
 	do {                                                                   \

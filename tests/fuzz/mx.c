@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-#include "mx.h"
+#include "rules/mx_set.h"
 
 #include <inttypes.h>
 
-#include "hash.h"
+#include "base/domain_name.h"
+#include "base/hash.h"
 #include "must.h"
-#include "name.h"
 
 #define DOMAIN "example.com"
 #define NOW ((int64_t)1800000000)

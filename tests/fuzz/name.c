@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "name.h"
+#include "base/domain_name.h"
 
 #include <strings.h>
 

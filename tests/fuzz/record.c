@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct scan s = scan_bytes(data, len);
 	struct sts_str txt[16], one = { NULL, 0 };
-	struct sts_record out;
+	struct sts_txt out;
 	struct sts_err err = { 0 };
 	unsigned fatal = 0, begin = 0;
 	size_t n = 0;
@@ -37,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			one = txt[n];
 		}
 	}
-	rc = sts_record_select(&out, txt, n, hear, &fatal, &err);
+	rc = sts_txt_select(&out, txt, n, hear, &fatal, &err);
 	MUST(rc == STS_OK || rc == STS_ABSENT || rc == STS_INVALID);
 	MUST(err.rc == rc && (rc == STS_OK) == (fatal == 0));
 	MUST((rc == STS_OK) == (out.id[0] != '\0'));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "resolv.h"
+#include "net/resolv_conf.h"
 
 #include "must.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "session.h"
 #include "must.h"
+#include "tlsrpt/session_line.h"
 
 /* What is read is what would be written. */
 int

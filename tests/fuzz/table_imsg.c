@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "must.h"
 
-#include "imsg.h"
+#include "table_imsg.h"
 
 /* Each message that is whole gets one answer, whose length is as it says. */
 int
@@ -17,7 +17,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	size_t n, took;
 	int found;
 
-	for (; (took = imsg_parse(&r, s)) > 0; s.p += took, s.len -= took) {
+	for (; (took = table_imsg_parse(&r, s)) > 0;
+	     s.p += took, s.len -= took) {
 		MUST(took <= s.len);
 		MUST(r.op >= TABLE_CHECK && r.op <= TABLE_BAD);
 		MUST(r.key.p == NULL ||
@@ -28,7 +29,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		memcpy(&peerid, s.p + 8, sizeof peerid);
 		MUST(r.peerid == peerid);
 		snprintf(a.text, sizeof a.text, "%s", texts[took % 2]);
-		n = imsg_answer(out, &r, &a);
+		n = table_imsg_answer(out, &r, &a);
 		memcpy(&type, out, sizeof type);
 		memcpy(&told, out + 4, sizeof told);
 		MUST(n >= IMSG_HEAD && n <= sizeof out && told == n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "must.h"
 
-#include "line.h"
-#include "lines.h"
+#include "line_buffer.h"
+#include "table_line.h"
 
 /* One answer of one line, with the id that was asked with. */
 static void
@@ -10,13 +10,13 @@ judge(const struct table_request *r, struct table_answer a)
 {
 	static const enum table_found found[] = { TABLE_FOUND, TABLE_NOT_FOUND,
 		TABLE_ERROR };
-	char out[LINE_ANSWER_MAX], id[TABLE_ID_MAX + 3];
+	char out[TABLE_LINE_ANSWER_MAX], id[TABLE_ID_MAX + 3];
 	size_t n;
 
 	snprintf(id, sizeof id, "|%.*s|", (int)r->id.len, r->id.p);
 	for (size_t i = 0; i < ARRAY_LEN(found); i++) {
 		a.found = found[i];
-		n = line_answer(out, r, &a);
+		n = table_line_answer(out, r, &a);
 		MUST(n > 0 && n < sizeof out && out[n - 1] == '\n');
 		MUST(memchr(out, '\n', n) == out + n - 1);
 		MUST(memmem(out, n, "-result", 7) <
@@ -30,7 +30,7 @@ judge(const struct table_request *r, struct table_answer a)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static struct lines l;
+	static struct line_buffer l;
 	struct table_answer a = { .text = "v" };
 	size_t room, n, ends = 0, got = 0;
 	struct table_request r;
@@ -42,16 +42,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	l.used = l.taken = 0;
 	l.cut = false;
 	for (size_t at = 1; at < len; at += n) {
-		p = lines_room(&l, &room);
+		p = line_buffer_room(&l, &room);
 		n = len - at < data[0] + 1u ? len - at : data[0] + 1u;
 		n = n < room ? n : room;
 		MUST(n > 0);
 		memcpy(p, data + at, n);
-		lines_add(&l, n);
-		while (lines_next(&l, &line)) {
+		line_buffer_add(&l, n);
+		while (line_buffer_next(&l, &line)) {
 			got++;
 			MUST(memchr(line.p, '\n', line.len) == NULL);
-			line_parse(&r, line);
+			table_line_parse(&r, line);
 			if (r.op == TABLE_NOTHING || r.op == TABLE_READY)
 				continue;
 			MUST(r.op >= TABLE_CHECK && r.op <= TABLE_UPDATE);

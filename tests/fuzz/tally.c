@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
+#include <mtasts/session.h>
+
 #include "must.h"
 
-#include "tally.h"
+#include "tlsrpt/totals.h"
 
 struct seen {
 	uint64_t sessions, domains, text;
 };
 
 static void
-look_at(const struct sts_tally_policy *p, struct seen *seen)
+look_at(const struct sts_totals_policy *p, struct seen *seen)
 {
 	unsigned rows = 0, others = 0;
 	uint64_t failures = 0;
 
-	for (const struct sts_tally_row *r = p->row; r != NULL; r = r->next) {
+	for (const struct sts_totals_row *r = p->row; r != NULL; r = r->next) {
 		MUST(r->count > 0 && r->result != STS_SESSION_OK);
 		MUST(!r->other || (r->mx_helo.len == 0 && r->cert == 0));
 		failures += r->count;
@@ -22,7 +24,7 @@ look_at(const struct sts_tally_policy *p, struct seen *seen)
 		seen->text =
 		    seen->text * 31 + r->count + r->mx_helo.len + r->sample;
 	}
-	MUST(rows - others <= STS_TALLY_ROWS_MAX);
+	MUST(rows - others <= STS_TOTALS_ROWS_MAX);
 	MUST(others <= STS_CERTIFICATE_REFUSED);
 	MUST(failures == p->failure && p->failure + p->success > 0);
 	seen->sessions += p->failure + p->success;
@@ -34,14 +36,14 @@ run(struct sts_str day, size_t memory)
 {
 	static char line[STS_SESSION_LINE_MAX], last[STS_NAME_SIZE],
 	    name[STS_NAME_SIZE];
-	const struct sts_tally_domain *d;
-	const struct sts_tally_policy *p;
+	const struct sts_totals_domain *d;
+	const struct sts_totals_policy *p;
 	struct seen seen = { 0 };
-	struct sts_tally *t;
+	struct sts_totals *t;
 	struct sts_str w;
 
 	last[0] = '\0';
-	MUST(sts_tally_new(&t, memory, memory, NULL) == STS_OK);
+	MUST(sts_totals_new(&t, memory, memory, NULL) == STS_OK);
 	do {
 		struct scan s = scan_str(day);
 
@@ -51,11 +53,11 @@ run(struct sts_str day, size_t memory)
 			if (w.len > sizeof line)
 				continue;
 			memcpy(line, w.p, w.len);
-			(void)sts_tally_line(t, line, w.len,
+			(void)sts_totals_line(t, line, w.len,
 			    (uint64_t)(w.p - day.p));
 		}
 		/* Each name once, in order, over all passes. */
-		while ((d = sts_tally_next(t)) != NULL) {
+		while ((d = sts_totals_next(t)) != NULL) {
 			MUST(d->name.len < sizeof name && d->policy != NULL);
 			memcpy(name, d->name.p, d->name.len);
 			name[d->name.len] = '\0';
@@ -65,11 +67,11 @@ run(struct sts_str day, size_t memory)
 			for (p = d->policy; p != NULL; p = p->next)
 				look_at(p, &seen);
 		}
-	} while (sts_tally_again(t));
+	} while (sts_totals_again(t));
 	/* Nothing is lost and nothing counted twice. */
-	MUST(seen.sessions == sts_tally_sums(t).sessions);
-	MUST(sts_tally_sums(t).passes <= seen.domains + 1);
-	sts_tally_free(t);
+	MUST(seen.sessions == sts_totals_sums(t).sessions);
+	MUST(sts_totals_sums(t).passes <= seen.domains + 1);
+	sts_totals_free(t);
 	return seen;
 }
 

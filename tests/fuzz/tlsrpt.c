@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <mtasts/session.h>
+
 #include "must.h"
 
 static void

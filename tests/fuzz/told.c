@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "must.h"
 
-#include "told.h"
+#include "query/worker_protocol.h"
 
 /* The first byte chooses the size of the pieces in which the rest arrives. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static struct sts_told t;
+	static struct sts_worker_lines t;
 	char domain[STS_NAME_SIZE], again[STS_NAME_SIZE];
 	size_t room, n;
 	char *p;
@@ -16,13 +16,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	memset(&t, 0, sizeof t);
 	for (size_t at = 1; at < len; at += n) {
-		p = sts_told_room(&t, &room);
+		p = sts_worker_lines_room(&t, &room);
 		n = len - at < data[0] + 1u ? len - at : data[0] + 1u;
 		n = n < room ? n : room;
 		MUST(n > 0);
 		memcpy(p, data + at, n);
-		sts_told_add(&t, n);
-		while (sts_told_next(&t, domain)) {
+		sts_worker_lines_add(&t, n);
+		while (sts_worker_lines_next(&t, domain)) {
 			MUST(sts_domain_normal(again, domain, NULL) == STS_OK);
 			MUST(strcmp(domain, again) == 0);
 			MUST(memmem(data, len, domain, strlen(domain)) != NULL);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/* Domain names as RFC 5321 4.1.2 has them, of borrowed bytes. */
+#ifndef STS_NAME_H
+#define STS_NAME_H
+
+#include "scan.h"
+
+enum {
+	STS_LABEL_MAX = 63,
+	STS_NAME_MAX = 253, /* RFC 1035 2.3.4, as text without root dot */
+	/* What "_mta-sts." and "mta-sts." leave of it. */
+	STS_POLICY_DOMAIN_MAX = STS_NAME_MAX - 9
+};
+
+/*
+ * Labels of letters, digits and inner hyphens, within the limits above, no
+ * trailing dot.
+ */
+bool sts_name_valid(struct sts_str);
+
+/*
+ * Every label a number: an IPv4 address in one of its spellings, never a host
+ * name (RFC 1123 2.1).
+ */
+bool sts_name_numeric(struct sts_str);
+
+/* Is it what sts_name_valid() takes, or "*." and that? */
+bool sts_pattern_valid(struct sts_str);
+
+/* Does a valid name match a valid pattern?  One trailing dot is ignored. */
+bool sts_pattern_match(struct sts_str name, struct sts_str pattern);
+
+/*
+ * sts_domain_normal() of borrowed bytes; false: not one.  _is_: and it is in
+ * that form already, as a name in our own files must be.
+ */
+bool sts_domain_of(char out[STS_NAME_SIZE], struct sts_str);
+bool sts_domain_is_normal(char out[STS_NAME_SIZE], struct sts_str);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where cache entries and marks are kept between processes: a directory,
+ * owned by the user of the MTA, that any number of processes read and write
+ * at once.
+ *
+ *   DIR/ab/example.com          an entry (ab: hash of the name)
+ *   DIR/ab/example.com~failed   a mark about a domain; also ~answered
+ *   DIR/ab/example.com~mx       the MX set of a domain, mx.h
+ *   DIR/ab/example.com~replaced0     a policy that was; also ~replaced1 to
+ * ~replaced3 DIR/ab/~tmp.PID.N           an entry while it is written
+ *   DIR/~want/example.com       a domain that waits for a background worker
+ *   DIR/~mx/192.0.2.1~failed    marks about an address of an MX host
+ *   DIR/~mx-offers                 what sts_mx_next() told, handed.h
+ *   DIR/~...                    marks about the machine, the lock file
+ *
+ * "~" cannot stand in a domain name.  A process with effective uid 0 does all
+ * of this under the effective ids of the directory's owner: root must not
+ * follow what the MTA's user planted.
+ */
+#ifndef STS_STORE_H
+#define STS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "rules/entry.h"
+#include "rules/mx_set.h"
+#include <mtasts/mx.h>
+#include <mtasts/sts.h>
+
+struct sts_store;
+
+/* What changes with every change to a file; see memo.h. */
+struct sts_stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec modified, changed;
+};
+
+/*
+ * One entry and the bytes it points into.  Zeroed before its first use; what
+ * it holds is good until the next, and goes by sts_loaded_clear().
+ */
+struct sts_loaded {
+	struct sts_entry entry; /* kind ABSENT: nothing usable there */
+	bool broken;            /* something is there, but odd */
+	int64_t used;           /* modification time */
+	struct sts_stamp stamp; /* of a file, taken before it was read */
+	char *buf;              /* NULL: points nowhere */
+};
+
+void sts_loaded_clear(struct sts_loaded *); /* zeroed again */
+
+/*
+ * STS_LOCAL: missing, unreadable, owned by root, or writable by others than
+ * its owner.
+ */
+enum sts_rc sts_store_open(struct sts_store **out, const char *dir,
+    struct sts_err *err);
+void sts_store_close(struct sts_store *); /* NULL is fine */
+
+/* Is dir, under which it was opened, another directory by now, or gone? */
+bool sts_store_moved(const struct sts_store *, const char *dir);
+
+uid_t sts_store_uid(const struct sts_store *);
+gid_t sts_store_gid(const struct sts_store *);
+
+/*
+ * STS_OK with entry.kind ABSENT where nothing usable is there; STS_LOCAL only
+ * where reading itself failed: "cannot read" is not "there is none".
+ */
+enum sts_rc sts_store_get(struct sts_store *, const char *domain,
+    struct sts_loaded *, struct sts_err *err);
+
+/* Replace in one step.  STS_LOCAL: full disk, not writable ... */
+enum sts_rc sts_store_put(struct sts_store *, const char *domain,
+    const struct sts_entry *, struct sts_err *err);
+
+enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
+    struct sts_err *err);
+
+/*
+ * A policy that is about to be replaced or removed, for TLS reports: the last
+ * four of a domain are kept for three days.
+ */
+enum sts_rc sts_store_put_replaced(struct sts_store *, const char *domain,
+    const struct sts_entry *, struct sts_err *err);
+
+/*
+ * The policy with that id: the entry itself, or one that was.  STS_OK with kind
+ * STS_ENTRY_ABSENT: there is none.
+ */
+enum sts_rc sts_store_get_replaced(struct sts_store *, const char *domain,
+    const char *id, struct sts_loaded *, struct sts_err *err);
+
+/*
+ * The MX set of a domain; kind UNKNOWN where nothing usable is there.  The
+ * same file rules as for entries.
+ */
+enum sts_rc sts_store_get_mx(struct sts_store *, const char *domain,
+    struct sts_mx_set *, struct sts_err *err);
+enum sts_rc sts_store_put_mx(struct sts_store *, const char *domain,
+    const struct sts_mx_set *, struct sts_err *err);
+
+/* Empty files whose time of modification is the message. */
+enum sts_mark {
+	STS_MARK_FAILED,     /* a delivery to the domain failed */
+	STS_MARK_ANSWERED,   /* somebody looked because of that */
+	STS_MARK_REFRESH,    /* somebody wants the domain looked at */
+	STS_MARK_REFRESH_MX, /* and its MX set too */
+	STS_MARK_RELAYED,    /* sts_mx_next() was asked, to the day */
+	/* about an MX address, in the form of sts_addr_text() */
+	STS_MARK_MX_FAILED, /* a session failed before TLS or in it */
+	STS_MARK_MX_PROBED, /* a worker tried to connect */
+	STS_MARK_MX_DOWN,   /* and there was no answer */
+	STS_MARK_RUNNING,   /* a background worker serves the wants */
+	STS_MARK_RESOLVER_DOWN
+};
+
+/* domain (or address) is NULL for the two marks about the machine. */
+enum sts_rc sts_store_mark(struct sts_store *, enum sts_mark,
+    const char *domain, struct sts_err *err);
+int64_t sts_store_marked(struct sts_store *, enum sts_mark,
+    const char *domain); /* 0: not there */
+void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
+
+/*
+ * Set a mark for which only one of many can be first: true for that one.  A
+ * mark older than stale seconds is taken over.
+ */
+bool sts_store_claim(struct sts_store *, enum sts_mark, const char *domain,
+    int64_t now, int64_t stale);
+
+/* Domains that wait, WANT or WANT_MX; fn returns false to stop. */
+void sts_store_refresh_requests(struct sts_store *, enum sts_mark,
+    bool (*fn)(void *arg, const char *domain), void *arg);
+
+/* The lock file, 0600, for record locks; -1 and errno. The caller's. */
+int sts_store_lock_file(struct sts_store *);
+
+/* Every entry; loaded is lent for the call; fn returns false to stop. */
+typedef bool sts_loaded_fn(void *arg, const char *domain,
+    const struct sts_loaded *);
+enum sts_rc sts_store_walk(struct sts_store *, sts_loaded_fn *fn, void *arg,
+    struct sts_err *err);
+
+/*
+ * Remove what is past its use.  Over the limit of entries, what protects
+ * least goes first and live enforce policies last.
+ */
+enum sts_rc sts_store_prune(struct sts_store *, int64_t now, size_t *removed,
+    struct sts_err *err);
+
+/* The same for the part of the store that holds domain, once a day. */
+void sts_store_tidy(struct sts_store *, const char *domain, int64_t now);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Marks: empty files whose time of modification is the message, claims among
+ * many processes, and the file that the workers' record locks are on.
+ */
+#include "base/domain_name.h"
+#include "entry_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+static void
+mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
+{
+	/* The name of what it is about stands in front, behind, or nowhere. */
+	static const struct {
+		enum { MACHINE, DOMAIN, LISTED, ADDRESS } kind;
+		char word[16];
+	} marks[] = {
+		[STS_MARK_FAILED] = { DOMAIN, "~failed" },
+		[STS_MARK_ANSWERED] = { DOMAIN, "~answered" },
+		[STS_MARK_REFRESH] = { LISTED, "~want/" },
+		[STS_MARK_REFRESH_MX] = { LISTED, "~want-mx/" },
+		[STS_MARK_RELAYED] = { DOMAIN, STS_STORE_RELAYED },
+		[STS_MARK_MX_FAILED] = { ADDRESS, "~failed" },
+		[STS_MARK_MX_PROBED] = { ADDRESS, "~probed" },
+		[STS_MARK_MX_DOWN] = { ADDRESS, "~down" },
+		[STS_MARK_RUNNING] = { MACHINE, "~running" },
+		[STS_MARK_RESOLVER_DOWN] = { MACHINE, "~resolver-down" },
+	};
+	const char *word = marks[mark].word;
+
+	switch (marks[mark].kind) {
+	case DOMAIN:
+		sts_store_path(out, about, word);
+		break;
+	case ADDRESS:
+		snprintf(out, STS_STORE_NAME, "~mx/%s%s", about, word);
+		break;
+	case LISTED:
+		snprintf(out, STS_STORE_NAME, "%s%s", word, about);
+		break;
+	case MACHINE:
+		snprintf(out, STS_STORE_NAME, "%s", word);
+		break;
+	}
+}
+
+enum sts_rc
+sts_store_mark(struct sts_store *s, enum sts_mark mark, const char *domain,
+    struct sts_err *err)
+{
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+	int fd, error = EPERM;
+
+	mark_path(path, mark, domain);
+	if (sts_store_enter(s, &ids)) {
+		fd = sts_store_create(s, path, 0, 0600);
+		error = fd == -1 || futimens(fd, NULL) == -1 ? errno : 0;
+		if (fd != -1)
+			close(fd);
+		sts_store_leave(&ids);
+	}
+	if (error == 0)
+		return STS_OK;
+	return sts_fail(err, STS_LOCAL, 0, "cannot set the mark %s: %s", path,
+	    strerror(error));
+}
+
+int64_t
+sts_store_look(const struct sts_store *s, enum sts_mark mark,
+    const char *domain)
+{
+	char path[STS_STORE_NAME];
+	struct stat st;
+
+	mark_path(path, mark, domain);
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_uid == s->uid)
+		return st.st_mtime;
+	return 0;
+}
+
+int64_t
+sts_store_marked(struct sts_store *s, enum sts_mark mark, const char *domain)
+{
+	struct sts_ids ids;
+	int64_t t;
+
+	if (!sts_store_enter(s, &ids))
+		return 0;
+	t = sts_store_look(s, mark, domain);
+	sts_store_leave(&ids);
+	return t;
+}
+
+void
+sts_store_unmark(struct sts_store *s, enum sts_mark mark, const char *domain)
+{
+	char path[STS_STORE_NAME];
+
+	mark_path(path, mark, domain);
+	(void)sts_store_unlink(s, path);
+}
+
+bool
+sts_store_claim(struct sts_store *s, enum sts_mark mark, const char *domain,
+    int64_t now, int64_t stale)
+{
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+	struct stat st;
+	int fd;
+
+	mark_path(path, mark, domain);
+	if (!sts_store_enter(s, &ids))
+		return false;
+	fd = sts_store_create(s, path, O_EXCL, 0600);
+	if (fd == -1 && errno == EEXIST &&
+	    fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (now - st.st_mtime > stale || st.st_mtime - now > stale) &&
+	    unlinkat(s->fd, path, 0) == 0)
+		fd = sts_store_create(s, path, O_EXCL, 0600);
+	if (fd != -1)
+		close(fd);
+	sts_store_leave(&ids);
+	return fd != -1;
+}
+
+void
+sts_store_refresh_requests(struct sts_store *s, enum sts_mark mark,
+    bool (*fn)(void *, const char *), void *arg)
+{
+	struct sts_ids ids;
+	struct dirent *d;
+	char name[STS_NAME_SIZE];
+	DIR *dir = NULL;
+	int fd;
+
+	if (!sts_store_enter(s, &ids))
+		return;
+	fd = openat(s->fd, mark == STS_MARK_REFRESH_MX ? "~want-mx" : "~want",
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd != -1 && (dir = fdopendir(fd)) == NULL)
+		close(fd);
+	/* Names from the disk are as hostile as any: judge them again. */
+	while (dir != NULL && (d = readdir(dir)) != NULL)
+		if (sts_domain_is_normal(name, str_of(d->d_name)) &&
+		    !fn(arg, name))
+			break;
+	if (dir != NULL)
+		closedir(dir);
+	sts_store_leave(&ids);
+}
+
+int
+sts_store_lock_file(struct sts_store *s)
+{
+	struct sts_ids ids;
+	struct stat st;
+	int fd = -1;
+
+	if (!sts_store_enter(s, &ids))
+		return -1;
+	fd = openat(s->fd, "~lock",
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd != -1 &&
+	    (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+		st.st_uid != s->uid || st.st_nlink != 1)) {
+		close(fd);
+		fd = -1;
+		errno = EINVAL;
+	}
+	sts_store_leave(&ids);
+	return fd;
+}

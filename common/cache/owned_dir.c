@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A directory of the MTA's user: opening it, being its owner for a while,
+ * making files in it.  The cache is one, the spool of sessions another.
+ */
+#include "entry_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/scan.h"
+
+/* --- The owner's ids ---------------------------------------------------- */
+
+bool
+sts_store_enter(const struct sts_store *s, struct sts_ids *ids)
+{
+	gid_t gid = s->gid;
+
+	ids->changed = false;
+	if (geteuid() != 0)
+		return true;
+	ids->egid = getegid();
+	ids->ngroups = getgroups((int)ARRAY_LEN(ids->groups), ids->groups);
+	if (ids->ngroups == -1 || setgroups(1, &gid) == -1)
+		return false;
+	ids->changed = true;
+	if (setegid(gid) == 0 && seteuid(s->uid) == 0)
+		return true;
+	sts_store_leave(ids);
+	ids->changed = false;
+	return false;
+}
+
+void
+sts_store_leave(const struct sts_ids *ids)
+{
+	int saved = errno;
+
+	/* The real uid is 0 all the while, so none of these can be refused. */
+	if (ids->changed &&
+	    (seteuid(0) == -1 || setegid(ids->egid) == -1 ||
+		setgroups((size_t)ids->ngroups, ids->groups) == -1))
+		saved = EPERM;
+	errno = saved;
+}
+
+/* --- Opening ------------------------------------------------------------ */
+
+static enum sts_rc
+check_owner(const char *what, const char *dir, const struct stat *st,
+    struct sts_err *err)
+{
+	if (!S_ISDIR(st->st_mode))
+		return sts_fail(err, STS_LOCAL, 0, "%s %s is not a directory",
+		    what, dir);
+	if (st->st_uid == 0) /* root must not work on network data */
+		return sts_fail(err, STS_LOCAL, 0,
+		    "%s %s belongs to root; it must belong to the MTA's user",
+		    what, dir);
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "%s %s is writable by others than its owner", what, dir);
+	return STS_OK;
+}
+
+enum sts_rc
+sts_store_open_as(struct sts_store **out, const char *what, const char *dir,
+    struct sts_err *err)
+{
+	struct sts_store *s;
+	struct stat st;
+	enum sts_rc rc;
+	/* A link could be another user's way to have root act as a third. */
+	int fd = open(dir,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+	*out = NULL;
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		rc = sts_fail(err, STS_LOCAL, 0, "%s %s: %s%s", what, dir,
+		    strerror(errno),
+		    errno == ENOTDIR || errno == ELOOP
+			? " (a symbolic link will not do)"
+			: "");
+		goto out;
+	}
+	if ((rc = check_owner(what, dir, &st, err)) != STS_OK)
+		goto out;
+	if ((s = calloc(1, sizeof *s)) == NULL) {
+		rc = sts_fail(err, STS_NOMEM, 0, "out of memory");
+		goto out;
+	}
+	*s = (struct sts_store){ fd, st.st_uid, st.st_gid, 0 };
+	*out = s;
+	return STS_OK;
+out:
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+enum sts_rc
+sts_store_open(struct sts_store **out, const char *dir, struct sts_err *err)
+{
+	return sts_store_open_as(out, "cache directory", dir, err);
+}
+
+void
+sts_store_close(struct sts_store *s)
+{
+	if (s == NULL)
+		return;
+	close(s->fd);
+	free(s);
+}
+
+bool
+sts_store_moved(const struct sts_store *s, const char *dir)
+{
+	struct stat now, then;
+
+	return lstat(dir, &now) == -1 || fstat(s->fd, &then) == -1 ||
+	    now.st_dev != then.st_dev || now.st_ino != then.st_ino;
+}
+
+uid_t
+sts_store_uid(const struct sts_store *s)
+{
+	return s->uid;
+}
+
+gid_t
+sts_store_gid(const struct sts_store *s)
+{
+	return s->gid;
+}
+
+/* --- Making files -------------------------------------------------------- */
+
+/* The directory part of a path of ours: all of them are two levels at most. */
+int
+sts_store_make_dir(const struct sts_store *s, const char *path)
+{
+	const char *slash = strchr(path, '/');
+	char dir[16];
+
+	if (slash == NULL || (size_t)(slash - path) >= sizeof dir)
+		return -1;
+	memcpy(dir, path, (size_t)(slash - path));
+	dir[slash - path] = '\0';
+	if (mkdirat(s->fd, dir, 0750) == -1)
+		return errno == EEXIST ? 0 : -1;
+	return fchmodat(s->fd, dir, 0750, 0); /* whatever the umask */
+}
+
+int
+sts_store_create(const struct sts_store *s, const char *path, int flags,
+    mode_t mode)
+{
+	int fd;
+
+	flags |= O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	fd = openat(s->fd, path, flags, mode);
+	if (fd == -1 && errno == ENOENT && sts_store_make_dir(s, path) == 0)
+		fd = openat(s->fd, path, flags, mode);
+	return fd;
+}

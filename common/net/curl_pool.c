@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * GETs of policies, and STARTTLS with MX hosts, by libcurl's multi_socket
+ * interface on libevent: which run, which wait, and the deadline of each.
+ */
+#include "http.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#define CURL_DISABLE_DEPRECATION /* curl_multi_socket_all() */
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/err.h"
+#include "curl_starttls.h"
+#include "curl_transfer.h"
+#include "tls.h"
+
+enum {
+	SPARE_MAX = 8, /* handles kept for the next GETs */
+	NUDGE_MS = 200
+};
+
+struct get {
+	TAILQ_ENTRY(get) next;
+	struct http *http;
+	http_done *done;
+	void *arg;
+	unsigned timeout; /* ms, from the start */
+	struct event timer;
+	bool running, ended;
+	bool smtp; /* not a GET, but STARTTLS */
+	char ehlo[STS_NAME_SIZE];
+	CURLcode code; /* once ended */
+	struct http_transfer easy;
+	size_t naddr;
+	struct sts_addr addr[];
+};
+TAILQ_HEAD(gets, get);
+
+/* A handle between two GETs. */
+struct spare {
+	CURL *curl;
+	char host[STS_NAME_SIZE]; /* of the last one */
+};
+
+/* A descriptor that curl wants watched. */
+struct watch {
+	TAILQ_ENTRY(watch) next;
+	struct event event;
+};
+TAILQ_HEAD(watches, watch);
+
+struct http {
+	struct event_base *base;
+	struct ca_store ca;
+	CURLM *multi;
+	struct event timer, nudge;
+	size_t running;
+	unsigned ended;            /* GETs, in all */
+	struct gets waiting, open; /* open: running or ended */
+	struct watches watches;
+	struct spare spare[SPARE_MAX];
+	size_t nspare;
+};
+
+static void
+arm(struct event *timer, int64_t ms)
+{
+	struct timeval tv = { 0, 0 };
+
+	if (ms > 0) {
+		tv.tv_sec = (time_t)(ms / 1000);
+		tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	}
+	(void)evtimer_add(timer, &tv);
+}
+
+/* --- One GET ----------------------------------------------------------- */
+
+static bool
+get_handle(struct http *http, struct get *get)
+{
+	struct http_transfer *easy = &get->easy;
+	struct spare *spare;
+
+	if (get->smtp || http->nspare == 0) {
+		easy->curl = get->smtp ? http_smtp_new() : http_transfer_new();
+		return easy->curl != NULL;
+	}
+	spare = &http->spare[--http->nspare];
+	easy->curl = spare->curl;
+	memcpy(easy->before, spare->host, sizeof easy->before);
+	return true;
+}
+
+static void
+put_handle(struct http *http, const struct get *get)
+{
+	const struct http_transfer *easy = &get->easy;
+	struct spare *spare = &http->spare[http->nspare];
+
+	(void)curl_easy_setopt(easy->curl, CURLOPT_PRIVATE, NULL);
+	if (!get->smtp && http->nspare < SPARE_MAX) {
+		spare->curl = easy->curl;
+		memcpy(spare->host, easy->host, sizeof spare->host);
+		http->nspare++;
+	} else
+		curl_easy_cleanup(easy->curl);
+}
+
+/* The GET has an outcome; done is called from the loop, by its timer. */
+static void
+end(struct get *get, CURLcode code)
+{
+	get->ended = true;
+	get->code = code;
+	arm(&get->timer, 0);
+}
+
+static CURLcode
+aim(struct get *get)
+{
+	if (get->smtp)
+		return http_smtp_aim(&get->easy, get->ehlo, get->addr,
+		    (long)get->timeout);
+	return http_transfer_aim(&get->easy, get->addr, get->naddr,
+	    (long)get->timeout);
+}
+
+static void
+start(struct get *get)
+{
+	struct http *http = get->http;
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	TAILQ_REMOVE(&http->waiting, get, next);
+	TAILQ_INSERT_TAIL(&http->open, get, next);
+	get->running = true;
+	http->running++;
+	if (get->ended)
+		return;
+	arm(&get->timer, get->timeout);
+	if (ca_store_load(&http->ca) != STS_OK) {
+		get->easy.local = http->ca.err.text;
+		end(get, CURLE_SSL_CACERT_BADFILE);
+		return;
+	}
+	get->easy.ca = &http->ca;
+	if (get_handle(http, get))
+		code = aim(get);
+	if (code == CURLE_OK &&
+	    curl_easy_setopt(get->easy.curl, CURLOPT_PRIVATE, get) ==
+		CURLE_OK &&
+	    curl_multi_add_handle(http->multi, get->easy.curl) == CURLM_OK) {
+		if (get->naddr > 1 && !evtimer_pending(&http->nudge, NULL))
+			arm(&http->nudge, NUDGE_MS);
+		return;
+	}
+	get->easy.local = "out of memory";
+	end(get, code);
+}
+
+static void
+start_waiting(struct http *http)
+{
+	struct get *get;
+
+	while (http->running < tls_cap() &&
+	    (get = TAILQ_FIRST(&http->waiting)) != NULL)
+		start(get);
+}
+
+static void
+free_get(struct get *get)
+{
+	struct http *http = get->http;
+
+	evtimer_del(&get->timer);
+	if (get->running) {
+		TAILQ_REMOVE(&http->open, get, next);
+		http->running--;
+	} else
+		TAILQ_REMOVE(&http->waiting, get, next);
+	if (get->easy.curl != NULL) {
+		(void)curl_multi_remove_handle(http->multi, get->easy.curl);
+		put_handle(http, get);
+	}
+	http_transfer_clear(&get->easy);
+	free(get);
+}
+
+/*
+ * GnuTLS reads the whole CA bundle for each GET; with several in flight the
+ * heap falls into pieces and would stay twice as large as ever needed.  What is
+ * given back must be got again, so not oftener than all of them end twice.
+ */
+static void
+give_back(struct http *http)
+{
+#ifdef __GLIBC__
+	if (++http->ended % (2 * tls_cap()) == 0)
+		(void)malloc_trim(0);
+#else
+	(void)http;
+#endif
+}
+
+/* The GET has ended, or its time has. */
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct get *get = arg;
+	struct http *http = get->http;
+	struct sts_reply reply;
+
+	(void)fd;
+	(void)what;
+	if (!get->ended)
+		get->code = CURLE_OPERATION_TIMEDOUT;
+	http_transfer_reply(&get->easy, get->code, &reply);
+	get->done(get->arg, &reply);
+	free_get(get);
+	give_back(http);
+	start_waiting(http);
+}
+
+/* --- libcurl on libevent ----------------------------------------------- */
+
+static struct get *
+get_of(CURL *curl)
+{
+	char *private = NULL;
+
+	if (curl_easy_getinfo(curl, CURLINFO_PRIVATE, &private) != CURLE_OK)
+		return NULL;
+	return (struct get *)(void *)private;
+}
+
+static void
+collect(struct http *http)
+{
+	struct get *get;
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(http->multi, &left)) != NULL)
+		if (msg->msg == CURLMSG_DONE &&
+		    (get = get_of(msg->easy_handle)) != NULL)
+			end(get, msg->data.result);
+}
+
+static void
+ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	int action = 0, running;
+
+	if ((what & EV_READ) != 0)
+		action |= CURL_CSELECT_IN;
+	if ((what & EV_WRITE) != 0)
+		action |= CURL_CSELECT_OUT;
+	(void)curl_multi_socket_action(http->multi, fd, action, &running);
+	collect(http);
+}
+
+static void
+timed(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	int running;
+
+	(void)fd;
+	(void)what;
+	(void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0,
+	    &running);
+	collect(http);
+}
+
+/* Is curl still choosing among several addresses? */
+static bool
+choosing(const struct get *get)
+{
+	curl_off_t connected = 0;
+
+	return get->naddr > 1 && !get->ended &&
+	    curl_easy_getinfo(get->easy.curl, CURLINFO_CONNECT_TIME_T,
+		&connected) == CURLE_OK &&
+	    connected == 0;
+}
+
+/*
+ * curl gives each address of a family a share of the time, but 7.88 sets no
+ * timer for the next one (its own programs wake up every second), so it would
+ * stay on a dead address to the end.  At that moment it has no socket that
+ * curl_multi_socket_action() could name.
+ */
+static void
+nudge(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	struct get *get;
+	bool any = false;
+	int running;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(get, &http->open, next)
+	any = any || choosing(get);
+	if (!any)
+		return;
+	(void)curl_multi_socket_all(http->multi, &running);
+	collect(http);
+	arm(&http->nudge, NUDGE_MS);
+}
+
+static int
+set_timer(CURLM *multi, long ms, void *arg)
+{
+	struct http *http = arg;
+
+	(void)multi;
+	if (ms < 0)
+		(void)evtimer_del(&http->timer);
+	else
+		arm(&http->timer, ms);
+	return 0;
+}
+
+static void
+drop_watch(struct http *http, struct watch *watch)
+{
+	(void)event_del(&watch->event);
+	TAILQ_REMOVE(&http->watches, watch, next);
+	free(watch);
+}
+
+static int
+watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct http *http = arg;
+	struct watch *watch = known;
+	short events = EV_PERSIST;
+
+	(void)curl;
+	if (what == CURL_POLL_REMOVE) {
+		if (watch != NULL)
+			drop_watch(http, watch);
+		return 0;
+	}
+	if (watch != NULL)
+		(void)event_del(&watch->event);
+	else if ((watch = calloc(1, sizeof *watch)) == NULL)
+		return -1;
+	else {
+		TAILQ_INSERT_TAIL(&http->watches, watch, next);
+		(void)curl_multi_assign(http->multi, fd, watch);
+	}
+	if (what != CURL_POLL_OUT)
+		events |= EV_READ;
+	if (what != CURL_POLL_IN)
+		events |= EV_WRITE;
+	event_assign(&watch->event, http->base, fd, events, ready, http);
+	return event_add(&watch->event, NULL);
+}
+
+/* --- All of it --------------------------------------------------------- */
+
+static enum sts_rc
+set_up(struct http *http, struct sts_err *err)
+{
+	if (ca_store_load(&http->ca) != STS_OK)
+		return sts_fail(err, http->ca.err.rc, 0, "%s",
+		    http->ca.err.text);
+	if ((http->multi = curl_multi_init()) == NULL ||
+	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
+		watch_socket) != CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) !=
+		CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer) !=
+		CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) !=
+		CURLM_OK)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	/* A library without one of the settings shows itself here. */
+	if ((http->spare[0].curl = http_transfer_new()) == NULL)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "libcurl %s lacks a needed feature", curl_version());
+	http->nspare = 1;
+	return STS_OK;
+}
+
+struct http *
+http_new(struct event_base *base, const struct sts_conf *conf,
+    struct sts_err *err)
+{
+	struct http *http = calloc(1, sizeof *http);
+
+	if (http == NULL) {
+		(void)sts_fail(err, STS_NOMEM, 0, "out of memory");
+		return NULL;
+	}
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		(void)sts_fail(err, STS_NOMEM, 0, "libcurl cannot start");
+		free(http);
+		return NULL;
+	}
+	http->ca.conf = conf;
+	http->base = base;
+	TAILQ_INIT(&http->waiting);
+	TAILQ_INIT(&http->open);
+	TAILQ_INIT(&http->watches);
+	evtimer_assign(&http->timer, base, timed, http);
+	evtimer_assign(&http->nudge, base, nudge, http);
+	if (set_up(http, err) != STS_OK) {
+		http_free(http);
+		return NULL;
+	}
+	/* CURLOPT_NOSIGNAL leaves this to the program. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	return http;
+}
+
+void
+http_free(struct http *http)
+{
+	struct get *get;
+
+	if (http == NULL)
+		return;
+	while ((get = TAILQ_FIRST(&http->open)) != NULL ||
+	    (get = TAILQ_FIRST(&http->waiting)) != NULL)
+		free_get(get);
+	while (http->nspare > 0)
+		curl_easy_cleanup(http->spare[--http->nspare].curl);
+	(void)curl_multi_cleanup(http->multi);
+	while (!TAILQ_EMPTY(&http->watches))
+		drop_watch(http, TAILQ_FIRST(&http->watches));
+	(void)evtimer_del(&http->timer);
+	(void)evtimer_del(&http->nudge);
+	ca_store_clear(&http->ca);
+	curl_global_cleanup();
+	free(http);
+}
+
+/* NULL: no memory.  Begins when it is queued. */
+static struct get *
+new_get(struct http *http, const char *host, const struct sts_addr *addr,
+    size_t naddr, unsigned timeout_ms, http_done *done, void *arg)
+{
+	size_t len = strlen(host);
+	struct get *get;
+
+	get = calloc(1, sizeof *get + naddr * sizeof *addr);
+	if (get == NULL)
+		return NULL;
+	get->http = http;
+	get->done = done;
+	get->arg = arg;
+	get->timeout = timeout_ms;
+	evtimer_assign(&get->timer, http->base, tick, get);
+	if (naddr > 0)
+		memcpy(get->addr, addr, naddr * sizeof *addr);
+	get->naddr = naddr;
+	if (naddr == 0 || len == 0 || len >= sizeof get->easy.host)
+		end(get, CURLE_COULDNT_CONNECT); /* nowhere to go */
+	else
+		memcpy(get->easy.host, host, len + 1);
+	return get;
+}
+
+static void
+queue(struct get *get)
+{
+	TAILQ_INSERT_TAIL(&get->http->waiting, get, next);
+	start_waiting(get->http);
+}
+
+bool
+http_get(struct http *http, const char *host, const struct sts_addr *addr,
+    size_t naddr, unsigned timeout_ms, http_done *done, void *arg)
+{
+	struct get *get =
+	    new_get(http, host, addr, naddr, timeout_ms, done, arg);
+
+	if (get != NULL)
+		queue(get);
+	return get != NULL;
+}
+
+bool
+http_starttls(struct http *http, const char *host, const struct sts_addr *addr,
+    const char *ehlo, unsigned timeout_ms, http_done *done, void *arg)
+{
+	struct get *get = new_get(http, host, addr, 1, timeout_ms, done, arg);
+
+	if (get == NULL)
+		return false;
+	get->smtp = true;
+	(void)snprintf(get->ehlo, sizeof get->ehlo, "%s", ehlo);
+	queue(get);
+	return true;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/* An adapter's dealings with the worker: which, with what words, how long. */
+#include <mtasts/session.h>
+
+#include "query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "cache/entry_files.h"
+#include "host_tls.h"
+#include "rules/decide.h"
+
+enum { WORKER_PATH = STS_PROGRAM_PATH };
+
+static const char *
+flavour_name(enum sts_flavour f)
+{
+	return f == STS_FLAVOUR_GNUTLS ? "gnutls" : "openssl";
+}
+
+/*
+ * The worker that speaks the host's TLS.  Where it was left to us and that
+ * one is not installed, the other is as good: both obey the same rules.
+ */
+static void
+worker_path(const struct sts_conf *c, char path[WORKER_PATH])
+{
+	enum sts_flavour f = c->flavour;
+	char other[WORKER_PATH];
+
+	if (f == STS_FLAVOUR_AUTO)
+		f = sts_flavour_of_host();
+	snprintf(path, WORKER_PATH, "%s/mtasts-fetch-%s", c->worker_dir,
+	    flavour_name(f));
+	if (c->flavour != STS_FLAVOUR_AUTO || access(path, X_OK) == 0)
+		return;
+	f = f == STS_FLAVOUR_GNUTLS ? STS_FLAVOUR_OPENSSL : STS_FLAVOUR_GNUTLS;
+	snprintf(other, sizeof other, "%s/mtasts-fetch-%s", c->worker_dir,
+	    flavour_name(f));
+	if (access(other, X_OK) == 0)
+		memcpy(path, other, sizeof other);
+}
+
+/* What the words after the worker's own name begin with: its configuration. */
+struct words {
+	char path[WORKER_PATH];
+	const char *argv[8];
+	unsigned n;
+};
+
+static struct sts_spawn
+worker_of(const struct sts_ctx *ctx, struct words *w)
+{
+	worker_path(ctx->conf, w->path);
+	memset(w->argv, 0, sizeof w->argv);
+	w->argv[0] = w->path;
+	w->n = 1;
+	if (ctx->path != NULL) {
+		w->argv[w->n++] = "-c";
+		w->argv[w->n++] = ctx->path;
+	}
+	return (struct sts_spawn){ w->argv, sts_store_uid(ctx->store),
+		sts_store_gid(ctx->store) };
+}
+
+/* domain NULL: a background worker. */
+static enum sts_rc
+start(struct sts_ctx *ctx, const char *domain, unsigned flags, int *fd,
+    struct sts_err *err)
+{
+	struct words w;
+	struct sts_spawn sp = worker_of(ctx, &w);
+
+	if (domain == NULL)
+		w.argv[w.n++] = "--background";
+	else {
+		w.argv[w.n++] = "--pipe";
+		if ((flags & STS_REFETCH) != 0)
+			w.argv[w.n++] = "--refetch";
+		else if ((flags & STS_FRESH) != 0)
+			w.argv[w.n++] = "--fresh";
+		w.argv[w.n++] = domain;
+	}
+	return sts_spawn_start(&sp, fd, err);
+}
+
+enum sts_rc
+sts_ask_serve(struct sts_ctx *ctx, int *fd, struct sts_err *err)
+{
+	struct words w;
+	struct sts_spawn sp = worker_of(ctx, &w);
+
+	w.argv[w.n++] = "--serve";
+	return sts_spawn_serve(&sp, fd, err);
+}
+
+/* The answer of a worker that gave one; false: it gave none. */
+static bool
+take_entry(struct sts_worker_answer *h, const char *domain, int64_t now,
+    struct sts_next *next)
+{
+	static const enum sts_use use[] = {
+		[STS_ENTRY_ABSENT] = STS_USE_LOCAL_FAULT,
+		[STS_ENTRY_POLICY] = STS_USE_ENTRY,
+		[STS_ENTRY_NONE] = STS_USE_NOTHING,
+		[STS_ENTRY_NO_FETCH] = STS_USE_NOTHING,
+		[STS_ENTRY_UNASKED] = STS_USE_UNKNOWN,
+	};
+
+	*next = (struct sts_next){ .act = STS_ACT_ANSWER };
+	if ((h->frame != STS_FRAME_FILE && h->frame != STS_FRAME_LINK) ||
+	    !sts_entry_decode(&next->entry, h->bytes,
+		h->frame == STS_FRAME_LINK, domain))
+		return false;
+	next->use = use[next->entry.kind];
+	/* 3.2: max_age 0 is good for this delivery, but not what is over. */
+	if (next->use == STS_USE_ENTRY && now >= next->entry.until &&
+	    next->entry.until > next->entry.fetched)
+		next->use = STS_USE_UNKNOWN;
+	return true;
+}
+
+/*
+ * No answer: the last stage tells whose fault it is.  The decision is the
+ * same function's as ever; nothing is stored.  hurried: the worker had less
+ * time than it is due, which proves nothing about the policy host.
+ */
+static struct sts_next
+judge_silence(const struct sts_worker_answer *h, const struct sts_entry *cached,
+    int64_t now, bool hurried)
+{
+	struct sts_facts f = { .now = now, .cached = cached, .id = "" };
+
+	f.txt = STS_TXT_FOUND;
+	if (h->frame != 0 /* a fault, or not to be read */ || h->ended ||
+	    h->stage == STS_STAGE_NONE || h->stage == STS_STAGE_STORE ||
+	    (h->stage == STS_STAGE_STARTED && !hurried))
+		f.fetch = STS_FETCH_LOCAL;
+	else if (hurried || h->stage == STS_STAGE_DNS) {
+		f.txt = STS_TXT_TEMPFAIL;
+		f.txt_why = STS_WHY_DNS_TIMEOUT;
+	} else {
+		f.fetch = STS_FETCH_FAILED;
+		f.fetch_why = STS_WHY_FETCH_ERROR;
+	}
+	return sts_decide(&f);
+}
+
+/*
+ * 3.3: an unexpired policy of ours outlives whatever the worker believes; a
+ * newer one, of mode none too, comes as a policy.
+ */
+static void
+keep_live(struct sts_next *next, const struct sts_entry *cached, int64_t now)
+{
+	if (next->use == STS_USE_ENTRY || cached->kind != STS_ENTRY_POLICY ||
+	    now >= cached->until)
+		return;
+	next->use = STS_USE_ENTRY;
+	next->entry = *cached;
+}
+
+static enum sts_rc
+local_fault(const struct sts_worker_answer *h, const char *path,
+    struct sts_err *err)
+{
+	char shown[160];
+
+	if (h->frame == STS_FRAME_FAULT)
+		return sts_fail(err, STS_LOCAL, 0, "%s",
+		    sts_escape(shown, sizeof shown, h->bytes));
+	return sts_fail(err, STS_LOCAL, 0, "worker %s %s", path,
+	    h->stage == STS_STAGE_STORE && !h->ended
+		? "did not come to an end of writing to the cache"
+		: h->frame != 0 ? "gave an answer that cannot be read"
+		: h->stage == STS_STAGE_STARTED && !h->ended
+		? "came nowhere in its time"
+		: h->stage == STS_STAGE_NONE ? "did not start"
+					     : "ended without an answer");
+}
+
+enum sts_rc
+sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
+    const struct sts_entry *cached, struct sts_next *next, struct sts_err *err)
+{
+	unsigned timeout = ctx->conf->fetch_timeout + STS_WAIT_GRACE;
+	bool hurried = false;
+	char path[WORKER_PATH];
+	int64_t began = sts_now_ms();
+	enum sts_rc rc;
+	int fd = -1;
+
+	/* A person who asked for it may wait; mail may not for ever. */
+	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited) {
+		timeout = STS_WAIT_MAX - ctx->waited;
+		hurried = true;
+	}
+	if (ctx->worker == NULL &&
+	    (ctx->worker = malloc(sizeof *ctx->worker)) == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	ctx->worker->frame = 0;
+	ctx->worker->ended = true;
+	ctx->worker->stage = STS_STAGE_NONE;
+	ctx->worker->note[0] = '\0';
+	rc = start(ctx, domain, flags, &fd, err);
+	if (rc == STS_OK)
+		sts_spawn_read_answer(fd, timeout, ctx->worker);
+	ctx->waited += (unsigned)(sts_now_ms() - began);
+	if (rc == STS_OK && take_entry(ctx->worker, domain, now, next)) {
+		keep_live(next, cached, now);
+		return STS_OK;
+	}
+	*next = judge_silence(ctx->worker, cached, now, hurried);
+	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {
+		worker_path(ctx->conf, path);
+		rc = local_fault(ctx->worker, path, err);
+	}
+	/* An unexpired policy applies, whatever fails, 3.3. */
+	return next->use == STS_USE_LOCAL_FAULT ? rc : STS_OK;
+}
+
+void
+sts_request_refresh(struct sts_ctx *ctx, enum sts_mark want, const char *domain,
+    int64_t now)
+{
+	int64_t down, ms;
+
+	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
+	if (now - down < STS_DOWN_SPAN && down <= now)
+		return;
+	if (!sts_store_claim(ctx->store, want, domain, now,
+		STS_RUNNING_STALE) &&
+	    !ctx->owed)
+		return; /* somebody else wants the same */
+	ctx->owed = false;
+	if (!sts_store_claim(ctx->store, STS_MARK_RUNNING, NULL, now,
+		STS_RUNNING_STALE))
+		return; /* a worker runs, and will see it */
+	ms = sts_now_ms();
+	if (ctx->started == 0 || ms - ctx->started >= STS_START_GAP) {
+		ctx->started = ms;
+		if (start(ctx, NULL, 0, NULL, NULL) == STS_OK)
+			return;
+		sts_store_unmark(ctx->store, want, domain);
+	}
+	/* The next call, for whatever domain, tries again. */
+	ctx->owed = true;
+	sts_store_unmark(ctx->store, STS_MARK_RUNNING, NULL);
+}
+
+enum sts_rc
+sts_ask_again(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
+{
+	return sts_store_mark(ctx->store, STS_MARK_FAILED, domain, err);
+}
+
+enum sts_rc
+sts_report_program(struct sts_ctx *ctx, char path[STS_PROGRAM_PATH],
+    unsigned *uid, unsigned *gid, struct sts_err *err)
+{
+	struct sts_store *spool;
+	enum sts_rc rc;
+
+	if (ctx->conf->report.contact == NULL)
+		return sts_fail(err, STS_ABSENT, 0,
+		    "there is no contact in [report], so there are no reports");
+	rc = sts_store_open_as(&spool, "spool directory",
+	    ctx->conf->report.spool_dir, err);
+	if (rc != STS_OK)
+		return rc;
+	*uid = sts_store_uid(spool);
+	*gid = sts_store_gid(spool);
+	sts_store_close(spool);
+	snprintf(path, STS_PROGRAM_PATH, "%s/mtasts-report",
+	    ctx->conf->worker_dir);
+	return STS_OK;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker that is kept (--serve), for programs with an event loop: names go
+ * in, names come out when all there is to know of them is in the cache.
+ */
+#include <mtasts/mx.h>
+#include <mtasts/session.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/scan.h"
+#include "query.h"
+#include "tlsrpt/session_line.h"
+#include "worker_protocol.h"
+
+/* Beyond it the worker has more to do than anybody would wait for. */
+enum { QUEUE_MAX = 256 * 1024 };
+
+/* Reads in one call: a worker that only chatters must not keep us. */
+enum { FILLS = 16 };
+
+struct sts_kept_worker {
+	int fd;
+	struct sts_worker_lines lines;
+	size_t head, tail; /* of what is in the queue */
+	char queue[QUEUE_MAX];
+};
+
+enum sts_rc
+sts_kept_worker_start(struct sts_ctx *ctx, struct sts_kept_worker **out,
+    struct sts_err *err)
+{
+	struct sts_kept_worker *k;
+	enum sts_rc rc;
+
+	*out = NULL;
+	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
+		return rc;
+	if (sts_records(ctx)) /* whether the worker will have it, too */
+		(void)sts_ctx_spool(ctx, NULL);
+	if ((k = malloc(sizeof *k)) == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	/* Not the queue: that would touch its pages. */
+	memset(k, 0, offsetof(struct sts_kept_worker, queue));
+	if ((rc = sts_ask_serve(ctx, &k->fd, err)) != STS_OK) {
+		free(k);
+		return rc;
+	}
+	*out = k;
+	return STS_OK;
+}
+
+void
+sts_kept_worker_stop(struct sts_kept_worker *k)
+{
+	if (k == NULL)
+		return;
+	close(k->fd);
+	free(k);
+}
+
+int
+sts_kept_worker_in(const struct sts_kept_worker *k)
+{
+	return k->fd;
+}
+
+int
+sts_kept_worker_out(const struct sts_kept_worker *k)
+{
+	return k->head == k->tail ? -1 : k->fd;
+}
+
+static enum sts_rc
+put(struct sts_kept_worker *k, const char *before, struct sts_str line,
+    struct sts_err *err)
+{
+	size_t head = strlen(before);
+
+	if (line.len == 0)
+		return sts_fail(err, STS_USAGE, 0, "nothing to tell");
+	if (k->head > 0 && k->tail + head + line.len > sizeof k->queue) {
+		memmove(k->queue, k->queue + k->head, k->tail - k->head);
+		k->tail -= k->head;
+		k->head = 0;
+	}
+	if (k->tail + head + line.len > sizeof k->queue)
+		return sts_fail(err, STS_NOMEM, 0,
+		    "the worker has too much to do");
+	memcpy(k->queue + k->tail, before, head);
+	memcpy(k->queue + k->tail + head, line.p, line.len);
+	k->tail += head + line.len;
+	return STS_OK;
+}
+
+enum sts_rc
+sts_kept_worker_ask(struct sts_kept_worker *k, const char *domain,
+    struct sts_err *err)
+{
+	static const char mx[] = " mx\n";
+	char line[STS_NAME_SIZE + sizeof mx];
+	size_t len;
+
+	if (sts_domain_normal(line, domain, err) != STS_OK)
+		return sts_fail(err, STS_USAGE, 0, "not a policy domain");
+	len = strlen(line);
+	memcpy(line + len, mx, sizeof mx);
+	return put(k, "", (struct sts_str){ line, len + sizeof mx - 1 }, err);
+}
+
+/* False: nobody reads. */
+static bool
+flush(struct sts_kept_worker *k)
+{
+	ssize_t n;
+
+	while (k->head < k->tail) {
+		n = send(k->fd, k->queue + k->head, k->tail - k->head,
+		    MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return errno == EAGAIN;
+		k->head += (size_t)n;
+	}
+	k->head = k->tail = 0;
+	return true;
+}
+
+/* False: the worker has closed its end. */
+static bool
+fill(struct sts_kept_worker *k)
+{
+	size_t room;
+	char *p = sts_worker_lines_room(&k->lines, &room);
+	ssize_t n;
+
+	do
+		n = read(k->fd, p, room);
+	while (n == -1 && errno == EINTR);
+	if (n <= 0)
+		return n == -1 && errno == EAGAIN;
+	sts_worker_lines_add(&k->lines, (size_t)n);
+	return true;
+}
+
+enum sts_rc
+sts_kept_worker_next(struct sts_kept_worker *k, char domain[STS_NAME_SIZE],
+    struct sts_err *err)
+{
+	bool alive = flush(k);
+	size_t before;
+
+	/* What it said before it went is still true. */
+	for (unsigned i = 0; i < FILLS; i++) {
+		if (sts_worker_lines_next(&k->lines, domain))
+			return STS_OK;
+		before = k->lines.used - k->lines.taken;
+		if (!fill(k)) {
+			alive = false;
+			break;
+		}
+		if (k->lines.used == before)
+			break;
+	}
+	if (sts_worker_lines_next(&k->lines,
+		domain)) /* in the last bytes read */
+		return STS_OK;
+	if (alive)
+		return STS_ABSENT;
+	return sts_fail(err, STS_LOCAL, 0, "%s",
+	    k->lines.fault[0] != '\0' ? k->lines.fault
+				      : "the kept worker has ended");
+}
+
+enum sts_rc
+sts_kept_worker_judge(struct sts_kept_worker *k, struct sts_ctx *ctx,
+    const struct sts_session_report *seen, struct sts_err *err)
+{
+	char line[STS_SESSION_LINE_MAX], name[STS_NAME_SIZE];
+	struct sts_last policy;
+	struct sts_session s;
+	enum sts_rc rc;
+
+	if (!sts_records(ctx))
+		return STS_OK;
+	if (seen->mx_host == NULL || seen->receiving_ip == NULL)
+		return sts_fail(err, STS_USAGE, 0, "a session with nobody");
+	/* It would have nowhere to write either, and could not say so. */
+	if ((rc = sts_ctx_spool(ctx, err)) != STS_OK)
+		return rc;
+	if (ctx->other_spool)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "the worker writes to a directory that is gone");
+	if ((rc = sts_ctx_session(ctx, seen, name, &policy, &s, err)) != STS_OK)
+		return rc;
+	s.der.len = 0; /* the worker looks for itself */
+	return put(k, STS_KEPT_WORKER_JUDGE,
+	    (struct sts_str){ line, sts_session_encode(line, &s) }, err);
+}

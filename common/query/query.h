@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/* What a context holds; for the files that make up sts_query() and friends. */
+#ifndef STS_CTX_H
+#define STS_CTX_H
+
+#include "cache/cache.h"
+#include "conf/conf.h"
+#include "spawn.h"
+#include "tlsrpt/spool.h"
+#include <mtasts/mx.h>
+#include <mtasts/session.h>
+#include <mtasts/sts.h>
+
+enum {
+	STS_WAIT_MAX = 30000,   /* ms a process waits in sum */
+	STS_WAIT_GRACE = 500,   /* ms a worker may be late */
+	STS_DOWN_SPAN = 30,     /* s that "resolver down" is believed */
+	STS_RUNNING_STALE = 60, /* s after which a worker counts as dead */
+	STS_RUNNING_TOUCH = 15, /* s between its signs of life */
+	STS_START_GAP = 1000,   /* ms between two starts of one behind */
+	STS_LAST_SPAN = 60,     /* s that an answer is thought to be the one
+				 * that a session was held to */
+	STS_MX_TURN = 10        /* s that hosts of one preference keep their
+				 * order: the envelopes of a message go one way */
+};
+
+/* The last answer about a domain that came from the cache or the network. */
+struct sts_last {
+	char domain[STS_NAME_SIZE]; /* "": none yet */
+	char id[STS_ID_SIZE];
+	bool applies; /* STS_POLICY */
+	enum sts_mode mode;
+	int64_t when;
+};
+
+/* A host that was handed out for a domain, and when: ctx_handed.c. */
+struct sts_recent_offer {
+	uint64_t hash;
+	int64_t when; /* ms */
+};
+
+struct sts_ctx {
+	struct sts_conf *conf;
+	const char *path;        /* of the configuration; NULL: the default */
+	struct sts_store *store; /* NULL until first needed */
+	struct sts_spool *spool; /* the same */
+	bool no_spool;           /* it could not be opened */
+	bool other_spool;        /* it is not the one of the beginning */
+	unsigned waited;         /* ms, in sum */
+	struct sts_last last;
+	int64_t began;   /* when the query in hand began */
+	int64_t started; /* ms, the last background worker; 0: none */
+	bool owed;       /* a want was left without a worker */
+	uint32_t random; /* 0: not chosen yet */
+	struct sts_worker_answer *worker; /* NULL until a worker is asked */
+	struct sts_recent *recent; /* NULL until a question that never waits */
+	struct sts_loaded loaded;  /* the entry in hand */
+	struct sts_recent_offer recent_offer[64];
+};
+
+/* The store, opened when first needed. */
+enum sts_rc sts_ctx_store(struct sts_ctx *, struct sts_err *err);
+
+/*
+ * Ask a worker about a domain and wait for it: *next as sts_decide() would
+ * say it, with the entry in ctx->worker.  cached: what is known (kind ABSENT:
+ * nothing).  note, of 200 bytes, gets details for people.
+ */
+struct sts_next;
+enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
+    int64_t now, const struct sts_entry *cached, struct sts_next *next,
+    struct sts_err *err);
+
+/* The spool of now, opened when first needed. */
+enum sts_rc sts_ctx_spool(struct sts_ctx *, struct sts_err *err);
+
+/* What of an answer sts_record_session() wants to know. */
+void sts_last_take(struct sts_last *, const struct sts_answer *);
+
+/*
+ * STS_OK: *s is all there is to record of a session, and lends from seen, name
+ * and policy.  Else as sts_record_session().
+ */
+struct sts_session;
+enum sts_rc sts_ctx_session(struct sts_ctx *,
+    const struct sts_session_report *seen, char name[STS_NAME_SIZE],
+    struct sts_last *policy, struct sts_session *s, struct sts_err *err);
+
+/* Start a kept worker; *fd as sts_spawn_serve() has it. */
+enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
+
+/* 5: a delivery failed; the next decision waits for a fresh look. */
+enum sts_rc sts_ask_again(struct sts_ctx *, const char *domain,
+    struct sts_err *err);
+
+/*
+ * Have the domain looked at while nobody waits: WANT its policy, or WANT_MX
+ * its MX set.  Tries to start a worker at most once in STS_START_GAP.
+ */
+void sts_request_refresh(struct sts_ctx *, enum sts_mark want,
+    const char *domain, int64_t now);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The worker's birth.  The host is somebody else's process, perhaps root,
+ * perhaps with odd descriptors, signals and umask; nothing of it may reach
+ * the worker, and nothing of the worker may stay behind in the host:
+ *
+ *   host --fork--> middle --fork--> worker
+ *
+ * The middle one ends at once and is reaped by its pid, so that no wait() of
+ * the host ever sees a stranger, and the worker holds none of its pipes.
+ */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+/* What the worker gets of the pipes; -1: nothing. */
+struct ends {
+	int in, out; /* its standard input and output */
+	int pipe;    /* STS_PIPE_FD */
+};
+
+/*
+ * Tell the adapter why there is no worker; only write(2) is safe here.  A
+ * kept worker's adapter hears of it by the end of the pipe, and why by a line.
+ */
+_Noreturn static void
+give_up(const struct ends *ends, const char *what, const char *path)
+{
+	char text[STS_FRAME_HEAD + 200];
+	int n = snprintf(text + STS_FRAME_HEAD, sizeof text - STS_FRAME_HEAD,
+	    "cannot start %s: %s: %s", path, what, strerror(errno));
+	char head[STS_FRAME_HEAD + 1];
+
+	if (n > (int)(sizeof text - STS_FRAME_HEAD) - 1)
+		n = (int)(sizeof text - STS_FRAME_HEAD) - 1;
+	snprintf(head, sizeof head, "%c%08x", STS_FRAME_FAULT, (unsigned)n);
+	memcpy(text, head, STS_FRAME_HEAD);
+	if (ends->pipe == -1) {
+		text[STS_FRAME_HEAD - 2] = '!';
+		text[STS_FRAME_HEAD - 1] = ' ';
+		text[STS_FRAME_HEAD + n] = '\n';
+		if (write(STDOUT_FILENO, text + STS_FRAME_HEAD - 2,
+			(size_t)n + 3) == -1)
+			_exit(126);
+	} else if (write(STS_PIPE_FD, text, (size_t)n + STS_FRAME_HEAD) == -1)
+		_exit(126);
+	_exit(127);
+}
+
+/* Out of the way of the numbers that are given out; -1 stays. */
+static bool
+lift(int *fd)
+{
+	return *fd == -1 || (*fd = fcntl(*fd, F_DUPFD, 10)) != -1;
+}
+
+/* The ends to their places, nothing where there is none, all else closed. */
+static int
+tidy_descriptors(struct ends e)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null == -1 || !lift(&null) || !lift(&e.in) || !lift(&e.out) ||
+	    !lift(&e.pipe))
+		return -1;
+	if (dup2(e.in == -1 ? null : e.in, STDIN_FILENO) == -1 ||
+	    dup2(e.out == -1 ? null : e.out, STDOUT_FILENO) == -1 ||
+	    dup2(null, STDERR_FILENO) == -1)
+		return -1;
+	if (e.pipe != -1 && dup2(e.pipe, STS_PIPE_FD) == -1)
+		return -1;
+	closefrom(e.pipe == -1 ? STS_PIPE_FD : STS_PIPE_FD + 1);
+	return 0;
+}
+
+static void
+tidy_signals(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)sigaction(i, &sa, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+#ifdef __GLIBC__
+typedef __rlimit_resource_t resource;
+#else
+typedef int resource;
+#endif
+
+/*
+ * A setuid host hands on the limits of whoever called it; too little memory
+ * would look like a failure of the policy host.
+ */
+static void
+reset_limits(void)
+{
+	static const struct {
+		resource what;
+		rlim_t max;
+	} limits[] = {
+		{ RLIMIT_AS, RLIM_INFINITY },
+		{ RLIMIT_DATA, RLIM_INFINITY },
+		{ RLIMIT_CPU, RLIM_INFINITY },
+		{ RLIMIT_FSIZE, RLIM_INFINITY },
+		{ RLIMIT_NPROC, RLIM_INFINITY },
+		{ RLIMIT_STACK, 8 << 20 },
+		{ RLIMIT_NOFILE, 1024 },
+	};
+	struct rlimit rl;
+
+	if (geteuid() != 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		rl.rlim_cur = rl.rlim_max = limits[i].max;
+		(void)setrlimit(limits[i].what, &rl);
+	}
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+}
+
+/* For good: not even the loader may run as root. */
+static int
+drop_privilege(const struct sts_spawn *sp)
+{
+	uid_t r, e, s;
+	gid_t gr, ge, gs, gid = sp->gid;
+
+	if (geteuid() != 0)
+		return 0;
+	if (sp->uid == 0 || setgroups(1, &gid) == -1 ||
+	    setresgid(sp->gid, sp->gid, sp->gid) == -1 ||
+	    setresuid(sp->uid, sp->uid, sp->uid) == -1)
+		return -1;
+	if (getresuid(&r, &e, &s) == -1 || getresgid(&gr, &ge, &gs) == -1 ||
+	    r != sp->uid || e != sp->uid || s != sp->uid || gr != sp->gid ||
+	    ge != sp->gid || gs != sp->gid || setuid(0) == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+_Noreturn static void
+become_worker(const struct sts_spawn *sp, const struct ends *ends)
+{
+	char *const empty[] = { NULL };
+	union { /* execve(2) wants the argv of before const */
+		const char *const *in;
+		char *const *out;
+	} argv = { .in = sp->argv };
+
+	tidy_signals();
+	if (tidy_descriptors(*ends) == -1)
+		_exit(126);
+	umask(077);
+	if (chdir("/") == -1)
+		give_up(ends, "chdir to /", sp->argv[0]);
+	reset_limits();
+	if (drop_privilege(sp) == -1)
+		give_up(ends, "dropping privilege", sp->argv[0]);
+	execve(sp->argv[0], argv.out, empty);
+	give_up(ends, "exec", sp->argv[0]);
+}
+
+static pid_t
+reap(pid_t pid)
+{
+	pid_t got;
+
+	do
+		got = waitpid(pid, NULL, 0);
+	while (got == -1 && errno == EINTR);
+	return got;
+}
+
+/* The worker has the ends when this is done; the caller still closes them. */
+static enum sts_rc
+spawn(const struct sts_spawn *sp, const struct ends *ends, struct sts_err *err)
+{
+	sigset_t all, old;
+	int error;
+	pid_t pid;
+
+	/* A handler of the host must not run in our child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0) {
+		(void)setsid();
+		pid = fork();
+		if (pid == 0)
+			become_worker(sp, ends);
+		_exit(pid == -1);
+	}
+	error = errno;
+	if (pid != -1)
+		reap(pid);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (pid == -1)
+		return sts_fail(err, STS_LOCAL, 0, "fork: %s", strerror(error));
+	return STS_OK;
+}
+
+enum sts_rc
+sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
+{
+	struct ends ends = { -1, -1, -1 };
+	enum sts_rc rc;
+	int p[2];
+
+	if (pipe(p) == -1)
+		return sts_fail(err, STS_LOCAL, 0, "pipe: %s", strerror(errno));
+	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
+	ends.pipe = p[1];
+	rc = spawn(sp, &ends, err);
+	close(p[1]);
+	if (rc != STS_OK || fd == NULL)
+		close(p[0]);
+	else
+		*fd = p[0];
+	return rc;
+}
+
+enum sts_rc
+sts_spawn_serve(const struct sts_spawn *sp, int *fd, struct sts_err *err)
+{
+	struct ends ends = { -1, -1, -1 };
+	enum sts_rc rc;
+	int p[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, p) == -1)
+		return sts_fail(err, STS_LOCAL, 0, "socketpair: %s",
+		    strerror(errno));
+	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
+	ends.in = ends.out = p[1];
+	rc = spawn(sp, &ends, err);
+	close(p[1]);
+	if (rc != STS_OK)
+		close(p[0]);
+	else
+		*fd = p[0];
+	return rc;
+}
+
+void
+sts_spawn_read_answer(int fd, unsigned timeout_ms, struct sts_worker_answer *h)
+{
+	int64_t end = sts_now_ms() + timeout_ms, left;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	ssize_t n;
+
+	h->stage = STS_STAGE_NONE;
+	h->frame = 0;
+	h->ended = false;
+	h->used = 0;
+	h->note[0] = '\0';
+	/* Signals of the host may interrupt; the deadline holds all the same.*/
+	while (!h->ended && (left = end - sts_now_ms()) > 0) {
+		if (poll(&pfd, 1, (int)left) <= 0)
+			continue;
+		n = read(fd, h->buf + h->used, sizeof h->buf - h->used);
+		if (n == -1 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			h->ended = true;
+		else if (sts_worker_answer_add(h, (size_t)n))
+			break;
+	}
+	close(fd);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The decision, RFC 8461 3.3 and 5: from what is known, what to do next.
+ *
+ * One pure function, called again with each thing learnt: by an adapter with
+ * the cached entry alone, by the worker with the answer to the TXT question,
+ * then with the outcome of the GET.
+ */
+#ifndef STS_DECIDE_H
+#define STS_DECIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "entry.h"
+#include <mtasts/sts.h>
+
+/* What the question for the TXT record brought. */
+enum sts_txt_lookup {
+	STS_TXT_NOT_ASKED, /* not asked */
+	STS_TXT_TEMPFAIL,  /* could not ask */
+	STS_TXT_NONE,      /* asked: there is none */
+	STS_TXT_INVALID,   /* asked: several, or broken syntax: as none, 3.1 */
+	STS_TXT_FOUND
+};
+
+/* What the GET brought. */
+enum sts_fetch_outcome {
+	STS_FETCH_NOT_TRIED, /* not tried */
+	STS_FETCH_POLICY,
+	STS_FETCH_FAILED, /* failed, for whatever reason of the remote's */
+	STS_FETCH_LOCAL   /* our own fault: proves nothing about the remote */
+};
+
+enum {
+	STS_BACKOFF_MIN = 30, /* s; doubled at each failure */
+	STS_BACKOFF_MAX = 600,
+	STS_BACKOFF_FORGET = 3600, /* a failure older than this starts anew */
+	STS_FETCH_RETRY_MIN = 300, /* 3.3: five minutes per failed id */
+	STS_MARK_GAP = 300,        /* between two looks for a failure mark */
+	STS_REFETCH_MAX = 86400,   /* a real GET at least daily, 3.3 and 10.2 */
+	STS_NONE_MIN = 60,         /* bounds of a negative TTL */
+	STS_NONE_MAX = 3600,
+	STS_CLOCK_SLACK = 300 /* a time this far ahead is a clock's fault */
+};
+
+struct sts_facts {
+	int64_t now;
+	const struct sts_entry *cached; /* kind ABSENT where there is none */
+	unsigned recheck;               /* s, of the configuration */
+	int64_t marked;   /* when a delivery failed under the policy; or 0 */
+	int64_t answered; /* when last was looked because of that; or 0 */
+	bool must_look;   /* STS_FRESH */
+	bool must_fetch;  /* STS_REFETCH */
+	bool cannot_wait; /* waited enough, or the resolver is down */
+	bool nonblocking; /* nobody waits: whatever is due is looked at later */
+	enum sts_txt_lookup txt;
+	enum sts_reason txt_why; /* where look is not FOUND */
+	uint32_t ttl;            /* of that answer, s */
+	const char *id;          /* where look is FOUND */
+	enum sts_fetch_outcome fetch;
+	enum sts_reason fetch_why; /* where got is NOTHING */
+	uint32_t max_age;          /* where got is POLICY */
+	struct sts_str body;       /* where got is POLICY */
+};
+
+enum sts_act {
+	STS_ACT_ANSWER,
+	STS_ACT_ANSWER_THEN_ASK, /* answer; look in the background */
+	STS_ACT_ASK_TXT,         /* ask for the TXT record first */
+	STS_ACT_FETCH            /* GET the policy first */
+};
+
+enum sts_use {
+	STS_USE_NOTHING,    /* there is no policy */
+	STS_USE_ENTRY,      /* the policy of sts_next.entry */
+	STS_USE_UNKNOWN,    /* dns_failure of the configuration decides */
+	STS_USE_UNCACHED,   /* not asked yet: cold of the configuration does */
+	STS_USE_LOCAL_FAULT /* nothing may be decided: defer */
+};
+
+enum sts_keep {
+	STS_KEEP_NOTHING, /* leave the cache as it is */
+	STS_KEEP_ENTRY,   /* store sts_next.entry */
+	STS_KEEP_DROP     /* remove what is stored */
+};
+
+struct sts_next {
+	enum sts_act act;
+	enum sts_use use; /* where act is ANSWER or ANSWER_THEN_LOOK */
+	enum sts_keep keep;
+	struct sts_entry entry; /* body borrowed from the facts */
+};
+
+struct sts_next sts_decide(const struct sts_facts *);
+
+/* Has t, unless 0, been within the last span?  Ahead of the clock it is not. */
+bool sts_within(int64_t now, int64_t t, int64_t span);
+
+/* What the configuration says of a domain. */
+enum sts_domain_mode {
+	STS_DOMAIN_FOLLOW, /* what the domain publishes */
+	STS_DOMAIN_OFF,
+	STS_DOMAIN_TESTING, /* a published enforce becomes testing */
+	STS_DOMAIN_ENFORCE  /* testing becomes enforce; no policy defers */
+};
+
+/*
+ * What that makes of a published mode.  "testing" never lowers what the
+ * administrator set, and enforce without a policy to enforce defers.
+ */
+enum sts_verdict sts_override(enum sts_domain_mode, enum sts_verdict published,
+    enum sts_mode *mode);
+
+#endif

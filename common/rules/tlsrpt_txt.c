@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * TXT records of _smtp._tls.DOMAIN, RFC 8460 3: the grammar of tags.h with
+ * the field rua, which may repeat.
+ *
+ *   rua = URI *( *WSP "," *WSP URI )
+ *   URI = RFC 3986, with "!" "," ";" as %21 %2C %3B
+ *
+ * The line of a problem is the number of the record, from 1.
+ */
+#include <mtasts/session.h>
+#include <mtasts/sts.h>
+
+#include "base/domain_name.h"
+#include "base/err.h"
+#include "txt_fields.h"
+
+struct judge {
+	struct txt_fields fields; /* first: the fields' reader gets it */
+	bool seen_rua;
+	struct sts_tlsrpt *out;
+};
+
+static bool
+is_hex(char c)
+{
+	return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
+}
+
+/* RFC 3986 2.2 and 2.3, without what RFC 8460 3 wants encoded. */
+static bool
+is_uri(char c)
+{
+	return is_alnum(c) ||
+	    (c != '\0' && strchr("-._~:/?#[]@$&'()*+=", c) != NULL);
+}
+
+static bool
+is_scheme(char c)
+{
+	return is_alnum(c) || c == '+' || c == '-' || c == '.';
+}
+
+static bool
+uri_chars(struct sts_str uri)
+{
+	for (size_t i = 0; i < uri.len; i++) {
+		if (is_uri(uri.p[i]))
+			continue;
+		if (uri.p[i] != '%' || uri.len - i < 3 ||
+		    !is_hex(uri.p[i + 1]) || !is_hex(uri.p[i + 2]))
+			return false;
+		i += 2;
+	}
+	return true;
+}
+
+/* The part behind "scheme:", false where there is no scheme (RFC 3986 3.1). */
+static bool
+split(struct sts_str uri, struct sts_str *scheme, struct sts_str *rest)
+{
+	struct scan s = scan_str(uri);
+
+	*scheme = scan_while(&s, is_scheme);
+	if (scheme->len == 0 || is_digit(scheme->p[0]) || !scan_char(&s, ':'))
+		return false;
+	*rest = scan_rest(&s);
+	return rest->len > 0;
+}
+
+/*
+ * One address (RFC 6068 2): something, "@", a domain name.  Header fields
+ * behind "?" are nothing to us, and neither is a list.
+ */
+static bool
+mailto_good(struct sts_str rest)
+{
+	char normal[STS_NAME_SIZE];
+	struct sts_str domain;
+	const char *end = memchr(rest.p, '?', rest.len), *at = NULL;
+
+	if (end == NULL)
+		end = rest.p + rest.len;
+	for (const char *p = rest.p; p < end; p++)
+		if (*p == '@' && at != NULL)
+			return false;
+		else if (*p == '@')
+			at = p;
+	if (at == NULL || at == rest.p)
+		return false;
+	domain = (struct sts_str){ at + 1, (size_t)(end - at - 1) };
+	return sts_domain_of(normal, domain) && strlen(normal) == domain.len;
+}
+
+/* "//" host [":" port] ...; user names are refused: what for? */
+static bool
+https_good(struct sts_str rest)
+{
+	struct scan s = scan_str(rest);
+	char normal[STS_NAME_SIZE];
+	struct sts_str name;
+
+	if (!scan_lit(&s, "//"))
+		return false;
+	name = scan_while(&s, is_ext_name);
+	if (name.len == 0 || (s.p < s.end && strchr(":/?#", *s.p) == NULL))
+		return false;
+	if (scan_char(&s, ':')) {
+		struct sts_str port = scan_while(&s, is_digit);
+		uint64_t n;
+
+		if (!str_u64(port, 65535, &n) || n == 0 ||
+		    (s.p < s.end && strchr("/?#", *s.p) == NULL))
+			return false;
+	}
+	/* The report names a domain's own host, not an address. */
+	return sts_domain_of(normal, name) && strlen(normal) == name.len &&
+	    strchr(normal, '.') != NULL;
+}
+
+/* Nothing can be sent there; 3 wants others of the list used all the same. */
+static void
+skip(struct judge *j, struct sts_str uri, const char *why)
+{
+	sts_problem_add(&j->fields.said, false, j->fields.n, "rua-skipped",
+	    "\"%s\" is skipped: %s", sts_show(uri).text, why);
+}
+
+static void
+keep(struct judge *j, struct sts_str uri)
+{
+	struct sts_tlsrpt *out = j->out;
+
+	for (size_t i = 0; i < out->n; i++)
+		if (out->rua[i].len == uri.len &&
+		    memcmp(out->rua[i].p, uri.p, uri.len) == 0) {
+			skip(j, uri, "it is there twice");
+			return;
+		}
+	if (out->n == STS_RUA_MAX)
+		skip(j, uri, "there are too many before it");
+	else
+		out->rua[out->n++] = uri;
+}
+
+static void
+take_uri(struct judge *j, struct sts_str uri)
+{
+	struct sts_str scheme, rest;
+
+	if (!uri_chars(uri) || !split(uri, &scheme, &rest))
+		sts_problem_add(&j->fields.said, true, j->fields.n,
+		    "rua-syntax", "\"%s\" is not a URI", sts_show(uri).text);
+	else if (str_is_nocase(scheme, "mailto")) {
+		if (mailto_good(rest))
+			keep(j, uri);
+		else
+			skip(j, uri, "it holds no mail address");
+	} else if (str_is_nocase(scheme, "https")) {
+		if (https_good(rest))
+			keep(j, uri);
+		else
+			skip(j, uri, "it names no host");
+	} else
+		skip(j, uri, "neither mailto nor https");
+}
+
+static void
+take_rua(struct judge *j, struct sts_str v)
+{
+	struct scan s = scan_str(v);
+	struct sts_str uri;
+	bool more;
+
+	j->seen_rua = true;
+	do {
+		if ((more = scan_until(&s, ',', &uri)))
+			s.p++;
+		else
+			uri = scan_rest(&s);
+		while (uri.len > 0 && is_wsp(uri.p[0])) {
+			uri.p++;
+			uri.len--;
+		}
+		while (uri.len > 0 && is_wsp(uri.p[uri.len - 1]))
+			uri.len--;
+		take_uri(j, uri);
+	} while (more);
+}
+
+static void
+take_field(struct txt_fields *t, struct sts_str name, struct sts_str v,
+    struct sts_str whole)
+{
+	if (str_is(name, "rua"))
+		take_rua((struct judge *)t, v);
+	else if (!sts_txt_field_value(v))
+		sts_problem_add(&t->said, true, t->n, "value-syntax",
+		    "the value in \"%s\" is empty or has a byte that may not "
+		    "be there",
+		    sts_show(whole).text);
+	else
+		sts_problem_add(&t->said, false, t->n, "unknown-field",
+		    "field \"%s\" is ignored", sts_show(name).text);
+}
+
+enum sts_rc
+sts_tlsrpt_select(struct sts_tlsrpt *out, const struct sts_str *txt, size_t n,
+    sts_problem_fn *fn, void *arg, struct sts_err *err)
+{
+	struct judge j = {
+		.fields = {
+			.said = { fn, arg, err, false },
+			.version = "v=TLSRPTv1",
+			.like = "v=tlsrpt",
+			.field = take_field,
+		},
+		.out = out,
+	};
+	enum sts_rc rc;
+
+	out->n = 0;
+	rc = sts_txt_fields_read(&j.fields, txt, n);
+	if (j.fields.n != 0 && !j.seen_rua) {
+		sts_problem_add(&j.fields.said, true, j.fields.n, "rua-missing",
+		    "there is no rua");
+		rc = STS_INVALID;
+	} else if (rc == STS_OK && out->n == 0) {
+		sts_problem_add(&j.fields.said, true, j.fields.n, "rua-useless",
+		    "no report can be sent to any rua");
+		rc = STS_INVALID;
+	}
+	if (rc != STS_OK)
+		out->n = 0;
+	return rc;
+}

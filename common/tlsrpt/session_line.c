@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A recorded session as text, format 1:
+ *
+ *   line = "1" TAB time TAB domain TAB type TAB mode TAB id TAB result TAB
+ *          sending-ip TAB mx-host TAB mx-helo TAB receiving-ip TAB reason TAB
+ *          base64 LF
+ *
+ * In texts every byte that is not printable, and "%", stands as %XX.
+ */
+#include "session_line.h"
+
+#include <mtasts/session.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/domain_name.h"
+
+enum {
+	NEED = 3 /* bytes of %XX */
+};
+
+static const char results[][28] = {
+	[STS_SESSION_OK] = "",
+	[STS_STARTTLS_NOT_SUPPORTED] = "starttls-not-supported",
+	[STS_CERTIFICATE_HOST_MISMATCH] = "certificate-host-mismatch",
+	[STS_CERTIFICATE_EXPIRED] = "certificate-expired",
+	[STS_CERTIFICATE_NOT_TRUSTED] = "certificate-not-trusted",
+	[STS_VALIDATION_FAILURE] = "validation-failure",
+	[STS_TLSA_INVALID] = "tlsa-invalid",
+	[STS_DNSSEC_INVALID] = "dnssec-invalid",
+	[STS_DANE_REQUIRED] = "dane-required",
+	[STS_STS_POLICY_FETCH_ERROR] = "sts-policy-fetch-error",
+	[STS_STS_POLICY_INVALID] = "sts-policy-invalid",
+	[STS_STS_WEBPKI_INVALID] = "sts-webpki-invalid",
+	[STS_CERTIFICATE_REFUSED] = "validation-failure",
+};
+
+const char *
+sts_session_result_name(enum sts_session_result r)
+{
+	return (unsigned)r < ARRAY_LEN(results) ? results[r] : "";
+}
+
+static const char types[][16] = {
+	[STS_TYPE_NO_POLICY_FOUND] = "no-policy-found",
+	[STS_TYPE_STS] = "sts",
+	[STS_TYPE_TLSA] = "tlsa",
+};
+
+const char *
+sts_policy_type_name(enum sts_policy_type t)
+{
+	return (unsigned)t < ARRAY_LEN(types) ? types[t] : "";
+}
+
+/* In the line the two that share a word in reports must stay two. */
+static const char *
+word_of(enum sts_session_result r)
+{
+	if (r == STS_SESSION_OK)
+		return "ok";
+	return r == STS_CERTIFICATE_REFUSED ? "certificate"
+					    : sts_session_result_name(r);
+}
+
+/* --- Writing ------------------------------------------------------------ */
+
+static char *
+put_word(char *p, const char *word)
+{
+	size_t len = strlen(word);
+
+	memcpy(p, word, len);
+	p[len] = '\t';
+	return p + len + 1;
+}
+
+/* Never half an escape: what would pass the limit is left out. */
+static char *
+put_text(char *p, struct sts_str s)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	const char *end = p + STS_SESSION_TEXT_MAX;
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool plain = is_print(s.p[i]) && c != '%';
+
+		if (end - p < (plain ? 1 : NEED))
+			break;
+		if (plain) {
+			*p++ = (char)c;
+			continue;
+		}
+		*p++ = '%';
+		*p++ = hex[c >> 4];
+		*p++ = hex[c & 15];
+	}
+	*p++ = '\t';
+	return p;
+}
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static char *
+put_base64(char *p, struct sts_str s)
+{
+	const unsigned char *in = (const unsigned char *)s.p;
+
+	for (size_t i = 0; i < s.len; i += 3) {
+		unsigned b = i + 1 < s.len ? in[i + 1] : 0;
+		unsigned c = i + 2 < s.len ? in[i + 2] : 0;
+		unsigned v = (unsigned)in[i] << 16 | b << 8 | c;
+
+		*p++ = digits[v >> 18];
+		*p++ = digits[v >> 12 & 63];
+		*p++ = i + 1 < s.len ? digits[v >> 6 & 63] : '=';
+		*p++ = i + 2 < s.len ? digits[v & 63] : '=';
+	}
+	return p;
+}
+
+_Static_assert(STS_SESSION_DER_MAX / 3 * 4 + 8 +
+	    7 * (STS_SESSION_TEXT_MAX + 1) + 200 <
+	STS_SESSION_LINE_MAX,
+    "the longest line fits");
+
+size_t
+sts_session_encode(char *buf, const struct sts_session *s)
+{
+	struct sts_str id = s->id;
+	char normal[STS_NAME_SIZE], *p = buf;
+
+	if (!sts_domain_is_normal(normal, s->domain) || s->time < 0 ||
+	    (unsigned)s->type >= ARRAY_LEN(types) ||
+	    (unsigned)s->result >= ARRAY_LEN(results))
+		return 0;
+	p += snprintf(p, 32, "1\t%" PRId64 "\t", s->time);
+	p = put_text(p, s->domain);
+	p = put_word(p, sts_policy_type_name(s->type));
+	p = put_word(p, sts_mode_name(s->mode));
+	if (id.len > STS_ID_SIZE - 1 || !str_all(id, is_alnum))
+		id.len = 0;
+	p = put_text(p, id);
+	p = put_word(p, word_of(s->result));
+	p = put_text(p, s->sending_ip);
+	p = put_text(p, s->mx_host);
+	p = put_text(p, s->mx_helo);
+	p = put_text(p, s->receiving_ip);
+	p = put_text(p, s->reason);
+	if (s->der.len <= STS_SESSION_DER_MAX)
+		p = put_base64(p, s->der);
+	*p++ = '\n';
+	return (size_t)(p - buf);
+}
+
+/* --- Reading ------------------------------------------------------------ */
+
+static bool
+field(struct scan *s, struct sts_str *out)
+{
+	if (!scan_until(s, '\t', out))
+		return false;
+	s->p++;
+	return true;
+}
+
+static int
+hex(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* In place: what comes out is never longer. */
+static bool
+text(struct scan *s, char *line, struct sts_str *out)
+{
+	struct sts_str in;
+	char *to;
+	int a, b;
+
+	if (!field(s, &in) || in.len > STS_SESSION_TEXT_MAX)
+		return false;
+	*out = (struct sts_str){ in.p, 0 };
+	to = line + (in.p - line);
+	for (size_t i = 0; i < in.len; i++) {
+		char c = in.p[i];
+
+		if (!is_print(c))
+			return false;
+		if (c == '%') {
+			if (in.len - i < NEED || (a = hex(in.p[i + 1])) == -1 ||
+			    (b = hex(in.p[i + 2])) == -1)
+				return false;
+			c = (char)(a << 4 | b);
+			/* what needs no escape has none */
+			if (is_print(c) && c != '%')
+				return false;
+			i += 2;
+		}
+		to[out->len++] = c;
+	}
+	return true;
+}
+
+/* Groups of four, padding only in the last: in place, too. */
+static bool
+base64(struct scan *s, char *line, struct sts_str *out)
+{
+	struct sts_str in = scan_rest(s);
+	size_t pad = 0;
+	unsigned v = 0;
+	const char *d;
+	char *to;
+
+	*out = (struct sts_str){ in.p, 0 };
+	if (in.len == 0)
+		return true;
+	if (in.len % 4 != 0 || in.len / 4 * 3 > STS_SESSION_DER_MAX + 3)
+		return false;
+	to = line + (in.p - line);
+	while (pad < 2 && in.p[in.len - 1 - pad] == '=')
+		pad++;
+	for (size_t i = 0; i < in.len; i++) {
+		if (i >= in.len - pad)
+			d = digits; /* counts as 0 */
+		else
+			d = in.p[i] == '\0' ? NULL : strchr(digits, in.p[i]);
+		if (d == NULL)
+			return false;
+		v = v << 6 | (unsigned)(d - digits);
+		if (i % 4 != 3)
+			continue;
+		to[out->len++] = (char)(v >> 16 & 255);
+		to[out->len++] = (char)(v >> 8 & 255);
+		to[out->len++] = (char)(v & 255);
+		/* bits that padding hides are none */
+		if (i == in.len - 1 && pad > 0 &&
+		    (v & (pad == 2 ? 0xffffu : 0xffu)) != 0)
+			return false;
+		v = 0;
+	}
+	out->len -= pad;
+	return out->len <= STS_SESSION_DER_MAX;
+}
+
+static bool
+take_time(struct scan *s, int64_t *t)
+{
+	struct sts_str w;
+	uint64_t n;
+
+	/* one way to write it: no zeros in front */
+	if (!field(s, &w) || !str_u64(w, INT64_MAX, &n) ||
+	    (w.len > 1 && w.p[0] == '0'))
+		return false;
+	*t = (int64_t)n;
+	return true;
+}
+
+static bool
+take_words(struct scan *s, struct sts_session *out)
+{
+	struct sts_str type, mode;
+
+	if (!field(s, &type) || !field(s, &mode))
+		return false;
+	while (!str_is(type, types[out->type]))
+		if (++out->type == STS_TYPES)
+			return false;
+	for (int m = STS_MODE_NONE; m <= STS_MODE_ENFORCE; m++)
+		if (str_is(mode, sts_mode_name((enum sts_mode)m))) {
+			out->mode = (enum sts_mode)m;
+			return true;
+		}
+	return false;
+}
+
+static bool
+take_result(struct scan *s, struct sts_session *out)
+{
+	struct sts_str w;
+
+	if (!field(s, &w))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(results); i++)
+		if (str_is(w, word_of((enum sts_session_result)i))) {
+			out->result = (enum sts_session_result)i;
+			return true;
+		}
+	return false;
+}
+
+bool
+sts_session_decode(struct sts_session *out, char *line, size_t len)
+{
+	struct scan s = scan_bytes(line, len);
+	char normal[STS_NAME_SIZE];
+
+	memset(out, 0, sizeof *out);
+	return len < STS_SESSION_LINE_MAX && scan_lit(&s, "1\t") &&
+	    take_time(&s, &out->time) && text(&s, line, &out->domain) &&
+	    sts_domain_is_normal(normal, out->domain) && take_words(&s, out) &&
+	    text(&s, line, &out->id) && out->id.len < STS_ID_SIZE &&
+	    (out->id.len == 0 || str_all(out->id, is_alnum)) &&
+	    take_result(&s, out) && text(&s, line, &out->sending_ip) &&
+	    text(&s, line, &out->mx_host) && text(&s, line, &out->mx_helo) &&
+	    text(&s, line, &out->receiving_ip) &&
+	    text(&s, line, &out->reason) && base64(&s, line, &out->der);
+}
+
+bool
+sts_session_domain(struct sts_str line, struct sts_str *domain)
+{
+	struct scan s = scan_str(line);
+	struct sts_str time;
+
+	return scan_lit(&s, "1\t") && field(&s, &time) && field(&s, domain);
+}

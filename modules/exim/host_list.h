@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/* An answer in the words of exim.conf. */
+#ifndef MTASTS_EXIM_ANSWER_H
+#define MTASTS_EXIM_ANSWER_H
+
+#include <mtasts/sts.h>
+
+/*
+ * "sts=enforce id=2024 ignore=\"...\"", for ${extract{sts}{...}}; no id where
+ * there is none.  ignore is a host list for ignore_target_hosts: under enforce
+ * everything but the MX hosts of the policy, else empty.  malloc'd; NULL: out
+ * of memory.
+ */
+char *exim_host_list(const struct sts_answer *);
+
+#endif

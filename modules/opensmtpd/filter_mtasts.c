@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * filter-mtasts: a filter of OpenSMTPD, see filter-mtasts(8).
+ *
+ * On listeners it has policy and MX set of a recipient's domain fetched while
+ * the client waits, and lets every recipient pass: refusing is the table's
+ * affair.  On an action it learns which addresses fail, and records sessions
+ * for TLS reports.  smtpd ends when this process does, so nothing but the end
+ * of input is an end.
+ */
+#include <mtasts/mx.h>
+#include <mtasts/session.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "filter_line.h"
+#include "host_config.h"
+#include "line_buffer.h"
+#include "rcpt_prefetch.h"
+#include "smtp_session.h"
+#include "smtpd_io.h"
+#include "smtpd_session_recorder.h"
+#include "waiting_rcpts.h"
+
+struct filter {
+	struct config config;
+	unsigned reads; /* of it, when the worker was started */
+	struct complaint said;
+	bool in, out; /* attached to listeners, to an action */
+	struct waiting_rcpts waiting;
+	struct rcpt_prefetch prefetch;
+	struct sessions sessions;
+	struct record record;
+	struct line_buffer lines;
+	struct smtpd_out answers;
+};
+
+/* --- Listeners: smtp-in --------------------------------------------------- */
+
+static void
+proceed(void *arg, struct sts_str session, struct sts_str token)
+{
+	struct filter *f = arg;
+	char out[FILTER_ANSWER_MAX];
+
+	smtpd_put(&f->answers, STDOUT_FILENO, out,
+	    filter_proceed(out, session, token));
+}
+
+/* The domain to wait for; false: nothing that could be fetched. */
+static bool
+take_domain(char domain[STS_NAME_SIZE], struct sts_str address)
+{
+	char name[STS_NAME_SIZE];
+
+	return filter_domain(name, address) &&
+	    sts_domain_normal(domain, name, NULL) == STS_OK;
+}
+
+/* Nothing can come of asking where the administrator has said what is. */
+static bool
+is_off(struct sts_ctx *ctx, const char *domain)
+{
+	struct sts_answer *a;
+	bool off;
+
+	if (sts_query(ctx, domain, STS_OFFLINE, &a, NULL) != STS_OK)
+		return false;
+	off = a->source == STS_FROM_CONFIG && a->verdict == STS_NO_POLICY;
+	sts_answer_free(a);
+	return off;
+}
+
+/* NULL: there is no configuration to go by. */
+static struct sts_ctx *
+get_ctx(struct filter *f)
+{
+	struct sts_ctx *ctx = config_get(&f->config, CONFIG_SOON);
+
+	if (f->config.reads != f->reads) { /* the worker has the old one */
+		f->reads = f->config.reads;
+		rcpt_prefetch_stop(&f->prefetch);
+		waiting_rcpts_done(&f->waiting, NULL);
+	}
+	return ctx;
+}
+
+static bool
+hold(struct filter *f, const struct filter_line *l)
+{
+	char domain[STS_NAME_SIZE];
+	struct sts_ctx *ctx;
+
+	if (!take_domain(domain, l->rest))
+		return false;
+	ctx = get_ctx(f);
+	if (ctx == NULL || rcpt_prefetch_is_fresh(&f->prefetch, domain) ||
+	    is_off(ctx, domain) ||
+	    !rcpt_prefetch_ask(&f->prefetch, ctx, domain,
+		waiting_rcpts_has(&f->waiting, domain)))
+		return false;
+	return waiting_rcpts_add(&f->waiting, l->session, l->token, domain,
+	    now_ms() + sts_timeout_ms(ctx));
+}
+
+/* What the worker has to say, to those who wait for it. */
+static void
+hear_worker(struct filter *f)
+{
+	char domain[STS_NAME_SIZE];
+	enum sts_rc rc;
+
+	while ((rc = rcpt_prefetch_next(&f->prefetch, domain)) == STS_OK)
+		waiting_rcpts_done(&f->waiting, domain);
+	if (rc == STS_LOCAL)
+		waiting_rcpts_done(&f->waiting, NULL);
+}
+
+/* --- The action: smtp-out ------------------------------------------------- */
+
+/* The end of a session with an MX host, as far as smtpd shows it. */
+static void
+session_ended(void *arg, const char *address, bool tls,
+    enum session_result result)
+{
+	struct filter *f = arg;
+	struct sts_ctx *ctx;
+	struct sts_err err;
+	enum sts_rc rc;
+
+	(void)tls;
+	/* Clear text proves nothing about TLS; nor do hosts that the table
+	 * never chose teach it anything. */
+	if (result == SESSION_CLEAR || result == SESSION_IDLE ||
+	    !f->record.verifies)
+		return;
+	if ((ctx = get_ctx(f)) == NULL)
+		return;
+	rc = sts_mx_learnt(ctx, address, result == SESSION_FAILED, &err);
+	if (rc != STS_OK && rc != STS_USAGE)
+		complain(&f->said, err.text);
+}
+
+static void
+session_counts(void *arg, const struct session_count *c)
+{
+	struct filter *f = arg;
+	struct sts_ctx *ctx = get_ctx(f);
+
+	if (ctx != NULL)
+		record_session(&f->record, ctx, &f->prefetch, c);
+}
+
+static bool
+session_is_ours(void *arg, const char *sender)
+{
+	struct filter *f = arg;
+	struct sts_ctx *ctx = get_ctx(f);
+
+	return ctx != NULL && sts_report_sender(ctx, sender);
+}
+
+static void
+hear_session(struct filter *f, const struct filter_line *l)
+{
+	const struct session_hooks hooks = { session_ended, session_counts,
+		session_is_ours, f };
+
+	session_report(&f->sessions, l, wall_ms(), &hooks);
+}
+
+/* --- Lines -------------------------------------------------------------- */
+
+static void
+put(struct filter *f, const char *text)
+{
+	smtpd_put(&f->answers, STDOUT_FILENO, text, strlen(text));
+}
+
+static void
+answer_ready(struct filter *f)
+{
+	if (f->in)
+		put(f, FILTER_REGISTER_IN);
+	if (f->out)
+		put(f, FILTER_REGISTER_OUT);
+	put(f, FILTER_REGISTER_END);
+}
+
+static void
+take_line(struct filter *f, struct sts_str line)
+{
+	struct filter_line l;
+
+	filter_parse(&l, line);
+	switch (l.event) {
+	case FILTER_NOTHING:
+		break;
+	case FILTER_HAS_IN:
+		f->in = true;
+		break;
+	case FILTER_HAS_OUT:
+		f->out = true;
+		break;
+	case FILTER_READY:
+		answer_ready(f);
+		break;
+	case FILTER_RCPT:
+		if (!hold(f, &l))
+			proceed(f, l.session, l.token);
+		break;
+	case FILTER_ASKED:
+		proceed(f, l.session, l.token);
+		break;
+	case FILTER_IN_GONE:
+		waiting_rcpts_forget(&f->waiting, l.session);
+		break;
+	case FILTER_CONNECT:
+	case FILTER_TLS:
+	case FILTER_CLIENT:
+	case FILTER_SERVER:
+	case FILTER_GONE:
+		hear_session(f, &l);
+		break;
+	}
+}
+
+/* False: the end. */
+static bool
+hear_smtpd(struct filter *f)
+{
+	struct sts_str line;
+	size_t room, n;
+	char *p = line_buffer_room(&f->lines, &room);
+
+	if ((n = smtpd_read(STDIN_FILENO, p, room)) == 0)
+		return false;
+	line_buffer_add(&f->lines, n);
+	while (line_buffer_next(&f->lines, &line))
+		take_line(f, line);
+	return true;
+}
+
+/* --- The loop ----------------------------------------------------------- */
+
+static int
+time_left(const struct filter *f)
+{
+	int64_t deadline = waiting_rcpts_deadline(&f->waiting), now = now_ms();
+
+	if (deadline == -1)
+		return -1;
+	return deadline <= now ? 0 : (int)(deadline - now);
+}
+
+static void
+loop(struct filter *f)
+{
+	struct pollfd p[4];
+	int n;
+
+	for (;;) {
+		struct sts_kept_worker *kept = f->prefetch.kept;
+
+		p[0] = (struct pollfd){ STDIN_FILENO, POLLIN, 0 };
+		p[1] = (struct pollfd){ -1, POLLIN, 0 };
+		p[2] = (struct pollfd){ -1, POLLOUT, 0 };
+		if (kept != NULL) {
+			p[1].fd = sts_kept_worker_in(kept);
+			p[2].fd = sts_kept_worker_out(kept);
+		}
+		p[3] = (struct pollfd){ -1, POLLOUT, 0 };
+		if (!smtpd_flush(&f->answers, STDOUT_FILENO))
+			p[3].fd = STDOUT_FILENO;
+		n = poll(p, 4, time_left(f));
+		if (n == -1) /* a signal; or no memory, which may pass */
+			continue;
+		if (p[0].revents != 0 && !hear_smtpd(f))
+			return;
+		hear_worker(f);
+		waiting_rcpts_expire(&f->waiting, now_ms());
+	}
+}
+
+static void
+usage(const char *name)
+{
+	fprintf(stderr, "usage: %s [-o] [-c file]\n", name);
+	exit(2);
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct filter f;
+	int c;
+
+	smtpd_survive();
+	openlog("filter-mtasts", LOG_PID, LOG_MAIL);
+	/* Before smtpd serves anybody, its end is the clearest message. */
+	f.record.verifies = true;
+	while ((c = getopt(argc, argv, "c:o")) != -1)
+		if (c == 'c' && optarg[0] == '/')
+			f.config.path = optarg;
+		else if (c == 'o')
+			f.record.verifies = false;
+		else
+			usage(argv[0]);
+	if (optind != argc)
+		usage(argv[0]);
+	waiting_rcpts_init(&f.waiting, proceed, &f);
+	if (getrandom(&f.prefetch.key, sizeof f.prefetch.key, GRND_NONBLOCK) ==
+	    -1)
+		f.prefetch.key = (uint64_t)now_ms() ^ (uint64_t)getpid();
+	f.record.owners.key = f.prefetch.key;
+	(void)config_get(&f.config, CONFIG_NOW);
+	(void)fcntl(STDOUT_FILENO, F_SETFL,
+	    fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+	loop(&f);
+	rcpt_prefetch_stop(&f.prefetch);
+	sts_close(f.config.ctx);
+	return 0;
+}

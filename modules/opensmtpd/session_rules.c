@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* Whose a session was, and what is recorded of it. */
+#include "session_rules.h"
+
+#include <mtasts/session.h>
+
+#include "keyed_hash.h"
+
+bool
+session_owner_waits(const struct session_owners *w, const char *domain,
+    int64_t handed, int64_t began)
+{
+	uint64_t h = hash_name(w->key, domain);
+	size_t i = h % SESSION_OWNER_MEMO;
+	int64_t ended = w->memo[i].hash == h ? w->memo[i].ended : 0;
+
+	return handed <= began && began - handed <= SESSION_OWNER_SPAN &&
+	    (ended < handed || ended >= began);
+}
+
+void
+session_owner_ended(struct session_owners *w, const char *domain, int64_t now)
+{
+	uint64_t h = hash_name(w->key, domain);
+	size_t i = h % SESSION_OWNER_MEMO;
+
+	w->memo[i].hash = h;
+	w->memo[i].ended = now;
+}
+
+/* --- What is recorded ----------------------------------------------------- */
+
+/*
+ * A session of an action that verifies certificates is a success of "enforce"
+ * by itself.  Any other is judged as "enforce" would have judged it (RFC 8461
+ * 5: "testing" reports what would have failed), and smtpd did not look.
+ */
+enum record_plan
+record_plan(const struct record_facts *f)
+{
+	bool up = f->result == STS_SESSION_OK;
+
+	if (f->mode == STS_MODE_NONE || f->result == STS_STARTTLS_NOT_SUPPORTED)
+		return RECORD_AS_IT_IS;
+	if (up && f->verifies && f->mode == STS_MODE_ENFORCE)
+		return RECORD_AS_IT_IS;
+	if (!f->host)
+		return up ? RECORD_NOT : RECORD_AS_IT_IS;
+	return up && !f->permitted ? RECORD_MISMATCH : RECORD_PROBED;
+}

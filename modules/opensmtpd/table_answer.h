@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* From what smtpd asks, through sts.h, to what it is told. */
+#ifndef OPENSMTPD_ANSWER_H
+#define OPENSMTPD_ANSWER_H
+
+#include "host_config.h"
+#include "table_request.h"
+
+/* Attempts that end before there is a session: no MX host is permitted. */
+enum {
+	FORBIDDEN_GAP = 10000, /* ms: one for the envelopes of a message */
+	FORBIDDEN_MEMO = 64
+};
+
+struct forbidden {
+	struct {
+		uint64_t hash; /* of the domain */
+		int64_t when;  /* ms; 0: never */
+	} memo[FORBIDDEN_MEMO];
+};
+
+void answer(struct table_answer *, const struct table_request *,
+    struct config *, struct forbidden *);
+
+#endif

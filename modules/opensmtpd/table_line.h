@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* Line protocol 0.1 of smtpd-tables(7), OpenSMTPD 7.6 and later.  Pure. */
+#ifndef OPENSMTPD_LINE_H
+#define OPENSMTPD_LINE_H
+
+#include "table_request.h"
+
+enum { TABLE_LINE_ANSWER_MAX = 32 + TABLE_ID_MAX + ANSWER_TEXT };
+
+/* Sent once, after config|ready. */
+#define TABLE_LINE_REGISTER                                                    \
+	"register|domain\n"                                                    \
+	"register|relayhost\n"                                                 \
+	"register|ready\n"
+
+/* One line without its end. */
+void table_line_parse(struct table_request *, struct sts_str line);
+
+/* The answer with its end; 0: nothing is due. */
+size_t table_line_answer(char out[TABLE_LINE_ANSWER_MAX],
+    const struct table_request *, const struct table_answer *);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mtasts-report: one run of "mtasts report".
+ * Makes the reports of the days that are over and sends what is due; meant to
+ * be started every hour.  Or hands sessions to a collector that does so, every
+ * minute.  Never runs as root.
+ */
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "forward.h"
+#include "forward_offset.h"
+
+enum { DAYS_MAX = STS_SPOOL_DAYS_MAX };
+
+struct options {
+	const char *conf, *day, *domain;
+	bool dry_run, print, forward;
+};
+
+static int
+fault(const char *text)
+{
+	fprintf(stderr, "mtasts report: %s\n", text);
+	syslog(LOG_ERR, "report: %s", text);
+	return 3;
+}
+
+static bool
+read_options(struct options *o, int argc, char *argv[])
+{
+	static const struct option longs[] = {
+		{ "day", required_argument, NULL, 'd' },
+		{ "domain", required_argument, NULL, 'D' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "print", no_argument, NULL, 'p' },
+		{ "forward", no_argument, NULL, 'f' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:", longs, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			o->conf = optarg;
+			break;
+		case 'd':
+			o->day = optarg;
+			break;
+		case 'D':
+			o->domain = optarg;
+			break;
+		case 'n':
+			o->dry_run = true;
+			break;
+		case 'p':
+			o->print = true;
+			break;
+		case 'f':
+			o->forward = true;
+			break;
+		default:
+			return false;
+		}
+	return optind == argc &&
+	    (!o->forward ||
+		(o->day == NULL && o->domain == NULL && !o->dry_run &&
+		    !o->print));
+}
+
+/* --- Days --------------------------------------------------------------- */
+
+static void
+expire(struct program *p, int64_t day)
+{
+	char name[REPORT_DAY_TEXT];
+	struct sts_err err;
+
+	if (p->now - (day + STS_DAY) < (int64_t)p->conf->report.keep ||
+	    !outbox_day_done(p->outbox, report_day(name, day)))
+		return;
+	/* While the sessions are there, so must be what was done with them. */
+	if (sts_spool_remove(p->spool, day, &err) != STS_OK) {
+		syslog(LOG_ERR, "%s", err.text);
+		p->failed = true;
+		return;
+	}
+	outbox_forget(p->outbox, name);
+}
+
+/*
+ * A day whose first sessions the collector was told of, before the
+ * configuration said otherwise, gets no report: it would tell them twice.
+ */
+static void
+leave_to_collector(struct program *p, int spool, int64_t day)
+{
+	char name[REPORT_DAY_TEXT];
+	struct sts_err err;
+
+	if (!forward_offset_begun(spool, report_day(name, day)))
+		return;
+	syslog(LOG_WARNING,
+	    "%s: no report, sessions of that day went to the collector", name);
+	if (outbox_end_day(p->outbox, name, &err) != STS_OK) {
+		syslog(LOG_ERR, "%s", err.text);
+		p->failed = true;
+	} else
+		forward_offset_forget(spool, name);
+}
+
+static int
+run_days(struct program *p, int spool, int64_t only, struct sts_err *err)
+{
+	int64_t day[DAYS_MAX];
+	char name[REPORT_DAY_TEXT];
+	bool found = false;
+	size_t n;
+
+	if (sts_spool_days(p->spool, p->now, day, DAYS_MAX, &n, err) != STS_OK)
+		return fault(err->text);
+	for (size_t i = 0; i < n; i++) {
+		if (only != -1 && day[i] != only)
+			continue;
+		found = true;
+		report_day(name, day[i]);
+		if (spool != -1)
+			leave_to_collector(p, spool, day[i]);
+		if (p->outbox == NULL || p->dry_run || p->print ||
+		    !outbox_day_done(p->outbox, name))
+			make_reports(p, day[i]);
+	}
+	if (only != -1 && !found)
+		return fault("no sessions of that day, or it is not over");
+	if (p->outbox != NULL && !p->dry_run && !p->print) {
+		send_reports(p);
+		for (size_t i = 0; i < n; i++)
+			expire(p, day[i]);
+	}
+	return p->failed ? 3 : 0;
+}
+
+static void
+tell_lost(struct program *p)
+{
+	uint64_t n;
+
+	if (sts_spool_lost(p->spool, &n, NULL) == STS_OK && n > 0)
+		syslog(LOG_WARNING,
+		    "%llu sessions could not be recorded (disk full?)",
+		    (unsigned long long)n);
+}
+
+/* --- Setting up ---------------------------------------------------------- */
+
+/* One run at a time; the lock ends with the process.  -1: another has it. */
+static int
+lock_spool(const char *dir)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	if (dirfd != -1)
+		fd = openat(dirfd, "~report",
+		    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		    0600);
+	if (fd == -1 || fcntl(fd, F_SETLK, &lock) == -1) {
+		if (dirfd != -1)
+			close(dirfd);
+		return -1;
+	}
+	return dirfd;
+}
+
+static int
+run(struct program *p, const struct options *o, struct sts_err *err)
+{
+	int64_t only = -1;
+	int dirfd = -1;
+
+	if (o->day != NULL && (only = sts_day_of(o->day)) == -1)
+		return fault("--day wants YYYY-MM-DD");
+	if (sts_spool_open(&p->spool, p->conf->report.spool_dir,
+		STS_SPOOL_DAY_MAX, err) != STS_OK ||
+	    sts_store_open(&p->cache, p->conf->cache_dir, err) != STS_OK)
+		return fault(err->text);
+	if (!o->dry_run && !o->print) {
+		dirfd = lock_spool(p->conf->report.spool_dir);
+		if (dirfd == -1 && o->forward)
+			return 0; /* that one does what is to be done */
+		if (dirfd == -1)
+			return fault("another run has the spool directory");
+		if (outbox_open(&p->outbox, dirfd, err) != STS_OK)
+			return fault(err->text);
+		tell_lost(p);
+	}
+	p->base = event_base_new();
+	if (p->base == NULL ||
+	    (p->dns = dns_new(p->base, p->conf, err)) == NULL)
+		return fault(p->base == NULL ? "no event loop" : err->text);
+	if (!o->forward)
+		return run_days(p, dirfd, only, err);
+	forward_run(p, dirfd);
+	return p->failed ? 3 : 0;
+}
+
+static void
+close_all(struct program *p)
+{
+	dns_free(p->dns);
+	if (p->base != NULL)
+		event_base_free(p->base);
+	outbox_close(p->outbox);
+	leaf_issuers_close(p->issuers);
+	sts_store_close(p->cache);
+	sts_spool_close(p->spool);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options o = { 0 };
+	struct program p = { .now = (int64_t)time(NULL) };
+	struct sts_conf *conf;
+	struct sts_err err = { 0 };
+	int status;
+
+	umask(077);
+	(void)signal(SIGPIPE, SIG_IGN);
+	openlog("mtasts-report", LOG_PID, LOG_MAIL);
+	if (!read_options(&o, argc, argv)) {
+		fprintf(stderr,
+		    "usage: %s [-c file] [--dry-run] [--print] "
+		    "[--day YYYY-MM-DD] [--domain name]\n"
+		    "       %s [-c file] --forward\n",
+		    argv[0], argv[0]);
+		return 2;
+	}
+	if (geteuid() == 0 || getuid() == 0)
+		return fault("refusing to run as root; the owner of the spool "
+			     "directory runs it");
+	if (sts_conf_load(&conf, o.conf, &err) != STS_OK)
+		return fault(err.text);
+	if (conf->report.contact == NULL) {
+		sts_conf_free(conf);
+		return fault("there is no contact in [report], so there are no "
+			     "reports");
+	}
+	if (o.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
+		sts_conf_free(conf);
+		return fault(o.forward
+			? "without sink = tlsrpt in [report] nothing is "
+			  "forwarded; reports are made and sent from here"
+			: "with sink = tlsrpt in [report] no reports are sent "
+			  "from here; \"mtasts report --forward\" hands the "
+			  "sessions over");
+	}
+	p.conf = conf;
+	p.only = o.domain;
+	p.dry_run = o.dry_run;
+	p.print = o.print;
+	p.submitter = strchr(conf->report.contact, '@') + 1;
+	if (gethostname(p.host, sizeof p.host - 1) == -1)
+		p.host[0] = '\0';
+	status = run(&p, &o, &err);
+	close_all(&p);
+	sts_conf_free(conf);
+	return fflush(stdout) == 0 ? status : 3;
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a domain in the worker, from top to bottom: lock, cache, TXT
+ * record, the policy host's addresses, GET.  What each outcome means is settled
+ * in rules/decide.c; the end is in lookup_job.c.
+ */
+#include "lookup_job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "rules/policy_reply.h"
+
+/* --- Lock and cache ------------------------------------------------------- */
+
+static void ask_txt(struct job *), ask_policy_host(struct job *);
+
+/* Our own fault, in job->fault: it proves nothing about the domain. */
+static void
+job_fault(struct job *job)
+{
+	struct sts_next next;
+
+	job->facts.txt = STS_TXT_FOUND; /* or not: it proves nothing */
+	job->facts.fetch = STS_FETCH_LOCAL;
+	job->level = LOG_ERR;
+	next = sts_decide(&job->facts);
+	job_finish(job, &next);
+}
+
+static void
+job_nomem(struct job *job)
+{
+	snprintf(job->fault, sizeof job->fault, "worker: out of memory");
+	job_fault(job);
+}
+
+enum { LOCK_RETRY_MS = 25 };
+
+/* With the lock in hand the cache is read again: it may be fresh by now. */
+static void
+begin(struct job *job)
+{
+	struct lookups *en = job->lookups;
+	struct sts_next next;
+	struct sts_err err;
+
+	job->facts.now = time(NULL);
+	job->facts.cached = &job->cached.entry;
+	job->facts.recheck = en->conf->recheck;
+	job->facts.must_look = (job->flags & (STS_FRESH | STS_REFETCH)) != 0;
+	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
+	/* What cannot be read may be a policy: it must not be written over. */
+	if (sts_store_get(en->store, job->domain, &job->cached, &err) !=
+	    STS_OK) {
+		snprintf(job->fault, sizeof job->fault, "%s", err.text);
+		job_fault(job);
+		return;
+	}
+	job->facts.marked =
+	    sts_store_marked(en->store, STS_MARK_FAILED, job->domain);
+	job->facts.answered =
+	    sts_store_marked(en->store, STS_MARK_ANSWERED, job->domain);
+	next = sts_decide(&job->facts);
+	if (next.act == STS_ACT_ANSWER) {
+		job_finish(job, &next);
+		return;
+	}
+	if (job->facts.marked != 0)
+		(void)sts_store_mark(en->store, STS_MARK_ANSWERED, job->domain,
+		    NULL);
+	ask_txt(job);
+}
+
+static void
+try_lock(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval pause = { 0, LOCK_RETRY_MS * 1000 };
+	struct job *job = arg;
+
+	(void)fd;
+	(void)what;
+	job->locked = lock_try(job->lookups->lock_fd, job->domain);
+	if (!job->locked && sts_now_ms() < job->lock_until) {
+		job->hurried = true; /* there is less time left from now on */
+		evtimer_add(job->lock_timer, &pause);
+		return;
+	}
+	/*
+	 * The lock saves a GET, no more.  A worker that hangs, or one for a
+	 * domain that was made to share our byte, must not decide for us.
+	 */
+	begin(job);
+}
+
+static struct job *
+job_new(struct lookups *en, const char *domain, unsigned flags)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	if (job == NULL)
+		return NULL;
+	job->lookups = en;
+	snprintf(job->domain, sizeof job->domain, "%s", domain);
+	job->flags = flags;
+	job->deadline = sts_now_ms() + en->conf->fetch_timeout;
+	job->lock_until = job->deadline - en->conf->fetch_timeout / 2;
+	job->facts.id = "";
+	job->lock_timer = evtimer_new(en->base, try_lock, job);
+	if (job->lock_timer == NULL) {
+		job_free(job);
+		return NULL;
+	}
+	return job;
+}
+
+void
+lookup_add(struct lookups *en, const char *domain, unsigned flags,
+    const struct lookup_waiter *w)
+{
+	static const struct timeval at_once = { 0, 0 };
+	static const struct sts_entry nothing;
+	struct lookup_result nomem = { STS_USE_LOCAL_FAULT, &nothing, "",
+		"worker: out of memory" };
+	struct job *job = job_new(en, domain, flags);
+	struct job **j;
+
+	if (job == NULL) {
+		w->done(w->arg, domain, &nomem);
+		return;
+	}
+	job->waiter = *w;
+	j = job_find(en, domain);
+	job->next = *j;
+	*j = job;
+	en->jobs++;
+	evtimer_add(job->lock_timer, &at_once);
+}
+
+struct dns *
+lookup_dns(struct lookups *en, struct sts_err *err)
+{
+	if (en->dns == NULL)
+		en->dns = dns_new(en->base, en->conf, err);
+	return en->dns;
+}
+
+struct lookups *
+lookup_new(struct event_base *base, const struct sts_conf *conf,
+    struct sts_store *st, struct sts_spool *spool, struct sts_err *err)
+{
+	struct lookups *en = calloc(1, sizeof *en);
+
+	if (en == NULL) {
+		sts_fail(err, STS_NOMEM, 0, "out of memory");
+		return NULL;
+	}
+	en->base = base;
+	en->conf = conf;
+	en->store = st;
+	en->spool = spool;
+	en->lock_fd = sts_store_lock_file(st);
+	return en;
+}
+
+void
+lookup_free(struct lookups *en)
+{
+	struct job *job;
+
+	if (en == NULL)
+		return;
+	http_free(en->http);
+	dns_free(en->dns);
+	for (size_t i = 0; i < BUCKETS; i++)
+		while ((job = en->bucket[i]) != NULL) {
+			en->bucket[i] = job->next;
+			job_free(job);
+		}
+	if (en->lock_fd != -1)
+		close(en->lock_fd);
+	free(en);
+}
+
+/* --- The TXT record, RFC 8461 3.1, and its silence ------------------------ */
+
+static void
+after_txt(struct job *job)
+{
+	struct sts_next next = sts_decide(&job->facts);
+
+	if (next.act == STS_ACT_FETCH)
+		ask_policy_host(job);
+	else
+		job_finish(job, &next);
+}
+
+/*
+ * Only when nothing at all is answered is the resolver down: a domain's own
+ * nameservers may be slow, and must not switch off the look-ups of others.
+ */
+static void
+got_probe(void *arg, const struct dns_answer *ans)
+{
+	struct probe *pr = arg;
+	struct job *job = pr->job;
+
+	if (ans->outcome == DNS_TEMPFAIL && !pr->cut &&
+	    (ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK))
+		(void)sts_store_mark(pr->store, STS_MARK_RESOLVER_DOWN, NULL,
+		    NULL);
+	free(pr);
+	if (job == NULL)
+		return;
+	job->probe = NULL;
+	job->probed = true;
+	if (job->waits)
+		after_txt(job);
+}
+
+static void
+probe(struct job *job)
+{
+	struct lookups *en = job->lookups;
+	unsigned timeout = en->conf->dns_timeout * 2 / 5;
+
+	if (job->probed || job->probe != NULL ||
+	    (job->probe = calloc(1, sizeof *job->probe)) == NULL)
+		return;
+	*job->probe = (struct probe){ .job = job, .store = en->store };
+	if (timeout > job_left(job)) {
+		timeout = job_left(job);
+		job->probe->cut = true;
+	}
+	if (!dns_probe(en->dns, timeout, got_probe, job->probe)) {
+		free(job->probe);
+		job->probe = NULL;
+		job->probed = true;
+	}
+}
+
+/* Half the time is gone: is it the domain, or is the resolver down? */
+static void
+half_time(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	probe(arg);
+}
+
+/* True: the job waits for its probe. */
+static bool
+txt_failed(struct job *job, const struct dns_answer *ans)
+{
+	bool silence =
+	    ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK;
+
+	job_note(job, "DNS %s for _mta-sts.%.100s", dns_why_name(ans->why),
+	    job->domain);
+	job->facts.txt = STS_TXT_TEMPFAIL;
+	job->facts.txt_why =
+	    silence ? STS_WHY_DNS_TIMEOUT : STS_WHY_DNS_FAILURE;
+	if (silence)
+		probe(job);
+	job->waits = job->probe != NULL;
+	return job->waits;
+}
+
+static void
+got_txt(void *arg, const struct dns_answer *ans)
+{
+	struct job *job = arg;
+	struct sts_err err = { 0 };
+	enum sts_rc rc = STS_ABSENT;
+
+	if (job->probe_timer != NULL)
+		evtimer_del(job->probe_timer);
+	job->facts.now = time(NULL);
+	job->facts.ttl = ans->ttl;
+	job->deadline += ans->waited;
+	if (ans->why == DNS_WHY_LOCAL) {
+		snprintf(job->fault, sizeof job->fault,
+		    "DNS: no memory, no sockets or no nameserver");
+		job_fault(job);
+		return;
+	}
+	if (ans->outcome != DNS_TEMPFAIL)
+		sts_store_unmark(job->lookups->store, STS_MARK_RESOLVER_DOWN,
+		    NULL);
+	if (ans->outcome == DNS_FOUND)
+		rc = sts_txt_select(&job->record, ans->txt, ans->n, NULL, NULL,
+		    &err);
+	if (ans->outcome == DNS_TEMPFAIL) {
+		if (txt_failed(job, ans))
+			return;
+	} else if (rc == STS_OK) {
+		job->facts.txt = STS_TXT_FOUND;
+		job->facts.id = job->record.id;
+	} else if (rc == STS_ABSENT) {
+		job->facts.txt = STS_TXT_NONE;
+		job->facts.txt_why = STS_WHY_NO_RECORD;
+	} else {
+		job_note(job, "%s", err.text);
+		job->facts.txt = STS_TXT_INVALID;
+		job->facts.txt_why = STS_WHY_BAD_RECORD;
+	}
+	after_txt(job);
+}
+
+static void
+ask_txt(struct job *job)
+{
+	struct lookups *en = job->lookups;
+	unsigned timeout = en->conf->dns_timeout;
+	struct timeval half;
+	char name[STS_NAME_SIZE + 16];
+	struct sts_err err;
+
+	if (lookup_dns(en, &err) == NULL) {
+		snprintf(job->fault, sizeof job->fault, "%s", err.text);
+		job_fault(job);
+		return;
+	}
+	job_stage(job, STS_STAGE_DNS);
+	if (timeout > job_left(job))
+		timeout = job_left(job);
+	half = (struct timeval){ timeout / 2000, timeout / 2 % 1000 * 1000 };
+	job->probe_timer = evtimer_new(en->base, half_time, job);
+	if (job->probe_timer != NULL)
+		evtimer_add(job->probe_timer, &half);
+	snprintf(name, sizeof name, "_mta-sts.%s", job->domain);
+	if (!dns_ask(en->dns, DNS_TXT, name, timeout, got_txt, job))
+		job_nomem(job);
+}
+
+/* --- The policy host's addresses and the GET, RFC 8461 3.3 ---------------- */
+
+enum { ADDRESSES_MAX = 16 }; /* of a policy host; more is no help */
+
+static void
+got_nothing(struct job *job, enum sts_reason why)
+{
+	struct sts_next next;
+
+	job->facts.fetch = STS_FETCH_FAILED;
+	job->facts.fetch_why = why;
+	job->level = LOG_NOTICE;
+	if (job->hurried && why == STS_WHY_FETCH_ERROR) {
+		/* Not the five minutes' silence of 3.3, nor "no policy". */
+		job->facts.txt = STS_TXT_TEMPFAIL;
+		job->facts.txt_why = STS_WHY_DNS_TIMEOUT;
+	}
+	next = sts_decide(&job->facts);
+	job_finish(job, &next);
+}
+
+static void
+got_reply(void *arg, const struct sts_reply *reply)
+{
+	static const enum sts_reason why[] = {
+		[STS_POLICY_REPLY_ERROR] = STS_WHY_FETCH_ERROR,
+		[STS_POLICY_REPLY_WEBPKI] = STS_WHY_WEBPKI,
+		[STS_POLICY_REPLY_INVALID] = STS_WHY_BAD_POLICY,
+	};
+	struct job *job = arg;
+	struct sts_err err = { 0 };
+	struct sts_next next;
+	enum sts_policy_reply verdict;
+
+	job->facts.now = time(NULL);
+	verdict = sts_policy_reply_judge(reply, &job->policy, &err);
+	if (verdict == STS_POLICY_REPLY_LOCAL) {
+		snprintf(job->fault, sizeof job->fault, "%s", err.text);
+		job_fault(job);
+	} else if (verdict != STS_POLICY_REPLY_OK) {
+		snprintf(job->note, sizeof job->note, "%.199s", err.text);
+		got_nothing(job, why[verdict]);
+	} else {
+		job->facts.fetch = STS_FETCH_POLICY;
+		job->facts.max_age = sts_policy_max_age(job->policy);
+		job->facts.body = (struct sts_str){ reply->body, reply->len };
+		next = sts_decide(&job->facts);
+		job_finish(job, &next);
+	}
+}
+
+static void
+get(struct job *job, const struct sts_addr *addr, size_t n)
+{
+	struct lookups *en = job->lookups;
+	char host[STS_NAME_SIZE + 8];
+	struct sts_err err;
+
+	if (en->http == NULL &&
+	    (en->http = http_new(en->base, en->conf, &err)) == NULL) {
+		snprintf(job->fault, sizeof job->fault, "%s", err.text);
+		job_fault(job);
+		return;
+	}
+	job_stage(job, STS_STAGE_GET);
+	snprintf(host, sizeof host, "mta-sts.%s", job->domain);
+	if (!http_get(en->http, host, addr, n, job_left(job), got_reply, job))
+		job_nomem(job);
+}
+
+/* --- The policy host's addresses ---------------------------------------- */
+
+static void
+got_addresses(void *arg, const struct dns_answer *ans)
+{
+	struct job *job = arg;
+	const struct sts_conf *c = job->lookups->conf;
+	struct sts_addr good[ADDRESSES_MAX];
+	char text[STS_ADDR_TEXT];
+	size_t n = 0;
+
+	job->deadline += ans->waited;
+	if (ans->why == DNS_WHY_LOCAL) {
+		snprintf(job->fault, sizeof job->fault,
+		    "DNS: no memory or no sockets");
+		job_fault(job);
+		return;
+	}
+	/* Any policy owner chooses where we connect: not to ourselves. */
+	for (size_t i = 0; i < ans->n && n < ADDRESSES_MAX; i++)
+		if (!sts_addr_in(&ans->addr[i], c->deny, c->ndeny))
+			good[n++] = ans->addr[i];
+	if (n > 0) {
+		get(job, good, n);
+		return;
+	}
+	if (ans->n > 0)
+		job_note(job,
+		    "policy host has the address %s, refused by "
+		    "deny_networks",
+		    sts_addr_text(&ans->addr[0], text));
+	else
+		job_note(job,
+		    "policy host mta-sts.%.100s has no address: DNS %s",
+		    job->domain, dns_why_name(ans->why));
+	got_nothing(job, STS_WHY_FETCH_ERROR);
+}
+
+static void
+ask_policy_host(struct job *job)
+{
+	char host[STS_NAME_SIZE + 8];
+	unsigned timeout = job->lookups->conf->dns_timeout;
+
+	job_stage(job, STS_STAGE_FOUND);
+	snprintf(host, sizeof host, "mta-sts.%s", job->domain);
+	if (timeout > job_left(job))
+		timeout = job_left(job);
+	if (!dns_ask(job->lookups->dns, DNS_ADDRESS, host, timeout,
+		got_addresses, job))
+		job_nomem(job);
+}

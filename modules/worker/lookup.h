@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a domain in the worker: lock, cache, TXT record, addresses,
+ * GET, decision, cache.  Many at once in one event loop.
+ */
+#ifndef MTASTS_WORKER_ENGINE_H
+#define MTASTS_WORKER_ENGINE_H
+
+#include "cache/cache.h"
+#include "conf/conf.h"
+#include "query/worker_protocol.h"
+#include "rules/decide.h"
+
+struct event_base;
+struct lookups;
+
+struct lookup_result {
+	enum sts_use use;
+	const struct sts_entry *entry;
+	const char *note;  /* details for people; may be "" */
+	const char *fault; /* where use is STS_USE_LOCAL_FAULT */
+};
+
+/* Who waits for a domain.  All is lent for the time of the call. */
+struct lookup_waiter {
+	void (*stage)(void *arg, enum sts_stage); /* NULL: not of interest */
+	void (
+	    *done)(void *arg, const char *domain, const struct lookup_result *);
+	void *arg;
+};
+
+struct sts_spool;
+
+/*
+ * conf, store and spool are lent and must outlive the engine.  spool: of TLS
+ * reports; NULL: there are none.
+ */
+struct lookups *lookup_new(struct event_base *, const struct sts_conf *,
+    struct sts_store *, struct sts_spool *, struct sts_err *err);
+void lookup_free(struct lookups *); /* NULL is fine; nobody is called */
+
+/*
+ * Look at a domain (sts_domain_normal() form), which must not be at work
+ * already; prefetch.h shares work among askers.  flags: STS_FRESH and
+ * STS_REFETCH.  done is called once, at the latest after fetch_timeout
+ * and what questions and GET have to wait for their turn among others, perhaps
+ * from within this call where there is no memory.
+ */
+void lookup_add(struct lookups *, const char *domain, unsigned flags,
+    const struct lookup_waiter *);
+
+#endif

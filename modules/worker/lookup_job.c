@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC */
+/* A domain on its way: its time, its lock, who waits for it, and its end. */
+#include "lookup_job.h"
+
+#include <mtasts/session.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "tlsrpt/spool.h"
+
+/* --- The lock ------------------------------------------------------------- */
+
+/* Two domains that share a byte only wait for each other. */
+static struct flock
+byte_of(const char *domain, short type)
+{
+	return (struct flock){
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)(sts_hash(str_of(domain)) >> 2),
+		.l_len = 1,
+	};
+}
+
+bool
+lock_try(int fd, const char *domain)
+{
+	struct flock fl = byte_of(domain, F_WRLCK);
+
+	if (fd == -1 || fcntl(fd, F_SETLK, &fl) == 0)
+		return true;
+	return errno != EAGAIN && errno != EACCES;
+}
+
+void
+lock_release(int fd, const char *domain)
+{
+	struct flock fl = byte_of(domain, F_UNLCK);
+
+	if (fd != -1)
+		(void)fcntl(fd, F_SETLK, &fl);
+}
+
+/* --- The report ----------------------------------------------------------- */
+
+static enum sts_session_result
+result_of(enum sts_reason why)
+{
+	switch (why) {
+	case STS_WHY_FETCH_ERROR:
+		return STS_STS_POLICY_FETCH_ERROR;
+	case STS_WHY_WEBPKI:
+		return STS_STS_WEBPKI_INVALID;
+	case STS_WHY_BAD_POLICY:
+		return STS_STS_POLICY_INVALID;
+	case STS_WHY_NOTHING:
+	case STS_WHY_NO_RECORD:
+	case STS_WHY_BAD_RECORD:
+	case STS_WHY_DNS_TIMEOUT:
+	case STS_WHY_DNS_FAILURE:
+		break; /* nobody tried to get a policy */
+	}
+	return STS_SESSION_OK;
+}
+
+/* What stays in force; NONE: nothing does. */
+static enum sts_mode
+mode_of(const struct sts_entry *e)
+{
+	struct sts_policy *policy;
+	enum sts_mode mode = STS_MODE_NONE;
+
+	if (sts_policy_parse(&policy, e->body.p, e->body.len, NULL, NULL,
+		NULL) == STS_OK)
+		mode = sts_policy_mode(policy);
+	sts_policy_free(policy);
+	return mode;
+}
+
+/*
+ * Record for TLS reports that the policy was not to be had, if that is how the
+ * attempt ended: RFC 8461 6, RFC 8460 4.3.2.2.
+ */
+void
+report_fetch(const struct job *job)
+{
+	const struct sts_facts *f = &job->facts;
+	const struct sts_entry *c = f->cached;
+	bool live = c->kind == STS_ENTRY_POLICY && f->now < c->until;
+	struct sts_session s = {
+		.time = time(NULL),
+		.domain = str_of(job->domain),
+		.type = STS_TYPE_STS,
+		.mode = live ? mode_of(c) : STS_MODE_NONE,
+		.id = str_of(live ? c->id : ""),
+		.result = result_of(f->fetch_why),
+		.reason = str_of(job->note),
+	};
+
+	/* Little time is our fault, and what is cached may say "none". */
+	if (job->lookups->spool == NULL || f->fetch != STS_FETCH_FAILED ||
+	    s.result == STS_SESSION_OK ||
+	    (job->hurried && f->fetch_why == STS_WHY_FETCH_ERROR) ||
+	    (live && s.mode == STS_MODE_NONE))
+		return;
+	(void)sts_spool_add(job->lookups->spool, &s, s.time, NULL);
+}
+
+/* --- The job -------------------------------------------------------------- */
+
+unsigned
+job_left(const struct job *job)
+{
+	int64_t left = job->deadline - sts_now_ms();
+
+	return left < 1 ? 1 : (unsigned)left;
+}
+
+void
+job_stage(const struct job *job, enum sts_stage stage)
+{
+	if (job->waiter.stage != NULL)
+		job->waiter.stage(job->waiter.arg, stage);
+}
+
+void
+job_free(struct job *job)
+{
+	if (job->lock_timer != NULL)
+		event_free(job->lock_timer);
+	if (job->probe_timer != NULL)
+		event_free(job->probe_timer);
+	if (job->probe != NULL)
+		job->probe->job = NULL;
+	if (job->locked)
+		lock_release(job->lookups->lock_fd, job->domain);
+	sts_policy_free(job->policy);
+	sts_loaded_clear(&job->cached);
+	sts_loaded_clear(&job->newer);
+	free(job);
+}
+
+struct job **
+job_find(struct lookups *en, const char *domain)
+{
+	struct job **j =
+	    &en->bucket[sts_hash_fold(sts_hash(str_of(domain))) % BUCKETS];
+
+	while (*j != NULL && strcmp((*j)->domain, domain) != 0)
+		j = &(*j)->next;
+	return j;
+}
+
+/*
+ * Another worker, with or without the lock, may have fetched a policy since
+ * we read the cache: then that is the answer, and stays (RFC 8461 3.3).
+ * False: it may be written over.
+ */
+static bool
+overtaken(struct job *job, struct sts_next *next)
+{
+	const struct sts_entry *c = job->facts.cached;
+	int64_t known = c->kind == STS_ENTRY_POLICY ? c->fetched : 0;
+	struct sts_err err;
+
+	if (job->facts.fetch == STS_FETCH_POLICY)
+		return false;
+	if (sts_store_get(job->lookups->store, job->domain, &job->newer,
+		&err) != STS_OK)
+		return true; /* what cannot be seen is left alone */
+	if (job->newer.entry.kind != STS_ENTRY_POLICY ||
+	    job->newer.entry.fetched <= known ||
+	    job->newer.entry.until <= job->facts.now)
+		return false;
+	next->use = STS_USE_ENTRY;
+	next->entry = job->newer.entry;
+	return true;
+}
+
+/* Sessions of today were held to it, and their report will want its text. */
+static void
+keep_was(const struct job *job, const struct sts_next *next)
+{
+	const struct sts_entry *was = job->facts.cached;
+	bool stays = next->keep == STS_KEEP_ENTRY &&
+	    next->entry.kind == STS_ENTRY_POLICY &&
+	    strcmp(next->entry.id, was->id) == 0;
+
+	if (job->lookups->spool != NULL && was->kind == STS_ENTRY_POLICY &&
+	    !stays)
+		(void)sts_store_put_replaced(job->lookups->store, job->domain,
+		    was, NULL);
+}
+
+/*
+ * Store before the lock goes, so that who waits for it reads the result, and
+ * say so first: a slow disk of ours is no failure of the policy host.
+ */
+static void
+store(struct job *job, struct sts_next *next)
+{
+	struct sts_store *st = job->lookups->store;
+	struct sts_err err;
+	enum sts_rc rc = STS_OK;
+
+	if (next->keep == STS_KEEP_NOTHING ||
+	    (job->hurried &&
+		(next->use == STS_USE_UNKNOWN ||
+		    next->entry.kind == STS_ENTRY_NO_FETCH)))
+		return;
+	job_stage(job, STS_STAGE_STORE);
+	if (overtaken(job, next))
+		return;
+	keep_was(job, next);
+	if (next->keep == STS_KEEP_ENTRY)
+		rc = sts_store_put(st, job->domain, &next->entry, &err);
+	else
+		rc = sts_store_remove(st, job->domain, &err);
+	if (rc != STS_OK && job->fault[0] == '\0') {
+		snprintf(job->fault, sizeof job->fault, "%s", err.text);
+		job->level = LOG_WARNING;
+	}
+}
+
+/* 3.3 and 10.2: who runs this host should hear of it, once per attempt. */
+static void
+log_end(const struct job *job)
+{
+	const struct sts_entry *c = job->facts.cached;
+
+	if (job->fault[0] != '\0')
+		syslog(job->level, "%s: %s", job->domain, job->fault);
+	else if (c->kind == STS_ENTRY_POLICY && job->facts.now < c->until)
+		syslog(LOG_WARNING,
+		    "%s: cached MTA-STS policy stays, the new "
+		    "one is not to be had: %s",
+		    job->domain, job->note);
+	else
+		syslog(job->level,
+		    "%s: MTA-STS record, but no policy to be "
+		    "had: %s",
+		    job->domain, job->note);
+}
+
+void
+job_finish(struct job *job, const struct sts_next *decided)
+{
+	struct sts_next next = *decided;
+	struct lookup_result result = { .entry = &next.entry,
+		.note = job->note,
+		.fault = job->fault };
+	struct job **j = job_find(job->lookups, job->domain);
+
+	store(job, &next);
+	result.use = next.use;
+	*j = job->next;
+	job->lookups->jobs--;
+	if (job->locked)
+		lock_release(job->lookups->lock_fd, job->domain);
+	job->locked = false;
+	job->waiter.done(job->waiter.arg, job->domain, &result);
+	/* Whatever may take its time comes after the answer. */
+	if (job->level != 0)
+		log_end(job);
+	report_fetch(job);
+	if (next.keep == STS_KEEP_ENTRY)
+		sts_store_tidy(job->lookups->store, job->domain,
+		    job->facts.now);
+	job_free(job);
+}
+
+void
+job_note(struct job *job, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(job->note, sizeof job->note, fmt, ap);
+	va_end(ap);
+}

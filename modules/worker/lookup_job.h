@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/* A domain on its way, as the three files of the engine share it. */
+#ifndef MTASTS_WORKER_JOB_H
+#define MTASTS_WORKER_JOB_H
+
+#include <stdbool.h>
+
+#include <event2/event.h>
+
+#include "lookup.h"
+#include "net/dns.h"
+#include "net/http.h"
+
+enum { BUCKETS = 256 };
+
+/* "Does any nameserver answer?"; may outlive the job that asked. */
+struct probe {
+	struct job *job; /* NULL: gone */
+	bool cut; /* had less time than is due: its silence says little */
+	struct sts_store *store;
+};
+
+struct job {
+	struct lookups *lookups;
+	struct job *next; /* in the bucket */
+	char domain[STS_NAME_SIZE];
+	unsigned flags;
+	int64_t deadline; /* monotonic, ms */
+	struct event *lock_timer;
+	struct event *probe_timer;
+	int64_t lock_until; /* the same clock: then it goes on without */
+	bool locked;
+	bool hurried; /* waited for the lock: its failures prove little */
+	int level; /* of syslog(3), where job_finish() has to say something */
+	struct probe *probe; /* while one is under way */
+	bool probed;         /* one came to its end */
+	bool waits;          /* for that end; the TXT question failed */
+	struct sts_facts facts;
+	struct sts_loaded cached;
+	struct sts_loaded newer; /* the same again, before it is written over */
+	struct sts_txt record;
+	struct sts_policy *policy;
+	char note[200];
+	char fault[240];
+	struct lookup_waiter waiter;
+};
+
+struct lookups {
+	struct event_base *base;
+	const struct sts_conf *conf;
+	struct sts_store *store;
+	struct sts_spool *spool; /* of TLS reports; NULL: there are none */
+	int lock_fd;
+	struct dns *dns;   /* NULL until first needed: after the lock */
+	struct http *http; /* the same */
+	struct job *bucket[BUCKETS];
+	size_t jobs;
+};
+
+/* The DNS, opened when first needed; NULL: err says why. */
+struct dns *lookup_dns(struct lookups *, struct sts_err *err);
+
+/* The place in the engine that holds the domain's job, or would. */
+struct job **job_find(struct lookups *, const char *domain);
+
+void job_free(struct job *);
+
+/* What is left until the deadline, at least 1 ms. */
+unsigned job_left(const struct job *);
+
+void job_stage(const struct job *, enum sts_stage);
+
+/* Details for people. */
+__attribute__((format(printf, 2, 3))) void job_note(struct job *,
+    const char *fmt, ...);
+
+/* Store, release the lock, tell who waits; the job is gone. */
+void job_finish(struct job *, const struct sts_next *);
+
+/* --- One fetch per domain on the whole machine ---------------------------- */
+
+/*
+ * A record lock, one byte of one file per domain, taken by workers only.  It
+ * ends with its process, so a killed worker leaves none behind.
+ *
+ * fd: the lock file, opened once in the life of the process, since closing
+ * any descriptor of it would drop all locks.  Never waits; false: another
+ * process has it.  A file system without locks counts as free.
+ */
+bool lock_try(int fd, const char *domain);
+void lock_release(int fd, const char *domain);
+
+/* Record for TLS reports that the policy was not to be had. */
+void report_fetch(const struct job *);
+
+#endif

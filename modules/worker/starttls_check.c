@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: ISC */
+/* Asking MX hosts for their certificates, and what that says of sessions. */
+#include "starttls_check.h"
+
+#include <mtasts/session.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/domain_name.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "lookup_job.h"
+#include "tlsrpt/session_line.h"
+#include "tlsrpt/spool.h"
+
+/* --- The verdict ---------------------------------------------------------- */
+
+/* RFC 8460 4.3.1, as modules/report/judge.c has it. */
+static bool
+certificate(struct sts_session *s, enum sts_cert cert)
+{
+	switch (cert) {
+	case STS_CERT_HOST_MISMATCH:
+		s->result = STS_CERTIFICATE_HOST_MISMATCH;
+		s->reason = str_of("certificate does not name the host");
+		return true;
+	case STS_CERT_NO_DNS_ID:
+		s->result = STS_CERTIFICATE_HOST_MISMATCH;
+		s->reason =
+		    str_of("certificate does not name the host as a DNS name");
+		return true;
+	case STS_CERT_EXPIRED:
+		s->result = STS_CERTIFICATE_EXPIRED;
+		s->reason = str_of("certificate has expired");
+		return true;
+	case STS_CERT_NOT_YET_VALID:
+		s->result = STS_CERTIFICATE_NOT_TRUSTED;
+		s->reason = str_of("certificate is not valid yet");
+		return true;
+	case STS_CERT_NOT_TRUSTED:
+		s->result = STS_CERTIFICATE_NOT_TRUSTED;
+		s->reason = str_of("certificate has no trusted issuer");
+		return true;
+	case STS_CERT_OK:
+	case STS_CERT_OTHER:
+		break;
+	}
+	s->result = STS_VALIDATION_FAILURE;
+	s->reason = str_of("certificate refused");
+	return true;
+}
+
+bool
+verdict(struct sts_session *s, const struct finding *f)
+{
+	bool up = s->result == STS_SESSION_OK;
+
+	switch (f->end) {
+	case STS_REPLY_CERT:
+		return certificate(s, f->cert);
+	case STS_REPLY_COMPLETE:
+		if (!up)
+			s->reason = str_of("TLS failed; it works by now");
+		return true;
+	case STS_REPLY_TLS:
+		/* TLS it was, but not such as is asked for: 7.2. */
+		s->result = STS_VALIDATION_FAILURE;
+		s->reason = str_of(f->why);
+		return true;
+	case STS_REPLY_TIMEOUT:
+	case STS_REPLY_CONNECT:
+	case STS_REPLY_TOO_BIG:
+	case STS_REPLY_CUT:
+	case STS_REPLY_PROTOCOL:
+	case STS_REPLY_LOCAL:
+		break;
+	}
+	return !up;
+}
+
+/* A session that waits, as its line. */
+struct wait {
+	STAILQ_ENTRY(wait) next;
+	size_t len;
+	char line[];
+};
+STAILQ_HEAD(waits, wait);
+
+/* A host at an address that is, or will be, asked. */
+struct target {
+	TAILQ_ENTRY(target) next;
+	struct starttls_checks *checks;
+	bool asked;
+	char host[STS_NAME_SIZE];
+	struct sts_addr addr;
+	struct waits waits;
+};
+TAILQ_HEAD(targets, target);
+
+struct known {
+	uint64_t hash; /* of host and address */
+	int64_t when;  /* 0: nothing is known */
+	struct finding finding;
+};
+
+struct starttls_checks {
+	struct lookups *lookups;
+	size_t waiting, busy;
+	struct targets targets;
+	char ehlo[STS_NAME_SIZE];
+	struct known known[STARTTLS_CHECK_MEMO];
+};
+
+/* --- What is known ------------------------------------------------------- */
+
+static uint64_t
+hash_of(const char *host, const struct sts_addr *addr)
+{
+	char text[STS_ADDR_TEXT];
+
+	return sts_hash_more(sts_hash(str_of(host)),
+	    str_of(sts_addr_text(addr, text)));
+}
+
+static struct known *
+known_of(struct starttls_checks *j, const char *host,
+    const struct sts_addr *addr)
+{
+	return &j->known[hash_of(host, addr) % STARTTLS_CHECK_MEMO];
+}
+
+/* Of one that failed the reason is wanted, not that of an hour ago. */
+static bool
+still_known(const struct known *k, uint64_t hash, enum sts_session_result r)
+{
+	bool found = k->finding.end == STS_REPLY_COMPLETE ||
+	    k->finding.end == STS_REPLY_CERT;
+
+	return k->when != 0 && k->hash == hash &&
+	    sts_within(time(NULL), k->when,
+		found && r == STS_SESSION_OK ? STARTTLS_CHECK_SPAN
+					     : STARTTLS_CHECK_SOON);
+}
+
+static void
+record(struct starttls_checks *j, struct sts_session *s,
+    const struct finding *f)
+{
+	if (verdict(s, f))
+		(void)sts_spool_add(j->lookups->spool, s, s->time, NULL);
+}
+
+/* --- Asking -------------------------------------------------------------- */
+
+static void start(struct starttls_checks *);
+
+static void
+end(struct target *t, const struct finding *f)
+{
+	struct starttls_checks *j = t->checks;
+	struct sts_session s;
+	struct wait *w;
+
+	while ((w = STAILQ_FIRST(&t->waits)) != NULL) {
+		STAILQ_REMOVE_HEAD(&t->waits, next);
+		j->waiting--;
+		if (sts_session_decode(&s, w->line, w->len))
+			record(j, &s, f);
+		free(w);
+	}
+	TAILQ_REMOVE(&j->targets, t, next);
+	free(t);
+}
+
+static void
+found(void *arg, const struct sts_reply *reply)
+{
+	struct target *t = arg;
+	struct starttls_checks *j = t->checks;
+	struct known *k = known_of(j, t->host, &t->addr);
+
+	*k = (struct known){ .hash = hash_of(t->host, &t->addr),
+		.when = time(NULL),
+		.finding = { .end = reply->end, .cert = reply->cert } };
+	snprintf(k->finding.why, sizeof k->finding.why, "%s", reply->why);
+	j->busy--;
+	end(t, &k->finding);
+	start(j);
+}
+
+/* Strangers choose the addresses of their hosts: not us. */
+static bool
+ask(struct target *t)
+{
+	struct lookups *en = t->checks->lookups;
+	struct sts_err err;
+
+	if (sts_addr_in(&t->addr, en->conf->deny, en->conf->ndeny))
+		return false;
+	if (en->http == NULL &&
+	    (en->http = http_new(en->base, en->conf, &err)) == NULL)
+		return false;
+	t->asked = true;
+	return http_starttls(en->http, t->host, &t->addr, t->checks->ehlo,
+	    STARTTLS_CHECK_MS, found, t);
+}
+
+static void
+start(struct starttls_checks *j)
+{
+	static const struct finding nothing = { .end = STS_REPLY_LOCAL };
+	struct target *t, *next;
+
+	for (t = TAILQ_FIRST(&j->targets);
+	     t != NULL && j->busy < STARTTLS_CHECK_AT_ONCE; t = next) {
+		next = TAILQ_NEXT(t, next);
+		if (t->asked)
+			continue;
+		if (ask(t))
+			j->busy++;
+		else
+			end(t, &nothing);
+	}
+}
+
+/* --- Sessions ------------------------------------------------------------ */
+
+static struct target *
+target_for(struct starttls_checks *j, const char *host,
+    const struct sts_addr *addr)
+{
+	uint64_t h = hash_of(host, addr);
+	struct target *t;
+
+	TAILQ_FOREACH(t, &j->targets, next)
+	if (hash_of(t->host, &t->addr) == h && strcmp(t->host, host) == 0)
+		return t;
+	if ((t = calloc(1, sizeof *t)) == NULL)
+		return NULL;
+	t->checks = j;
+	t->addr = *addr;
+	snprintf(t->host, sizeof t->host, "%s", host);
+	STAILQ_INIT(&t->waits);
+	TAILQ_INSERT_TAIL(&j->targets, t, next);
+	return t;
+}
+
+/* False: no room; it is as if nobody had been there to be asked. */
+static bool
+wait_for(struct starttls_checks *j, const struct sts_session *s,
+    const char *host, const struct sts_addr *addr)
+{
+	char line[STS_SESSION_LINE_MAX];
+	size_t len = sts_session_encode(line, s);
+	struct target *t;
+	struct wait *w;
+
+	if (len == 0 || j->waiting >= STARTTLS_CHECK_WAIT ||
+	    (w = malloc(sizeof *w + len)) == NULL)
+		return false;
+	if ((t = target_for(j, host, addr)) == NULL) {
+		free(w);
+		return false;
+	}
+	w->len = len - 1; /* without its newline */
+	memcpy(w->line, line, len);
+	STAILQ_INSERT_TAIL(&t->waits, w, next);
+	j->waiting++;
+	return true;
+}
+
+void
+starttls_checks_add(struct starttls_checks *j, char *line, size_t len)
+{
+	static const struct finding nothing = { .end = STS_REPLY_LOCAL };
+	char host[STS_NAME_SIZE];
+	struct sts_session s;
+	struct sts_addr addr;
+	struct known *k;
+
+	if (!sts_session_decode(&s, line, len) ||
+	    (s.result != STS_SESSION_OK && s.result != STS_VALIDATION_FAILURE))
+		return;
+	if (!sts_domain_of(host, s.mx_host) ||
+	    !sts_addr_parse(&addr, s.receiving_ip)) {
+		record(j, &s, &nothing);
+		return;
+	}
+	k = known_of(j, host, &addr);
+	if (still_known(k, hash_of(host, &addr), s.result))
+		record(j, &s, &k->finding);
+	else if (wait_for(j, &s, host, &addr))
+		start(j);
+	else
+		record(j, &s, &nothing);
+}
+
+struct starttls_checks *
+starttls_checks_new(struct lookups *en)
+{
+	struct starttls_checks *j = calloc(1, sizeof *j);
+	char name[STS_NAME_SIZE];
+
+	if (j == NULL)
+		return NULL;
+	j->lookups = en;
+	TAILQ_INIT(&j->targets);
+	if (gethostname(name, sizeof name) != 0)
+		name[0] = '\0';
+	name[sizeof name - 1] = '\0';
+	if (sts_domain_normal(j->ehlo, name, NULL) != STS_OK)
+		snprintf(j->ehlo, sizeof j->ehlo, "localhost");
+	return j;
+}
+
+void
+starttls_checks_free(struct starttls_checks *j)
+{
+	static const struct finding nothing = { .end = STS_REPLY_LOCAL };
+
+	if (j == NULL)
+		return;
+	while (!TAILQ_EMPTY(&j->targets))
+		end(TAILQ_FIRST(&j->targets), &nothing);
+	free(j);
+}

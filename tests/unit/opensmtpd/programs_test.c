@@ -1,0 +1,851 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * table-mtasts and filter-mtasts as smtpd sees them: two processes on the
+ * other end of a socket.  smtpd does not survive theirs, so most of this is
+ * about what they must outlive.  A shell script stands in for the worker.
+ */
+#include "fixture.h"
+#include "row.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PINNED "[domain \"pin.example\"]\nmx = mx1.pin.example\n"
+#define CHECK "table|0.1|1795450922.954677|sts|check|domain|"
+#define HELLO                                                                  \
+	"config|smtpd-version|7.6.0-portable\nconfig|protocol|0.1\n"           \
+	"config|tablename|sts\nconfig|ready\n"
+#define REGISTER "register|domain\nregister|relayhost\nregister|ready\n"
+
+static const char *table_path, *filter_path;
+
+/* --- A process and its socket -------------------------------------------- */
+
+struct host {
+	pid_t pid;
+	int fd;
+	bool imsg;
+	char got[256 * 1024];
+	size_t ngot;
+};
+
+static struct host host;
+
+static void
+start(const char *path, const char *a1, const char *a2, bool imsg)
+{
+	int sv[2], null;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	host = (struct host){ .imsg = imsg };
+	host.pid = fork();
+	assert_int_not_equal(host.pid, -1);
+	if (host.pid == 0) {
+		/* As smtpd hands them on, 2.1 of its facts: ignored. */
+		(void)signal(SIGPIPE, SIG_IGN);
+		(void)signal(SIGCHLD, SIG_IGN);
+		null = open("/dev/null", O_RDWR);
+		dup2(sv[1], 0);
+		dup2(imsg ? null : sv[1], 1);
+		dup2(null, 2);
+		closefrom(3);
+		execl(path, path, a1, a2, (char *)NULL);
+		_exit(99);
+	}
+	close(sv[1]);
+	host.fd = sv[0];
+}
+
+static void
+say(const void *p, size_t len)
+{
+	const char *c = p;
+	ssize_t n;
+
+	for (; len > 0; c += n, len -= (size_t)n)
+		if ((n = send(host.fd, c, len, MSG_NOSIGNAL)) <= 0)
+			fail_msg("the process does not read: %s",
+			    strerror(errno));
+}
+
+static void
+say_text(const char *s)
+{
+	say(s, strlen(s));
+}
+
+static int64_t
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Read until there are want bytes, or ms have passed; all as a string. */
+static const char *
+hear_bytes(size_t want, int ms)
+{
+	int64_t end = now() + ms;
+	struct pollfd p = { host.fd, POLLIN, 0 };
+	ssize_t n;
+
+	host.ngot = 0;
+	while (host.ngot < want && now() < end) {
+		if (poll(&p, 1, (int)(end - now())) <= 0)
+			continue;
+		n = read(host.fd, host.got + host.ngot,
+		    sizeof host.got - 1 - host.ngot);
+		if (n <= 0)
+			break;
+		host.ngot += (size_t)n;
+	}
+	host.got[host.ngot] = '\0';
+	return host.got;
+}
+
+static void
+expect(const char *what, const char *want)
+{
+	const char *got = hear_bytes(strlen(want), 5000);
+
+	ROW(strcmp(got, want) == 0, "%s: '%s' for '%s'", what, got, want);
+}
+
+/* Nothing more is said, and the process lives. */
+static void
+expect_quiet(const char *what)
+{
+	const char *got = hear_bytes(1, 200);
+
+	ROW(got[0] == '\0' && waitpid(host.pid, NULL, WNOHANG) == 0,
+	    "%s: '%s', or it has ended", what, got);
+}
+
+/* The end of input is the one end, and a clean one. */
+static void
+finish(const char *what)
+{
+	int status = -1;
+	pid_t got = 0;
+
+	close(host.fd);
+	for (int i = 0; i < 300 && got == 0; i++) {
+		got = waitpid(host.pid, &status, WNOHANG);
+		if (got == 0)
+			usleep(10000);
+	}
+	ROW(got == host.pid && status == 0, "%s: ended with %d", what, status);
+	if (got == 0) {
+		kill(host.pid, SIGKILL);
+		waitpid(host.pid, NULL, 0);
+	}
+}
+
+/* --- Files --------------------------------------------------------------- */
+
+static void
+configure(const char *more)
+{
+	char text[500];
+
+	snprintf(text, sizeof text,
+	    "cache_dir = %s/cache\nworker_dir = %s\nfetch_timeout = 2s\n%s",
+	    top, top, more);
+	assert_true(write_text(top, "conf", 0644, text));
+}
+
+static void
+worker(const char *script)
+{
+	char text[1000];
+
+	snprintf(text, sizeof text,
+	    "#!/bin/sh\necho $$ >> %s/cache/~started\n%s\n", top, script);
+	assert_true(fake_worker(top, text));
+}
+
+static int
+set_up(void **state)
+{
+	if (make_top(state) != 0)
+		return -1;
+	assert_true(own(in_top("cache")));
+	worker("exit 0");
+	return 0;
+}
+
+/* How many workers were started; the pid of the last one. */
+static unsigned
+started(pid_t *last)
+{
+	FILE *f = fopen(in_top("cache/~started"), "r");
+	char line[40];
+	uint64_t pid;
+	unsigned n = 0;
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		n++;
+		if (last != NULL && str_u64(str_of(line), 1 << 30, &pid))
+			*last = (pid_t)pid;
+	}
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+/* Init may be slow to reap it. */
+static bool
+lives(pid_t pid)
+{
+	char path[60], c;
+	int fd;
+	bool yes;
+
+	snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+	if ((fd = open(path, O_RDONLY)) == -1)
+		return false;
+	yes = read(fd, &c, 1) == 1;
+	close(fd);
+	return yes;
+}
+
+/* --- The table, lines ---------------------------------------------------- */
+
+static void
+start_table(void)
+{
+	start(table_path, in_top("conf"), NULL, false);
+	say_text(HELLO);
+	expect("greeting", REGISTER);
+}
+
+static void
+test_table(void **state)
+{
+	static const struct {
+		const char *what;
+		struct sts_str line;
+		const char *want; /* "": nothing */
+	} t[] = {
+		{ "enforced", LIT(CHECK "1|pin.example\n"),
+		    "check-result|1|found\n" },
+		{ "switched off", LIT(CHECK "2|off.example\n"),
+		    "check-result|2|not-found\n" },
+		{ "testing", LIT(CHECK "3|test.example\n"),
+		    "check-result|3|not-found\n" },
+		{ "3.4 a literal", LIT(CHECK "4|[192.0.2.1]\n"),
+		    "check-result|4|not-found\n" },
+		{ "no name", LIT(CHECK "5|\n"), "check-result|5|not-found\n" },
+		{ "an address", LIT(CHECK "6|u@pin.example\n"),
+		    "check-result|6|not-found\n" },
+		{ "'|' in it", LIT(CHECK "7|pin.example|x\n"),
+		    "check-result|7|not-found\n" },
+		{ "NUL in it", LIT(CHECK "8|pin.example\0x\n"),
+		    "check-result|8|not-found\n" },
+		{ "a path", LIT(CHECK "9|../../etc/passwd\n"),
+		    "check-result|9|not-found\n" },
+		{ "lookup",
+		    LIT("table|0.1|1|sts|lookup|domain|a|pin.example\n"),
+		    "lookup-result|a|found|pin.example\n" },
+		{ "fetch", LIT("table|0.1|1|sts|fetch|relayhost|b\n"),
+		    "fetch-result|b|not-found\n" },
+		{ "update", LIT("table|0.1|1|sts|update|c\n"),
+		    "update-result|c|ok\n" },
+		{ "another service",
+		    LIT("table|0.1|1|sts|check|alias|d|pin.example\n"),
+		    "check-result|d|error|mta-sts: serves domain and relayhost "
+		    "alone\n" },
+		{ "no key", LIT("table|0.1|1|sts|check|domain|e\n"),
+		    "check-result|e|error|mta-sts: a request that cannot be "
+		    "read\n" },
+		{ "relayhost of nothing",
+		    LIT("table|0.1|1|sts|lookup|relayhost|f|\n"),
+		    "lookup-result|f|error|mta-sts: not a domain name\n" },
+		{ "unknown line", LIT("hello\n"), "" },
+		{ "unknown operation", LIT("table|0.1|1|sts|dance|x|1|k\n"),
+		    "" },
+		{ "config late", LIT("config|colour|blue\n"), "" },
+		{ "empty", LIT("\n\n\n"), "" },
+		{ "bytes", LIT("\0\377\0|table|\n"), "" },
+	};
+	static char key[9000];
+
+	(void)state;
+	configure(PINNED "[domain \"off.example\"]\nmode = off\n"
+			 "[domain \"test.example\"]\nmode = testing\n"
+			 "mx = a.b\n");
+	start_table();
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		say(t[i].line.p, t[i].line.len);
+		if (t[i].want[0] == '\0')
+			expect_quiet(t[i].what);
+		else
+			expect(t[i].what, t[i].want);
+	}
+	/* One byte at a time. */
+	for (const char *c = CHECK "11|pin.example\n"; *c != '\0'; c++) {
+		say(c, 1);
+		usleep(300);
+	}
+	expect("in pieces", "check-result|11|found\n");
+	memset(key, 'k', sizeof key);
+	say_text(CHECK "12|");
+	say(key, 1023);
+	say_text("\n");
+	expect("the longest key", "check-result|12|not-found\n");
+	for (int i = 0; i < 40; i++)
+		say(key, sizeof key);
+	say_text("\n" CHECK "13|");
+	for (int i = 0; i < 40; i++)
+		say(key, sizeof key);
+	say_text("\n");
+	expect("far too long",
+	    "check-result|13|error|mta-sts: a request that cannot be read\n");
+	for (int sig = 1; sig < 16; sig++)
+		if (sig == SIGHUP || sig == SIGINT || sig == SIGTERM ||
+		    sig == SIGPIPE || sig == SIGUSR1 || sig == SIGALRM)
+			kill(host.pid, sig);
+	kill(host.pid, SIGXFSZ); /* a limit of the host's, on ~mx-offers */
+	say_text(CHECK "14|pin.example\n");
+	expect("after signals", "check-result|14|found\n");
+	finish("table");
+	rows_done();
+}
+
+/* smtpd may close its reading side first: go on until the end of input. */
+static void
+test_table_deaf(void **state)
+{
+	(void)state;
+	configure(PINNED);
+	start_table();
+	shutdown(host.fd, SHUT_RD);
+	say_text(CHECK "1|pin.example\n");
+	usleep(100000);
+	ROW(waitpid(host.pid, NULL, WNOHANG) == 0, "died of EPIPE");
+	finish("deaf");
+	rows_done();
+}
+
+static void
+test_table_config(void **state)
+{
+	const char *got;
+
+	(void)state;
+	assert_true(write_text(top, "conf", 0644, "cache_dir = relative\n"));
+	start_table();
+	say_text(CHECK "1|pin.example\n");
+	got = hear_bytes(400, 300);
+	ROW(strncmp(got, "check-result|1|error|", 21) == 0 &&
+		strstr(got, "conf:1") != NULL,
+	    "broken at the start: %s", got);
+	say_text("table|0.1|1|sts|update|2\n");
+	expect("update, broken", "update-result|2|error\n");
+	configure(PINNED);
+	say_text("table|0.1|1|sts|update|3\n");
+	expect("update, mended", "update-result|3|ok\n");
+	say_text(CHECK "4|pin.example\n");
+	expect("mended", "check-result|4|found\n");
+	/* Noticed without being told, within a second or so. */
+	assert_true(write_text(top, "conf", 0644, "colour = blue\n"));
+	usleep(1200000);
+	say_text(CHECK "5|pin.example\n");
+	got = hear_bytes(400, 300);
+	ROW(strncmp(got, "check-result|5|error|", 21) == 0, "broken: %s", got);
+	configure("[domain \"pin.example\"]\nmode = off\n");
+	usleep(1200000);
+	say_text(CHECK "6|pin.example\n");
+	expect("another one", "check-result|6|not-found\n");
+	unlink(in_top("conf"));
+	say_text("table|0.1|1|sts|update|7\n");
+	expect("it is gone", "update-result|7|error\n");
+	configure(PINNED);
+	finish("config");
+	rows_done();
+}
+
+/* A cache that cannot be read, or is another one now, is not "no policy". */
+static void
+test_table_cache(void **state)
+{
+	char command[300];
+	const char *got;
+
+	(void)state;
+	configure("cold = opportunistic\n");
+	start_table();
+	say_text(CHECK "1|cold.example\n");
+	expect("cold", "check-result|1|not-found\n");
+	snprintf(command, sizeof command, "mv %s/cache %s/away", top, top);
+	assert_int_equal(system(command), 0);
+	say_text(CHECK "2|other.example\n");
+	got = hear_bytes(400, 500);
+	ROW(strncmp(got, "check-result|2|error|", 21) == 0, "gone: %s", got);
+	assert_true(own(in_top("cache")));
+	usleep(1200000);
+	say_text(CHECK "3|other.example\n");
+	expect("a new one", "check-result|3|not-found\n");
+	finish("cache");
+	rows_done();
+}
+
+/* --- The table, imsg ----------------------------------------------------- */
+
+static void
+say_imsg(uint32_t type, uint16_t len, const void *body, size_t n)
+{
+	char m[4096] = { 0 };
+
+	memcpy(m, &type, sizeof type);
+	memcpy(m + 4, &len, sizeof len);
+	m[8] = 7;
+	memcpy(m + 16, body, n);
+	say(m, 16 + n);
+}
+
+static void
+say_query(uint32_t type, uint32_t service, const char *key)
+{
+	size_t none = 0, n = strlen(key) + 1;
+	char body[300];
+
+	memcpy(body, &service, 4);
+	memcpy(body + 4, &none, sizeof none);
+	memcpy(body + 4 + sizeof none, key, n);
+	n += 4 + sizeof none;
+	say_imsg(type, (uint16_t)(16 + n), body, n);
+}
+
+/* found -2: OK alone. */
+static void
+expect_imsg(const char *what, uint32_t type, int found, const char *value)
+{
+	size_t want = 16u + (found == -2 ? 0 : sizeof found) +
+	    (value == NULL ? 0 : strlen(value) + 1);
+	uint32_t got_type;
+	uint16_t len;
+	int r = -2;
+
+	(void)hear_bytes(want, 3000);
+	memcpy(&got_type, host.got, 4);
+	memcpy(&len, host.got + 4, 2);
+	if (host.ngot >= 20)
+		memcpy(&r, host.got + 16, 4);
+	ROW(host.ngot == want && len == want && got_type == type &&
+		r == found && host.got[8] == 7 &&
+		(value == NULL || strcmp(host.got + 20, value) == 0),
+	    "%s: %zu bytes, length %u, type %u, found %d", what, host.ngot, len,
+	    got_type, r);
+}
+
+static void
+test_imsg(void **state)
+{
+	char open_body[2052] = { 2 };
+
+	(void)state;
+	configure(PINNED);
+	start(table_path, in_top("conf"), NULL, true);
+	say_imsg(2, 2068, open_body, sizeof open_body);
+	expect_imsg("open", 0, -2, NULL);
+	say_query(5, 2, "pin.example");
+	expect_imsg("check", 0, 1, NULL);
+	say_query(6, 2, "pin.example");
+	expect_imsg("lookup", 0, 1, "pin.example");
+	say_query(5, 2, "[192.0.2.1]");
+	expect_imsg("a literal", 0, 0, NULL);
+	say_query(5, 1, "pin.example");
+	expect_imsg("another service", 0, -1, NULL);
+	say_imsg(4, 16, "", 0);
+	expect_imsg("update", 0, 1, NULL);
+	say_imsg(7, 20, "\2\0\0\0", 4);
+	expect_imsg("fetch", 0, 0, NULL);
+	say_imsg(5, 18, "xx", 2);
+	expect_imsg("a query that is none", 0, -1, NULL);
+	say_imsg(99, 16, "", 0);
+	expect_imsg("unknown type", 1, -2, NULL);
+	say_imsg(4, 3, "", 0);
+	expect_imsg("bad length", 1, -2, NULL);
+	say_imsg(3, 16, "", 0);
+	expect_imsg("close", 0, -2, NULL);
+	say_query(5, 2, "pin.example");
+	expect_imsg("after all that", 0, 1, NULL);
+	expect_quiet("imsg");
+	finish("imsg");
+	rows_done();
+}
+
+/* --- The filter ---------------------------------------------------------- */
+
+#define RCPT "filter|0.7|1795534645.508121|smtp-in|rcpt-to|"
+
+static void
+start_filter(const char *subsystems, const char *want)
+{
+	start(filter_path, "-c", in_top("conf"), false);
+	say_text("config|smtpd-version|7.6.0-portable\nconfig|protocol|0.7\n");
+	say_text(subsystems);
+	say_text("config|admd|x\nconfig|ready\n");
+	expect("greeting", want);
+}
+
+static void
+start_filter_in(void)
+{
+	(void)unlink(in_top("cache/~started"));
+	start_filter("config|subsystem|smtp-in\n",
+	    "register|report|smtp-in|link-disconnect\n"
+	    "register|filter|smtp-in|rcpt-to\nregister|ready\n");
+}
+
+static void
+test_filter(void **state)
+{
+	pid_t pid = 0;
+	int64_t began;
+
+	(void)state;
+	configure(PINNED "[domain \"off.example\"]\nmode = off\n");
+	worker("while read -r d m; do case $d in slow.*) ;; "
+	       "*) echo \"$d none - - 0 $m\" ;; esac; done");
+	start_filter_in();
+	say_text(RCPT "s1|t1|u@one.example\n");
+	expect("held until it is done", "filter-result|s1|t1|proceed\n");
+	say_text(RCPT "s1|t1|<u@ONE.example.>\n");
+	expect("just done", "filter-result|s1|t1|proceed\n");
+	ROW(started(&pid) == 1, "%u workers", started(NULL));
+	say_text(RCPT "s1|t2|u@[192.0.2.1]\n" RCPT "s1|t3|postmaster\n" RCPT
+		      "s1|t4|u@off.example\n");
+	expect("nothing to fetch",
+	    "filter-result|s1|t2|proceed\nfilter-result|s1|t3|proceed\n"
+	    "filter-result|s1|t4|proceed\n");
+	say_text("filter|0.7|1|smtp-in|mail-from|s1|t5|x\n");
+	expect("not registered for", "filter-result|s1|t5|proceed\n");
+	say_text("garbage\n\n|||\nreport|0.7|1|smtp-in|link-auth|s1|x\n"
+		 "report|0.7|1|smtp-out|link-disconnect|s1\n");
+	expect_quiet("garbage");
+	/* Another session does not wait for the slow one. */
+	began = now();
+	say_text(RCPT "s2|a|u@slow.example\n" RCPT "s3|b|u@slow.example\n" RCPT
+		      "s4|c|u@quick.example\n");
+	expect("the quick one", "filter-result|s4|c|proceed\n");
+	say_text("report|0.7|1|smtp-in|link-disconnect|s2\n");
+	expect("fetch_timeout; not who is gone",
+	    "filter-result|s3|b|proceed\n");
+	ROW(now() - began >= 1900 && now() - began < 3000,
+	    "fetch_timeout took %d ms", (int)(now() - began));
+	/* The worker dies: who waits is let go, who comes does not wait. */
+	say_text(RCPT "s5|d|u@slow2.example\n" RCPT "s6|e|u@slow.b.example\n");
+	expect("one of them", "filter-result|s5|d|proceed\n");
+	began = now();
+	kill(pid, SIGKILL);
+	expect("released", "filter-result|s6|e|proceed\n");
+	say_text(RCPT "s6|f|u@slow.c.example\n");
+	expect("no worker, no waiting", "filter-result|s6|f|proceed\n");
+	ROW(now() - began < 900, "took %d ms", (int)(now() - began));
+	ROW(started(NULL) == 1, "no back-off: %u workers", started(NULL));
+	usleep(1300000);
+	say_text(RCPT "s6|g|u@two.example\n");
+	expect("the next worker", "filter-result|s6|g|proceed\n");
+	ROW(started(&pid) == 2, "%u workers", started(NULL));
+	finish("filter");
+	usleep(200000);
+	ROW(!lives(pid), "its worker lives on");
+	rows_done();
+}
+
+static void
+test_filter_no_worker(void **state)
+{
+	(void)state;
+	configure("");
+	unlink(in_top("mtasts-fetch-openssl"));
+	unlink(in_top("mtasts-fetch-gnutls"));
+	start_filter_in();
+	say_text(RCPT "s1|t1|u@one.example\n");
+	expect("cannot start", "filter-result|s1|t1|proceed\n");
+	say_text(RCPT "s1|t2|u@two.example\n");
+	expect("still cannot", "filter-result|s1|t2|proceed\n");
+	/* Neither its garbage nor its silence nor a flood does any harm. */
+	usleep(1200000);
+	worker("head -c 300000 /dev/urandom; exec sleep 100");
+	say_text(RCPT "s1|t3|u@three.example\n");
+	expect("garbage from it", "filter-result|s1|t3|proceed\n");
+	assert_true(write_text(top, "conf", 0644, "colour = blue\n"));
+	usleep(1200000);
+	say_text(RCPT "s1|t4|u@four.example\n");
+	expect("configuration broken", "filter-result|s1|t4|proceed\n");
+	configure("");
+	worker("while read -r d m; do echo \"$d none\"; done");
+	usleep(1200000);
+	say_text(RCPT "s1|t5|u@five.example\n");
+	expect("and mended", "filter-result|s1|t5|proceed\n");
+	ROW(started(NULL) == 2, "%u workers", started(NULL));
+	finish("no worker");
+	rows_done();
+}
+
+/* 2000 sessions wait at once; one that never answers holds none for ever. */
+static void
+test_filter_burst(void **state)
+{
+	enum { BURST = 2000 };
+	static bool seen[BURST];
+	unsigned n = 0, twice = 0;
+	const char *p;
+	char line[200];
+
+	(void)state;
+	configure("");
+	worker("n=0; while read -r d m; do n=$((n+1)); "
+	       "l=\"$l$d none\n\"; "
+	       "[ $n -lt 1000 ] || { printf %s \"$l\"; l=; n=0; }; done");
+	start_filter_in();
+	for (int i = 0; i < BURST; i++) {
+		snprintf(line, sizeof line,
+		    RCPT "%016x|%08x|u@d%04d.%d.example\n", i, i, i, i % 7);
+		say_text(line);
+	}
+	(void)hear_bytes(BURST * (sizeof "filter-result|||proceed\n" - 1 + 24),
+	    20000);
+	for (p = host.got; strncmp(p, "filter-result|", 14) == 0;
+	     p = strchr(p, '\n') + 1) {
+		unsigned id = 0;
+
+		for (const char *c = p + 14; *c != '|'; c++)
+			id = id * 16 +
+			    (unsigned)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+		if (id < BURST && !seen[id])
+			n++;
+		else
+			twice++;
+		if (id < BURST)
+			seen[id] = true;
+	}
+	ROW(n == BURST && twice == 0 && *p == '\0', "%u once, %u twice", n,
+	    twice);
+	expect_quiet("burst");
+	finish("burst");
+	rows_done();
+}
+
+/* --- The filter: sessions for TLS reports -------------------------------- */
+
+#define OUT "report|0.7|1795450922.958322|smtp-out|"
+#define BEGINS(id)                                                             \
+	OUT "link-connect|" id "|p|pass|10.9.0.1:48890|10.9.0.11:25\n" OUT     \
+	    "protocol-client|" id "|EHLO sender.test\n" OUT                    \
+	    "protocol-server|" id "|250-mx.test\n" OUT "protocol-server|" id   \
+	    "|250 STARTTLS\n" OUT "protocol-client|" id "|STARTTLS\n" OUT      \
+	    "protocol-server|" id "|220 go\n"
+#define FAILS(id) BEGINS(id) OUT "link-disconnect|" id "\n"
+#define WORKS(id, rcpt)                                                        \
+	BEGINS(id)                                                             \
+	OUT "protocol-client|" id "|EHLO sender.test\n" OUT "link-tls|" id     \
+	    "|TLSv1.3:X:256\n" OUT "protocol-client|" id                       \
+	    "|MAIL FROM:<a@sender.test>\n" OUT "protocol-client|" id           \
+	    "|RCPT TO:<" rcpt ">\n" OUT "link-disconnect|" id "\n"
+#define CLEAR(id, rcpt)                                                        \
+	OUT "link-connect|" id "|p|pass|10.9.0.1:48890|10.9.0.12:25\n" OUT     \
+	    "protocol-client|" id "|EHLO sender.test\n" OUT                    \
+	    "protocol-server|" id "|250 mx.test\n" OUT "protocol-client|" id   \
+	    "|MAIL FROM:<a@sender.test>\n" OUT "protocol-client|" id           \
+	    "|RCPT TO:<" rcpt ">\n" OUT "link-disconnect|" id "\n"
+
+/* What the command says, once it has want in it; for two seconds at most. */
+static bool
+says(const char *command, const char *want)
+{
+	char text[4000], line[300];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(line, sizeof line, "cd %s && %s 2>/dev/null", top, command);
+	for (int i = 0; i < 40; i++) {
+		n = 0;
+		if ((f = popen(line, "r")) != NULL) {
+			n = fread(text, 1, sizeof text - 1, f);
+			pclose(f);
+		}
+		text[n] = '\0';
+		if (strstr(text, want) != NULL)
+			return true;
+		usleep(50000);
+	}
+	print_error("%s: %s\n", command, text);
+	return false;
+}
+
+static void
+hand_out(const char *domain)
+{
+	struct timespec ts;
+	char text[200];
+	int fd = open(in_top("cache/~mx-offers"), O_WRONLY | O_CREAT | O_TRUNC,
+	    0600);
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	snprintf(text, sizeof text, "%lld %s mx1.%s 10.9.0.11\n",
+	    (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, domain, domain);
+	(void)!write(fd, text, strlen(text));
+	if (geteuid() == 0)
+		(void)!fchown(fd, OWNER, OWNER);
+	close(fd);
+	usleep(2000);
+}
+
+static void
+start_filter_out(const char *o)
+{
+	start(filter_path, o, in_top("conf"), false);
+	say_text("config|subsystem|smtp-out\nconfig|ready\n");
+	expect("greeting",
+	    "register|report|smtp-out|link-connect\n"
+	    "register|report|smtp-out|link-tls\n"
+	    "register|report|smtp-out|link-disconnect\n"
+	    "register|report|smtp-out|protocol-client\n"
+	    "register|report|smtp-out|protocol-server\nregister|ready\n");
+}
+
+static void
+test_filter_reports(void **state)
+{
+	char more[300];
+	bool made;
+
+	(void)state;
+	(void)unlink(in_top("cache/~judged"));
+	snprintf(more, sizeof more,
+	    PINNED "[report]\ncontact = tls@example.net\nspool_dir = "
+		   "%s/spool\n",
+	    top);
+	configure(more);
+	made = own(in_top("spool"));
+	ROW(made, "no spool");
+	snprintf(more, sizeof more,
+	    "while IFS= read -r l; do printf '%%s\\n' \"$l\" >> "
+	    "%s/cache/~judged; done",
+	    top);
+	worker(more);
+	/* Enforced: the domain by the hand-out, the cause by the worker. */
+	start_filter_out("-c");
+	hand_out("pin.example");
+	say_text(FAILS("s1"));
+	ROW(says("cat cache/~judged",
+		"\tpin.example\tsts\tenforce\t\tvalidation-failure\t10.9.0.1"
+		"\tmx1.pin.example\tmx.test\t10.9.0.11\tTLS failed\t\n"),
+	    "8460 4.4 a failure");
+	say_text(FAILS("s2") WORKS("s3", "u@pin.example")
+		WORKS("s4", "tls@example.net") CLEAR("s5", "u@none.example"));
+	ROW(says("cat spool/2*; echo",
+		"\tnone.example\tno-policy-found\tnone\t"
+		"\tstarttls-not-supported\t10.9.0.1\t\t"
+		"mx.test\t10.9.0.12\t\t\n"),
+	    "8460 4.3.1 in clear");
+	ROW(says("cat spool/2*",
+		"\tpin.example\tsts\tenforce\t\tok\t10.9.0.1"
+		"\t\tmx.test\t10.9.0.11\t\t\n"),
+	    "8460 4.2.1 a success");
+	ROW(says("grep -c . cache/~judged", "1\n"),
+	    "nobody waited for the second failure");
+	ROW(says("grep -c . spool/2*", "3\n"), "three in the spool");
+	expect_quiet("reports");
+	finish("reports");
+	/* Nobody can be asked: a failure it is all the same. */
+	unlink(in_top("mtasts-fetch-openssl"));
+	unlink(in_top("mtasts-fetch-gnutls"));
+	start_filter_out("-c");
+	hand_out("pin.example");
+	say_text(FAILS("s1")); /* lost with the worker that it was told */
+	usleep(300000);
+	hand_out("pin.example");
+	say_text(FAILS("s2"));
+	ROW(says("cat spool/2*",
+		"\tvalidation-failure\t10.9.0.1\tmx1.pin."
+		"example\tmx.test\t10.9.0.11\tTLS failed"
+		"\t\n"),
+	    "8460 4.3.1 without a worker");
+	/* No spool is no reason for anything. */
+	ROW(rename(in_top("spool"), in_top("elsewhere")) == 0, "rename");
+	say_text(WORKS("s2", "u@pin.example"));
+	expect_quiet("no spool");
+	finish("no spool");
+	ROW(rename(in_top("elsewhere"), in_top("spool")) == 0, "rename");
+	/* Opportunistic: a certificate that nobody looked at is none. */
+	start_filter_out("-oc");
+	hand_out("pin.example");
+	say_text(FAILS("s1") WORKS("s2", "u@pin.example")
+		WORKS("s3", "u@other.example"));
+	ROW(says("cat spool/2*",
+		"\tother.example\tno-policy-found\tnone\t\tok"),
+	    "8460 4.4 no policy, a success");
+	ROW(says("grep -c . spool/2*", "5\n"), "five in the spool");
+	finish("-o");
+	worker("exit 0");
+	rows_done();
+}
+
+static void
+test_filter_options(void **state)
+{
+	static const char *const bad[][2] = { { "-x", NULL }, { "-c", NULL },
+		{ "-c", "relative" }, { "more", NULL } };
+	int status;
+
+	(void)state;
+	start_filter("config|subsystem|smtp-in\nconfig|subsystem|smtp-out\n",
+	    "register|report|smtp-in|link-disconnect\n"
+	    "register|filter|smtp-in|rcpt-to\n"
+	    "register|report|smtp-out|link-connect\n"
+	    "register|report|smtp-out|link-tls\n"
+	    "register|report|smtp-out|link-disconnect\n"
+	    "register|report|smtp-out|protocol-client\n"
+	    "register|report|smtp-out|protocol-server\nregister|ready\n");
+	finish("both");
+	/* Only at the start of smtpd, and before anything is served. */
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		start(filter_path, bad[i][0], bad[i][1], false);
+		waitpid(host.pid, &status, 0);
+		ROW(WIFEXITED(status) && WEXITSTATUS(status) == 2,
+		    "%s: status %d", bad[i][0], status);
+		close(host.fd);
+	}
+	rows_done();
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_deaf),
+		cmocka_unit_test(test_table_config),
+		cmocka_unit_test(test_table_cache),
+		cmocka_unit_test(test_imsg),
+		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_filter_no_worker),
+		cmocka_unit_test(test_filter_burst),
+		cmocka_unit_test(test_filter_reports),
+		cmocka_unit_test(test_filter_options),
+	};
+
+	if (argc != 3) {
+		fputs("usage: t-opensmtpd table filter\n", stderr);
+		return 99;
+	}
+	table_path = argv[1];
+	filter_path = argv[2];
+	return cmocka_run_group_tests(tests, set_up, wipe_top);
+}

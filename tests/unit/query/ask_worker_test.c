@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sts_query() with a worker that misbehaves: a shell script in its place says
+ * what it likes, or nothing.  What each silence means is the point.
+ */
+#include <mtasts/cache_admin.h>
+
+#include "fixture.h"
+#include "row.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cache/cache.h"
+#include "query/query.h"
+
+#define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"
+
+static void
+worker(const char *script)
+{
+	char text[1000];
+
+	snprintf(text, sizeof text,
+	    "#!/bin/sh\necho x >> %s/cache/~started\n%s\n", top, script);
+	assert_true(fake_worker(top, text));
+}
+
+static struct sts_ctx *
+open_with(const char *more)
+{
+	struct sts_err err = { 0 };
+	struct sts_ctx *ctx;
+	char text[400], path[100];
+
+	snprintf(text, sizeof text,
+	    "cache_dir = %s/cache\nworker_dir = %s\nfetch_timeout = 1s\n%s\n",
+	    top, top, more);
+	assert_true(write_text(top, "conf", 0644, text));
+	snprintf(path, sizeof path, "%s/conf", top);
+	if (sts_open(&ctx, path, &err) != STS_OK)
+		fail_msg("%s", err.text);
+	return ctx;
+}
+
+static int
+set_up(void **state)
+{
+	return make_top(state) || !own(in_top("cache"));
+}
+
+/* How often a worker was started since the last call. */
+static unsigned
+started(void)
+{
+	char path[100];
+	struct stat st = { 0 };
+
+	snprintf(path, sizeof path, "%s/cache/~started", top);
+	(void)stat(path, &st);
+	(void)unlink(path);
+	return (unsigned)st.st_size / 2;
+}
+
+/* What a live policy in the cache, long not looked at, is worth. */
+static void
+put_policy(struct sts_ctx *ctx, const char *domain, int64_t age)
+{
+	struct sts_entry e = {
+		.kind = STS_ENTRY_POLICY,
+		.id = "one",
+		.fetched = time(NULL) - age,
+		.checked = time(NULL) - age,
+		.until = time(NULL) - age + 86400,
+		.body = LIT(BODY),
+	};
+
+	assert_int_equal(sts_ctx_store(ctx, NULL), STS_OK);
+	assert_int_equal(sts_store_put(ctx->store, domain, &e, NULL), STS_OK);
+}
+
+/* --- Silence ------------------------------------------------------------- */
+
+enum { PROCEED, DEFER };
+
+static const struct {
+	const char *what, *script;
+	enum sts_rc rc[2]; /* dns_failure = proceed, defer */
+	enum sts_verdict verdict[2];
+} silences[] = {
+#define LOCAL                                                                  \
+	{ STS_LOCAL, STS_LOCAL },                                              \
+	{                                                                      \
+		STS_NO_POLICY, STS_NO_POLICY                                   \
+	}
+#define DNS                                                                    \
+	{ STS_OK, STS_OK },                                                    \
+	{                                                                      \
+		STS_NO_POLICY, STS_CANNOT_TELL                                 \
+	}
+#define NO_POLICY                                                              \
+	{ STS_OK, STS_OK },                                                    \
+	{                                                                      \
+		STS_NO_POLICY, STS_NO_POLICY                                   \
+	}
+	{ "never speaks", "sleep 3", LOCAL },
+	{ "ends at once", "exit 0", LOCAL },
+	{ "is killed", "kill -9 $$", LOCAL },
+	{ "speaks garbage", "printf 'hello world' >&3; sleep 3", LOCAL },
+	{ "speaks garbage after the GET", "printf 'sdtghello wor' >&3; sleep 3",
+	    LOCAL },
+	{ "dies after the GET began", "printf sdtg >&3", LOCAL },
+	{ "names a fault", "printf 's!00000004oops' >&3", LOCAL },
+	{ "an entry of another domain", "printf 'sL0000000a1n:0:0:0:0' >&3",
+	    LOCAL },
+	{ "writes to a slow disk", "printf sdtgk >&3; sleep 3", LOCAL },
+	{ "only started", "printf s >&3; sleep 3", LOCAL },
+	{ "asks the DNS for ever", "printf sd >&3; sleep 3", DNS },
+	{ "found a record", "printf sdt >&3; sleep 3", NO_POLICY },
+	{ "GETs for ever", "printf sdtg >&3; sleep 3", NO_POLICY },
+#undef LOCAL
+#undef DNS
+#undef NO_POLICY
+};
+
+static void
+test_silence(void **state)
+{
+	static const char *const conf[] = { "dns_failure = proceed",
+		"dns_failure = defer" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(silences); i++)
+		for (int how = PROCEED; how <= DEFER; how++) {
+			struct sts_ctx *ctx = open_with(conf[how]);
+			struct sts_answer *a;
+			struct sts_err err = { 0 };
+			enum sts_rc rc;
+
+			worker(silences[i].script);
+			rc = sts_query(ctx, "cold.example", 0, &a, &err);
+			ROW(rc == silences[i].rc[how] &&
+				(rc == STS_OK) == (a != NULL) &&
+				(rc == STS_OK || err.text[0] != '\0') &&
+				(a == NULL ||
+				    a->verdict == silences[i].verdict[how]),
+			    "%s, %s: rc %d (%s) verdict %d", silences[i].what,
+			    conf[how], rc, err.text,
+			    a == NULL ? -1 : (int)a->verdict);
+			sts_answer_free(a);
+			/* 3.3: a live policy applies, whatever the worker. */
+			put_policy(ctx, "live.example", 7200);
+			rc =
+			    sts_query(ctx, "live.example", STS_FRESH, &a, &err);
+			ROW(rc == STS_OK && a->verdict == STS_POLICY &&
+				a->mode == STS_MODE_ENFORCE &&
+				a->source == STS_FROM_CACHE,
+			    "%s: the live policy is lost: rc %d (%s)",
+			    silences[i].what, rc, err.text);
+			sts_answer_free(a);
+			sts_close(ctx);
+		}
+	rows_done();
+}
+
+/* A worker that could not read the cache says what it believes: 3.3. */
+static void
+test_denial(void **state)
+{
+	static const enum sts_entry_kind kinds[] = { STS_ENTRY_NONE,
+		STS_ENTRY_NO_FETCH, STS_ENTRY_UNASKED };
+	struct sts_ctx *ctx = open_with("");
+	char frame[100], script[100];
+	struct sts_answer *a;
+	bool is_link;
+	size_t len;
+
+	(void)state;
+	snprintf(script, sizeof script, "cat %s/frame >&3", top);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct sts_entry e = { .kind = kinds[i],
+			.checked = time(NULL),
+			.until = time(NULL) + 60 };
+
+		len = sts_entry_encode(frame + STS_FRAME_HEAD, &e,
+		    "live.example", &is_link);
+		snprintf(script, sizeof script, "L%08zx", len);
+		memcpy(frame, script, STS_FRAME_HEAD);
+		frame[STS_FRAME_HEAD + len] = '\0';
+		assert_true(write_text(top, "frame", 0644, frame));
+		snprintf(script, sizeof script, "cat %s/frame >&3", top);
+		worker(script);
+		put_policy(ctx, "live.example", 7200);
+		ROW(sts_query(ctx, "live.example", STS_FRESH, &a, NULL) ==
+			    STS_OK &&
+			a->verdict == STS_POLICY && a->source == STS_FROM_CACHE,
+		    "entry kind %d took the policy away", (int)kinds[i]);
+		sts_answer_free(a);
+		(void)sts_cache_remove(ctx, "live.example", NULL);
+		ROW(sts_query(ctx, "live.example", STS_FRESH, &a, NULL) ==
+			    STS_OK &&
+			a->verdict == STS_NO_POLICY,
+		    "entry kind %d is not believed", (int)kinds[i]);
+		sts_answer_free(a);
+	}
+	sts_close(ctx);
+	rows_done();
+}
+
+/* --- Waiting ------------------------------------------------------------- */
+
+static void
+test_sum(void **state)
+{
+	struct sts_ctx *ctx = open_with("");
+	struct sts_answer *a;
+	char domain[40];
+	time_t began = time(NULL);
+
+	(void)state;
+	worker("printf sd >&3; sleep 3");
+	ctx->waited = STS_WAIT_MAX - 2500; /* all but 2.5 s are used up */
+	(void)started();
+	for (int i = 0; i < 50; i++) {
+		snprintf(domain, sizeof domain, "d%d.example", i);
+		if (sts_query(ctx, domain, 0, &a, NULL) != STS_OK ||
+		    a->verdict != STS_NO_POLICY || !a->unasked)
+			ROW(false, "%s", domain);
+		sts_answer_free(a);
+	}
+	ROW(time(NULL) - began <= 4, "waited %ld s",
+	    (long)(time(NULL) - began));
+	ROW(started() == 1, "workers after the time was used up");
+	/* With less time than is due, a slow GET proves nothing. */
+	worker("printf sdtg >&3; sleep 3");
+	ctx->waited = STS_WAIT_MAX - 1200;
+	ROW(sts_query(ctx, "late.example", 0, &a, NULL) == STS_OK && a->unasked,
+	    "a shortened wait became no policy");
+	sts_answer_free(a);
+	sts_close(ctx);
+	rows_done();
+}
+
+static void
+test_resolver_down(void **state)
+{
+	struct sts_ctx *ctx = open_with("");
+	struct sts_answer *a;
+
+	(void)state;
+	worker("printf sd >&3; sleep 3");
+	put_policy(ctx, "stale.example", 7200);
+	(void)sts_store_mark(ctx->store, STS_MARK_RESOLVER_DOWN, NULL, NULL);
+	(void)started();
+	(void)sts_query(ctx, "cold2.example", 0, &a, NULL);
+	ROW(a != NULL && a->verdict == STS_NO_POLICY && a->unasked, "cold");
+	sts_answer_free(a);
+	(void)sts_query(ctx, "stale.example", 0, &a, NULL);
+	ROW(a != NULL && a->verdict == STS_POLICY, "stale");
+	sts_answer_free(a);
+	ROW(started() == 0, "a worker was started while DNS is down");
+	sts_store_unmark(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
+	sts_close(ctx);
+	rows_done();
+}
+
+/* A thousand hits that want a look behind: one worker. */
+static void
+test_behind(void **state)
+{
+	struct sts_ctx *ctx = open_with("");
+	struct sts_answer *a;
+	char domain[40];
+	unsigned wrong = 0;
+
+	(void)state;
+	worker("sleep 2");
+	(void)started();
+	for (int i = 0; i < 200; i++) {
+		snprintf(domain, sizeof domain, "s%d.example", i % 20);
+		if (i < 20)
+			put_policy(ctx, domain, 7200);
+		if (sts_query(ctx, domain, 0, &a, NULL) != STS_OK ||
+		    a->verdict != STS_POLICY)
+			wrong++;
+		sts_answer_free(a);
+	}
+	ROW(wrong == 0, "%u answers were not from the cache", wrong);
+	usleep(300000);
+	wrong = started();
+	ROW(wrong == 1, "%u workers", wrong);
+	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH, "s19.example") != 0,
+	    "it will not see the last domain");
+	sts_close(ctx);
+	rows_done();
+}
+
+/* --- Names, and what the configuration says about them ------------------- */
+
+static void
+test_config(void **state)
+{
+	static const struct {
+		const char *clause, *domain, *conf;
+		enum sts_rc rc;
+		enum sts_verdict verdict;
+		enum sts_mode mode;
+	} t[] = {
+#define T(v, m) STS_OK, STS_##v, STS_MODE_##m
+		{ "3.4 address literal", "[192.0.2.1]", "",
+		    T(NO_POLICY, NONE) },
+		{ "3.4 not a host name", "a_b.example", "",
+		    T(NO_POLICY, NONE) },
+		{ "a U-label waits", "m\xc3\xbcller.example", "", STS_LOCAL,
+		    STS_NO_POLICY, STS_MODE_NONE },
+		{ "kill switch", "live.example", "enabled = no",
+		    T(NO_POLICY, NONE) },
+		{ "off", "live.example", "[domain live.example]\nmode = off",
+		    T(NO_POLICY, NONE) },
+		{ "testing", "live.example",
+		    "[domain live.example]\nmode = testing",
+		    T(POLICY, TESTING) },
+		{ "enforce without a policy", "none.example",
+		    "[domain none.example]\nmode = enforce",
+		    T(CANNOT_TELL, NONE) },
+		{ "pinned", "pin.example", "[domain pin.example]\nmx = a.b",
+		    T(POLICY, ENFORCE) },
+		{ "pinned, testing", "pin.example",
+		    "[domain pin.example]\nmode = testing\nmx = a.b",
+		    T(POLICY, TESTING) },
+		{ "3.4 not the parent's", "sub.pin.example",
+		    "[domain pin.example]\nmx = a.b", T(NO_POLICY, NONE) },
+#undef T
+	};
+
+	(void)state;
+	/* "asked, none", in the words of a real worker's link */
+	worker("exit 0");
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct sts_ctx *ctx = open_with(t[i].conf);
+		struct sts_entry none = {
+			.kind = STS_ENTRY_NONE,
+			.checked = time(NULL),
+			.until = time(NULL) + 60,
+		};
+		struct sts_answer *a;
+		struct sts_err err = { 0 };
+		enum sts_rc rc;
+
+		put_policy(ctx, "live.example", 0);
+		(void)sts_store_put(ctx->store, "none.example", &none, NULL);
+		(void)sts_store_put(ctx->store, "sub.pin.example", &none, NULL);
+		rc = sts_query(ctx, t[i].domain, 0, &a, &err);
+		ROW(rc == t[i].rc &&
+			(a == NULL ||
+			    (a->verdict == t[i].verdict &&
+				a->mode == t[i].mode && a->why[0] != '\0')),
+		    "%s: rc %d (%s) verdict %d", t[i].clause, rc, err.text,
+		    a == NULL ? -1 : (int)a->verdict);
+		sts_answer_free(a);
+		sts_close(ctx);
+	}
+	rows_done();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_denial),
+		cmocka_unit_test(test_sum),
+		cmocka_unit_test(test_resolver_down),
+		cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_config),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, wipe_top);
+}

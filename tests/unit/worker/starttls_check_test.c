@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+#include <mtasts/session.h>
+
+#include "starttls_check.h"
+
+#include "row.h"
+
+static const struct {
+	const char *clause;
+	bool up; /* TLS, in the session */
+	struct finding found;
+	bool counts;
+	enum sts_session_result result;
+	const char *reason; /* part of it */
+} t[] = {
+	{ "4.2.1 testing, and nothing is wrong", true,
+	    { STS_REPLY_COMPLETE, STS_CERT_OK, "" }, true, STS_SESSION_OK, "" },
+	{ "4.3.1 testing, expired", true,
+	    { STS_REPLY_CERT, STS_CERT_EXPIRED, "" }, true,
+	    STS_CERTIFICATE_EXPIRED, "expired" },
+	{ "4.3.1 testing, another name", true,
+	    { STS_REPLY_CERT, STS_CERT_HOST_MISMATCH, "" }, true,
+	    STS_CERTIFICATE_HOST_MISMATCH, "name" },
+	{ "8461 4.2 testing, no DNS-ID", true,
+	    { STS_REPLY_CERT, STS_CERT_NO_DNS_ID, "" }, true,
+	    STS_CERTIFICATE_HOST_MISMATCH, "DNS name" },
+	{ "4.3.1 testing, unknown issuer", true,
+	    { STS_REPLY_CERT, STS_CERT_NOT_TRUSTED, "" }, true,
+	    STS_CERTIFICATE_NOT_TRUSTED, "issuer" },
+	{ "not yet valid is not expired", true,
+	    { STS_REPLY_CERT, STS_CERT_NOT_YET_VALID, "" }, true,
+	    STS_CERTIFICATE_NOT_TRUSTED, "not valid yet" },
+	{ "4.3.1 testing, refused for something else", true,
+	    { STS_REPLY_CERT, STS_CERT_OTHER, "" }, true,
+	    STS_VALIDATION_FAILURE, "refused" },
+	{ "8461 7.2 testing, TLS 1.1", true,
+	    { STS_REPLY_TLS, STS_CERT_OK, "wrong version" }, true,
+	    STS_VALIDATION_FAILURE, "wrong version" },
+	{ "testing, nobody there any more", true,
+	    { STS_REPLY_CONNECT, STS_CERT_OK, "" }, false, STS_SESSION_OK, "" },
+	{ "testing, too slow", true, { STS_REPLY_TIMEOUT, STS_CERT_OK, "" },
+	    false, STS_SESSION_OK, "" },
+	{ "testing, no STARTTLS any more", true,
+	    { STS_REPLY_PROTOCOL, STS_CERT_OK, "" }, false, STS_SESSION_OK,
+	    "" },
+	{ "testing, a fault of ours", true,
+	    { STS_REPLY_LOCAL, STS_CERT_OK, "" }, false, STS_SESSION_OK, "" },
+	{ "4.3.1 failed, expired", false,
+	    { STS_REPLY_CERT, STS_CERT_EXPIRED, "" }, true,
+	    STS_CERTIFICATE_EXPIRED, "expired" },
+	{ "failed, the handshake", false,
+	    { STS_REPLY_TLS, STS_CERT_OK, "wrong version" }, true,
+	    STS_VALIDATION_FAILURE, "wrong version" },
+	{ "failed, and is fine now", false,
+	    { STS_REPLY_COMPLETE, STS_CERT_OK, "" }, true,
+	    STS_VALIDATION_FAILURE, "works by now" },
+	{ "failed, and nobody can say why", false,
+	    { STS_REPLY_LOCAL, STS_CERT_OK, "" }, true, STS_VALIDATION_FAILURE,
+	    "as smtpd said" },
+	{ "failed, and cut off again", false,
+	    { STS_REPLY_CUT, STS_CERT_OK, "x" }, true, STS_VALIDATION_FAILURE,
+	    "as smtpd said" },
+};
+
+static void
+test_verdict(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct sts_session s = { .result = t[i].up
+			    ? STS_SESSION_OK
+			    : STS_VALIDATION_FAILURE,
+			.reason = str_of(t[i].up ? "" : "as smtpd said") };
+		char reason[200];
+		bool counts = verdict(&s, &t[i].found);
+
+		snprintf(reason, sizeof reason, "%.*s", (int)s.reason.len,
+		    s.reason.p);
+		ROW(counts == t[i].counts && s.result == t[i].result &&
+			strstr(reason, t[i].reason) != NULL,
+		    "%s: counts %d as %s, %s", t[i].clause, counts,
+		    sts_session_result_name(s.result), reason);
+		ROW(s.result != STS_SESSION_OK || reason[0] == '\0',
+		    "%s: a success with a reason", t[i].clause);
+	}
+	rows_done();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_verdict) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
