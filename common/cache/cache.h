@@ -4,15 +4,15 @@
  * owned by the user of the MTA, that any number of processes read and write
  * at once.
  *
- *   DIR/ab/example.com          an entry (ab: hash of the name)
- *   DIR/ab/example.com~failed   a mark about a domain; also ~answered
- *   DIR/ab/example.com~mx       the MX set of a domain, mx.h
- *   DIR/ab/example.com~replaced0     a policy that was; also ~replaced1 to
- * ~replaced3 DIR/ab/~tmp.PID.N           an entry while it is written
- *   DIR/~want/example.com       a domain that waits for a background worker
- *   DIR/~mx/192.0.2.1~failed    marks about an address of an MX host
- *   DIR/~mx-offers                 what sts_mx_next() told, handed.h
- *   DIR/~...                    marks about the machine, the lock file
+ *   DIR/ab/example.com             an entry (ab: hash of the name)
+ *   DIR/ab/example.com~failed      a mark about a domain; also ~answered
+ *   DIR/ab/example.com~mx          the MX set of a domain, rules/mx_set.h
+ *   DIR/ab/example.com~replaced0   a policy that was; also 1 to 3
+ *   DIR/ab/~tmp.PID.N              an entry while it is written
+ *   DIR/~want/example.com          a domain that waits for a background worker
+ *   DIR/~mx/192.0.2.1~failed       marks about an address of an MX host
+ *   DIR/~mx-offers                 what sts_mx_next() told, rules/mx_offers.h
+ *   DIR/~...                       marks about the machine, the lock file
  *
  * "~" cannot stand in a domain name.  A process with effective uid 0 does all
  * of this under the effective ids of the directory's owner: root must not
@@ -34,7 +34,7 @@
 
 struct sts_store;
 
-/* What changes with every change to a file; see memo.h. */
+/* What changes with every change to a file; see recent.h. */
 struct sts_stamp {
 	dev_t dev;
 	ino_t ino;

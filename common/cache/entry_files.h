@@ -40,7 +40,7 @@ void sts_store_path(char path[STS_STORE_NAME], const char *domain,
 /* What follows the domain in the name of its MX set. */
 #define STS_STORE_MX "~mx"
 #define STS_STORE_RELAYED "~relayed" /* the same for the mark */
-/* And, with a digit behind it, in that of a policy that was: store_was.c. */
+/* And, with a digit behind it, in that of a policy that was: replaced.c. */
 #define STS_STORE_REPLACED "~replaced"
 enum { STS_STORE_REPLACED_N = 4 };
 

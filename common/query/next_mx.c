@@ -186,7 +186,7 @@ note_relayed(struct sts_ctx *ctx, const struct choice *c)
 
 /*
  * RFC 8461 5: a session failed since the policy was last looked at, so a
- * newer one is looked for; how often is settled in decide.c.
+ * newer one is looked for; how often is settled in rules/decide.c.
  */
 static void
 look_for_newer(struct sts_ctx *ctx, const struct choice *c,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The order of the steps: configuration, cache, decision, worker, answer.
- * What each outcome means is settled in decide.c.
+ * What each outcome means is settled in rules/decide.c.
  */
 #include "query.h"
 

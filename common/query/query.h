@@ -33,7 +33,7 @@ struct sts_last {
 	int64_t when;
 };
 
-/* A host that was handed out for a domain, and when: ctx_handed.c. */
+/* A host that was offered for a domain, and when: next_mx.c. */
 struct sts_recent_offer {
 	uint64_t hash;
 	int64_t when; /* ms */

@@ -35,7 +35,8 @@ enum sts_frame {
 	STS_FRAME_NOTE = '#'   /* one line: details for people; more follows */
 };
 
-/* To a kept worker, before a line of session.h: to be judged and recorded. */
+/* To a kept worker, before a line of session_line.h: to be judged and recorded.
+ */
 #define STS_KEPT_WORKER_JUDGE "="
 
 enum { STS_FRAME_MAX = STS_FRAME_HEAD + STS_ENTRY_MAX };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The decision as one function; tests/decide.c is its truth table.
+ * The decision as one function; tests/unit/rules/decide_test.c is its truth
+ * table.
  *
  * The rule above all others (RFC 8461 3.3): an unexpired policy applies
  * whatever fails.  Only a newer valid policy or its own expiry ends it.

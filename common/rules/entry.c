@@ -5,8 +5,8 @@
  *   file = first-line *( word *( " " word ) LF ) LF body
  *   link = "1" kind ":" *( number ":" ) sum
  *
- * The first line is that of seal.h.  Numbers in a link are hexadecimal, to stay
- * below STS_LINK_MAX bytes.
+ * The first line is that of checksum_line.h.  Numbers in a link are
+ * hexadecimal, to stay below STS_LINK_MAX bytes.
  */
 #include "entry.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * MX sets, format 1, with the first line of seal.h:
+ * MX sets, format 1, with the first line of checksum_line.h:
  *
  *   text = "domain " name LF "kind " word LF
  *          "asked " seconds " until " seconds LF

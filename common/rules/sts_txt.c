@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * TXT records of _mta-sts.DOMAIN, RFC 8461 3.1: the grammar of tags.h with
- * the field id, 1 to 32 letters or digits.
+ * TXT records of _mta-sts.DOMAIN, RFC 8461 3.1: the grammar of txt_fields.h
+ * with the field id, 1 to 32 letters or digits.
  *
  * The line of a problem is the number of the record, from 1.
  */

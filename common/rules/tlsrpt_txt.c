@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * TXT records of _smtp._tls.DOMAIN, RFC 8460 3: the grammar of tags.h with
- * the field rua, which may repeat.
+ * TXT records of _smtp._tls.DOMAIN, RFC 8460 3: the grammar of txt_fields.h
+ * with the field rua, which may repeat.
  *
  *   rua = URI *( *WSP "," *WSP URI )
  *   URI = RFC 3986, with "!" "," ";" as %21 %2C %3B

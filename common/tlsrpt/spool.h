@@ -3,13 +3,13 @@
  * The spool: where TLS sessions wait for the report of their day, which is
  * one UTC day (RFC 8460 4.1).
  *
- *   DIR/2026-11-24   the lines of session.h that were written on that day
+ *   DIR/2026-11-24   the lines of session_line.h that were written on that day
  *   DIR/~lost        how many sessions could not be written
  *
  * Any number of processes write at once; the rules for the directory and its
- * files are those of store.h, so a process with effective uid 0 works under
- * the ids of the directory's owner.  DIR must be on a local file system: NFS
- * has no O_APPEND that is safe between machines.
+ * files are those of cache/cache.h, so a process with effective uid 0 works
+ * under the ids of the directory's owner.  DIR must be on a local file system:
+ * NFS has no O_APPEND that is safe between machines.
  */
 #ifndef STS_SPOOL_H
 #define STS_SPOOL_H

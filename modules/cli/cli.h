@@ -60,7 +60,7 @@ int cli_lint_tlsrpt(struct cli *, int argc, char **argv);
 int cli_lint_mx(struct cli *, int argc, char **argv);
 int cli_lint_config(struct cli *, int argc, char **argv);
 
-/* --- out.c: nothing from outside reaches a terminal unescaped --------- */
+/* --- output.c: nothing from outside reaches a terminal unescaped --------- */
 
 enum cli_tint { CLI_PLAIN, CLI_BOLD, CLI_GREEN, CLI_YELLOW, CLI_RED };
 
@@ -90,7 +90,8 @@ __attribute__((format(printf, 1, 2))) int cli_fault(const char *fmt, ...);
 __attribute__((format(printf, 2, 3))) int cli_usage(const struct cli_cmd *,
     const char *fmt, ...);
 
-/* --- answer.c: one answer, for people and for programs ---------------- */
+/* --- print_answer.c: one answer, for people and for programs ----------------
+ */
 
 const char *cli_verdict_name(enum sts_verdict);
 int cli_verdict_exit(enum sts_verdict);
@@ -102,7 +103,8 @@ json_t *cli_answer_json(const char *domain, const struct sts_answer *);
 void cli_entry_print(const struct cli *, const struct sts_answer *);
 void cli_answer_print(const struct cli *, const struct sts_answer *);
 
-/* --- mx.c: the MX set of a domain in the cache -------------------------- */
+/* --- print_mx_set.c: the MX set of a domain in the cache
+ * -------------------------- */
 
 bool cli_mx_any(struct sts_ctx *, const char *domain);
 /* Nothing where there is none. */
@@ -110,7 +112,8 @@ void cli_mx_print(const struct cli *, struct sts_ctx *, const char *domain);
 /* Adds "mx_set"; consumes the object where it fails. */
 json_t *cli_mx_json(json_t *object, struct sts_ctx *, const char *domain);
 
-/* --- name.c: a domain as it was typed --------------------------------- */
+/* --- idn_names.c: a domain as it was typed ---------------------------------
+ */
 
 struct cli_name {
 	const char *ascii; /* what is asked for */
@@ -124,7 +127,7 @@ void cli_name_free(struct cli_name *);
 json_t *cli_name_json(const struct cli_name *, json_t *object);
 void cli_name_print(const struct cli *, const struct cli_name *);
 
-/* --- input.c ----------------------------------------------------------- */
+/* --- cmd_lint.c ----------------------------------------------------------- */
 
 /*
  * Read at most max bytes of a file, "-" being stdin.  *out is the caller's.
@@ -132,14 +135,14 @@ void cli_name_print(const struct cli *, const struct cli_name *);
  */
 bool cli_read(char **out, size_t *len, const char *path, size_t max);
 
-/* --- refresh.c --------------------------------------------------------- */
+/* --- cmd_refresh.c ---------------------------------------------------------
+ */
 
 /* err->rc stays STS_OK unless the library complained. */
 int cli_refresh_one(const struct cli *, struct sts_ctx *,
     const struct cli_name *, struct sts_err *err);
 
-/* --- progress.c: a status line on a terminal -------------------------- */
-
+/* A status line on a terminal; output.c. */
 struct cli_progress {
 	int fd; /* closing it ends the drawing child; -1: there is none */
 	long pid;

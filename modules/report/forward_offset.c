@@ -26,11 +26,11 @@ enum {
 struct forward_offset {
 	int fd;
 	char day[REPORT_DAY_TEXT];
-	struct loaded {
+	struct slot {
 		uint64_t offset;
 		char name[STS_NAME_SIZE]; /* "": free; of the first: inode */
 		bool again;               /* waits since we opened it, too */
-	} loaded[RECORDS];
+	} slot[RECORDS];
 };
 
 static bool
@@ -55,7 +55,7 @@ put(const struct forward_offset *r, size_t i, struct sts_err *err)
 	ssize_t n;
 
 	snprintf(text, sizeof text, "%020" PRIu64 " %-255s\n",
-	    r->loaded[i].offset, r->loaded[i].name);
+	    r->slot[i].offset, r->slot[i].name);
 	do
 		n = pwrite(r->fd, text, RECORD, (off_t)(i * RECORD));
 	while (n == -1 && errno == EINTR);
@@ -67,7 +67,7 @@ put(const struct forward_offset *r, size_t i, struct sts_err *err)
 }
 
 static bool
-take(struct loaded *s, const char *text)
+take(struct slot *s, const char *text)
 {
 	struct scan in = scan_bytes(text, RECORD);
 	struct sts_str number = { text, DIGITS }, name;
@@ -94,8 +94,8 @@ take_all(struct forward_offset *r, const char *text, size_t len)
 	bool good = len % RECORD == 0;
 
 	for (size_t i = 0; i < RECORDS && (i + 1) * RECORD <= len; i++)
-		if (!take(&r->loaded[i], text + i * RECORD)) {
-			r->loaded[i] = (struct loaded){ 0 };
+		if (!take(&r->slot[i], text + i * RECORD)) {
+			r->slot[i] = (struct slot){ 0 };
 			good = false;
 		}
 	return good;
@@ -122,11 +122,11 @@ load(struct forward_offset *r, const struct stat *file, struct sts_err *err)
 		return sts_fail(err, STS_LOCAL, 0, "cannot read the spool: %s",
 		    strerror(errno));
 	snprintf(inode, sizeof inode, "%ju", (uintmax_t)file->st_ino);
-	if (strcmp(r->loaded[0].name, inode) == 0 &&
-	    r->loaded[0].offset <= (uint64_t)file->st_size)
+	if (strcmp(r->slot[0].name, inode) == 0 &&
+	    r->slot[0].offset <= (uint64_t)file->st_size)
 		return STS_OK;
-	memset(r->loaded, 0, sizeof r->loaded);
-	memcpy(r->loaded[0].name, inode, strlen(inode) + 1);
+	memset(r->slot, 0, sizeof r->slot);
+	memcpy(r->slot[0].name, inode, strlen(inode) + 1);
 	return ftruncate(r->fd, 0) == 0
 	    ? STS_OK
 	    : sts_fail(err, STS_LOCAL, 0, "cannot change the spool: %s",
@@ -219,7 +219,7 @@ static size_t
 waiting(const struct forward_offset *r, const char *domain)
 {
 	for (size_t i = 1; i < RECORDS; i++)
-		if (strcmp(r->loaded[i].name, domain) == 0)
+		if (strcmp(r->slot[i].name, domain) == 0)
 			return i;
 	return 0;
 }
@@ -227,17 +227,17 @@ waiting(const struct forward_offset *r, const char *domain)
 uint64_t
 forward_offset_end(const struct forward_offset *r)
 {
-	return r->loaded[0].offset;
+	return r->slot[0].offset;
 }
 
 uint64_t
 forward_offset_from(const struct forward_offset *r)
 {
-	uint64_t from = r->loaded[0].offset;
+	uint64_t from = r->slot[0].offset;
 
 	for (size_t i = 1; i < RECORDS; i++)
-		if (r->loaded[i].name[0] != '\0' && r->loaded[i].offset < from)
-			from = r->loaded[i].offset;
+		if (r->slot[i].name[0] != '\0' && r->slot[i].offset < from)
+			from = r->slot[i].offset;
 	return from;
 }
 
@@ -245,7 +245,7 @@ bool
 forward_offset_waits(const struct forward_offset *r)
 {
 	for (size_t i = 1; i < RECORDS; i++)
-		if (r->loaded[i].name[0] != '\0')
+		if (r->slot[i].name[0] != '\0')
 			return true;
 	return false;
 }
@@ -256,18 +256,18 @@ forward_offset_has(const struct forward_offset *r, const char *domain,
 {
 	size_t i;
 
-	if (offset >= r->loaded[0].offset)
+	if (offset >= r->slot[0].offset)
 		return false;
 	i = waiting(r, domain);
-	return i == 0 || offset < r->loaded[i].offset;
+	return i == 0 || offset < r->slot[i].offset;
 }
 
 static enum sts_rc
 move(struct forward_offset *r, size_t i, uint64_t to, struct sts_err *err)
 {
-	if (r->loaded[i].offset >= to)
+	if (r->slot[i].offset >= to)
 		return STS_OK;
-	r->loaded[i].offset = to;
+	r->slot[i].offset = to;
 	return put(r, i, err);
 }
 
@@ -278,7 +278,7 @@ forward_offset_pass(struct forward_offset *r, const char *domain,
 	size_t i = waiting(r, domain);
 	enum sts_rc rc = STS_OK;
 
-	if (i != 0 && !r->loaded[i].again && offset >= r->loaded[i].offset)
+	if (i != 0 && !r->slot[i].again && offset >= r->slot[i].offset)
 		rc = move(r, i, next, err);
 	return rc == STS_OK ? move(r, 0, next, err) : rc;
 }
@@ -293,11 +293,11 @@ forward_offset_wait(struct forward_offset *r, const char *domain,
 	if (i == 0) {
 		if ((i = waiting(r, "")) == 0)
 			return STS_ABSENT;
-		r->loaded[i].offset = offset;
-		memcpy(r->loaded[i].name, domain, strlen(domain) + 1);
+		r->slot[i].offset = offset;
+		memcpy(r->slot[i].name, domain, strlen(domain) + 1);
 		rc = put(r, i, err);
 	}
-	r->loaded[i].again = true;
+	r->slot[i].again = true;
 	return rc == STS_OK ? move(r, 0, next, err) : rc;
 }
 
@@ -308,9 +308,9 @@ forward_offset_settle(struct forward_offset *r, uint64_t end,
 	enum sts_rc rc = move(r, 0, end, err);
 
 	for (size_t i = 1; i < RECORDS && rc == STS_OK; i++) {
-		if (r->loaded[i].name[0] == '\0' || r->loaded[i].again)
+		if (r->slot[i].name[0] == '\0' || r->slot[i].again)
 			continue;
-		r->loaded[i] = (struct loaded){ 0 };
+		r->slot[i] = (struct slot){ 0 };
 		rc = put(r, i, err);
 	}
 	return rc;

@@ -180,14 +180,14 @@ new_second(const struct lookup_result *r)
 
 /* What the configuration makes of the answer; s gets whom it lets in. */
 static enum sts_mode
-in_force(const struct lookups *en, const char *domain,
+in_force(const struct lookups *l, const char *domain,
     const struct lookup_result *r, struct second *s)
 {
-	const struct sts_domain_conf *d = sts_conf_domain(en->conf, domain);
+	const struct sts_domain_conf *d = sts_conf_domain(l->conf, domain);
 	enum sts_verdict verdict = STS_NO_POLICY;
 	enum sts_mode mode = STS_MODE_NONE;
 
-	if (!en->conf->enabled)
+	if (!l->conf->enabled)
 		return STS_MODE_NONE;
 	if (d != NULL && d->mode != STS_DOMAIN_OFF && d->mx != NULL) {
 		mode = d->mode == STS_DOMAIN_TESTING ? STS_MODE_TESTING
@@ -213,21 +213,21 @@ in_force(const struct lookups *en, const char *domain,
  * made of them (RFC 8461 5)?
  */
 static bool
-is_of_use(const struct lookups *en, const char *domain,
+is_of_use(const struct lookups *l, const char *domain,
     const struct lookup_result *r, struct second *s)
 {
-	enum sts_mode mode = in_force(en, domain, r, s);
+	enum sts_mode mode = in_force(l, domain, r, s);
 	int64_t relayed;
 
 	if (mode == STS_MODE_ENFORCE)
 		return true;
 	sts_policy_free(s->policy);
 	s->policy = NULL;
-	relayed = sts_store_marked(en->store, STS_MARK_RELAYED, domain);
+	relayed = sts_store_marked(l->store, STS_MARK_RELAYED, domain);
 	if (relayed != 0 && time(NULL) - relayed < STS_MX_KEEP)
 		return true;
 	s->quiet = true;
-	return mode == STS_MODE_TESTING && en->spool != NULL;
+	return mode == STS_MODE_TESTING && l->spool != NULL;
 }
 
 static bool
@@ -245,10 +245,10 @@ static void
 got_policy(void *arg, const char *domain, const struct lookup_result *r)
 {
 	struct task *task = arg;
-	struct lookups *en = task->requests->lookups;
+	struct lookups *l = task->requests->lookups;
 	struct second *s = wants_mx(task) ? new_second(r) : NULL;
 
-	if (s == NULL || !is_of_use(en, domain, r, s)) {
+	if (s == NULL || !is_of_use(l, domain, r, s)) {
 		free(s); /* without memory a set is done without, too */
 		tell(task, r, true);
 		end(task);
@@ -256,7 +256,7 @@ got_policy(void *arg, const char *domain, const struct lookup_result *r)
 	}
 	task->second = s;
 	tell(task, &s->result, false);
-	s->fetch.lookups = en;
+	s->fetch.lookups = l;
 	s->fetch.domain = task->domain;
 	s->fetch.done = got_mx;
 	s->fetch.arg = task;
@@ -285,13 +285,13 @@ look(struct task *task)
 {
 	static const struct sts_entry none = { .kind = STS_ENTRY_NONE };
 	struct lookup_waiter waiter = { NULL, got_policy, task };
-	struct lookups *en = task->requests->lookups;
+	struct lookups *l = task->requests->lookups;
 	struct lookup_result r = { STS_USE_NOTHING, &none, "", "" };
 
-	if ((r.note = configured(en->conf, task->domain)) != NULL)
+	if ((r.note = configured(l->conf, task->domain)) != NULL)
 		got_policy(task, task->domain, &r);
 	else
-		lookup_add(en, task->domain, task->flags, &waiter);
+		lookup_add(l, task->domain, task->flags, &waiter);
 }
 
 static struct task *
@@ -364,14 +364,14 @@ domain_request_askers(const struct domain_requests *p)
 }
 
 struct domain_requests *
-domain_request_new(struct lookups *en)
+domain_request_new(struct lookups *l)
 {
 	struct domain_requests *p = calloc(1, sizeof *p);
 
 	if (p == NULL)
 		return NULL;
-	p->lookups = en;
-	p->mx_prober = mx_prober_new(en->base, en->conf, en->store);
+	p->lookups = l;
+	p->mx_prober = mx_prober_new(l->base, l->conf, l->store);
 	if (p->mx_prober == NULL) {
 		free(p);
 		return NULL;

@@ -18,16 +18,16 @@ enum { DOMAIN_REQUEST_MX = 1 << 8 };
 typedef void domain_request_done(void *arg, const char *domain,
     const struct lookup_result *);
 
-/* engine is lent. */
+/* lookups is lent. */
 struct domain_requests *domain_request_new(struct lookups *);
-/* After the engine, which has questions of ours; nobody is called. */
+/* After the lookups, which has questions of ours; nobody is called. */
 void domain_request_free(struct domain_requests *); /* NULL is fine */
 
 /*
  * Ask for a domain (sts_domain_normal() form).  Who asks for the same while it
  * is under way shares the work; who wants more gets it, after that or beside
  * it.  done comes when all that was wished for is there: after the policy's
- * time (engine.h) at the latest, for the MX set two DNS questions and
+ * time (lookup.h) at the latest, for the MX set two DNS questions and
  * MX_PROBE_SET_MS later.
  */
 void domain_request_ask(struct domain_requests *, const char *domain,

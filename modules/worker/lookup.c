@@ -46,33 +46,33 @@ enum { LOCK_RETRY_MS = 25 };
 static void
 begin(struct job *job)
 {
-	struct lookups *en = job->lookups;
+	struct lookups *l = job->lookups;
 	struct sts_next next;
 	struct sts_err err;
 
 	job->facts.now = time(NULL);
 	job->facts.cached = &job->cached.entry;
-	job->facts.recheck = en->conf->recheck;
+	job->facts.recheck = l->conf->recheck;
 	job->facts.must_look = (job->flags & (STS_FRESH | STS_REFETCH)) != 0;
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
 	/* What cannot be read may be a policy: it must not be written over. */
-	if (sts_store_get(en->store, job->domain, &job->cached, &err) !=
+	if (sts_store_get(l->store, job->domain, &job->cached, &err) !=
 	    STS_OK) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
 		job_fault(job);
 		return;
 	}
 	job->facts.marked =
-	    sts_store_marked(en->store, STS_MARK_FAILED, job->domain);
+	    sts_store_marked(l->store, STS_MARK_FAILED, job->domain);
 	job->facts.answered =
-	    sts_store_marked(en->store, STS_MARK_ANSWERED, job->domain);
+	    sts_store_marked(l->store, STS_MARK_ANSWERED, job->domain);
 	next = sts_decide(&job->facts);
 	if (next.act == STS_ACT_ANSWER) {
 		job_finish(job, &next);
 		return;
 	}
 	if (job->facts.marked != 0)
-		(void)sts_store_mark(en->store, STS_MARK_ANSWERED, job->domain,
+		(void)sts_store_mark(l->store, STS_MARK_ANSWERED, job->domain,
 		    NULL);
 	ask_txt(job);
 }
@@ -99,19 +99,19 @@ try_lock(evutil_socket_t fd, short what, void *arg)
 }
 
 static struct job *
-job_new(struct lookups *en, const char *domain, unsigned flags)
+job_new(struct lookups *l, const char *domain, unsigned flags)
 {
 	struct job *job = calloc(1, sizeof *job);
 
 	if (job == NULL)
 		return NULL;
-	job->lookups = en;
+	job->lookups = l;
 	snprintf(job->domain, sizeof job->domain, "%s", domain);
 	job->flags = flags;
-	job->deadline = sts_now_ms() + en->conf->fetch_timeout;
-	job->lock_until = job->deadline - en->conf->fetch_timeout / 2;
+	job->deadline = sts_now_ms() + l->conf->fetch_timeout;
+	job->lock_until = job->deadline - l->conf->fetch_timeout / 2;
 	job->facts.id = "";
-	job->lock_timer = evtimer_new(en->base, try_lock, job);
+	job->lock_timer = evtimer_new(l->base, try_lock, job);
 	if (job->lock_timer == NULL) {
 		job_free(job);
 		return NULL;
@@ -120,14 +120,14 @@ job_new(struct lookups *en, const char *domain, unsigned flags)
 }
 
 void
-lookup_add(struct lookups *en, const char *domain, unsigned flags,
+lookup_add(struct lookups *l, const char *domain, unsigned flags,
     const struct lookup_waiter *w)
 {
 	static const struct timeval at_once = { 0, 0 };
 	static const struct sts_entry nothing;
 	struct lookup_result nomem = { STS_USE_LOCAL_FAULT, &nothing, "",
 		"worker: out of memory" };
-	struct job *job = job_new(en, domain, flags);
+	struct job *job = job_new(l, domain, flags);
 	struct job **j;
 
 	if (job == NULL) {
@@ -135,56 +135,56 @@ lookup_add(struct lookups *en, const char *domain, unsigned flags,
 		return;
 	}
 	job->waiter = *w;
-	j = job_find(en, domain);
+	j = job_find(l, domain);
 	job->next = *j;
 	*j = job;
-	en->jobs++;
+	l->jobs++;
 	evtimer_add(job->lock_timer, &at_once);
 }
 
 struct dns *
-lookup_dns(struct lookups *en, struct sts_err *err)
+lookup_dns(struct lookups *l, struct sts_err *err)
 {
-	if (en->dns == NULL)
-		en->dns = dns_new(en->base, en->conf, err);
-	return en->dns;
+	if (l->dns == NULL)
+		l->dns = dns_new(l->base, l->conf, err);
+	return l->dns;
 }
 
 struct lookups *
 lookup_new(struct event_base *base, const struct sts_conf *conf,
     struct sts_store *st, struct sts_spool *spool, struct sts_err *err)
 {
-	struct lookups *en = calloc(1, sizeof *en);
+	struct lookups *l = calloc(1, sizeof *l);
 
-	if (en == NULL) {
+	if (l == NULL) {
 		sts_fail(err, STS_NOMEM, 0, "out of memory");
 		return NULL;
 	}
-	en->base = base;
-	en->conf = conf;
-	en->store = st;
-	en->spool = spool;
-	en->lock_fd = sts_store_lock_file(st);
-	return en;
+	l->base = base;
+	l->conf = conf;
+	l->store = st;
+	l->spool = spool;
+	l->lock_fd = sts_store_lock_file(st);
+	return l;
 }
 
 void
-lookup_free(struct lookups *en)
+lookup_free(struct lookups *l)
 {
 	struct job *job;
 
-	if (en == NULL)
+	if (l == NULL)
 		return;
-	http_free(en->http);
-	dns_free(en->dns);
+	http_free(l->http);
+	dns_free(l->dns);
 	for (size_t i = 0; i < BUCKETS; i++)
-		while ((job = en->bucket[i]) != NULL) {
-			en->bucket[i] = job->next;
+		while ((job = l->bucket[i]) != NULL) {
+			l->bucket[i] = job->next;
 			job_free(job);
 		}
-	if (en->lock_fd != -1)
-		close(en->lock_fd);
-	free(en);
+	if (l->lock_fd != -1)
+		close(l->lock_fd);
+	free(l);
 }
 
 /* --- The TXT record, RFC 8461 3.1, and its silence ------------------------ */
@@ -226,18 +226,18 @@ got_probe(void *arg, const struct dns_answer *ans)
 static void
 probe(struct job *job)
 {
-	struct lookups *en = job->lookups;
-	unsigned timeout = en->conf->dns_timeout * 2 / 5;
+	struct lookups *l = job->lookups;
+	unsigned timeout = l->conf->dns_timeout * 2 / 5;
 
 	if (job->probed || job->probe != NULL ||
 	    (job->probe = calloc(1, sizeof *job->probe)) == NULL)
 		return;
-	*job->probe = (struct probe){ .job = job, .store = en->store };
+	*job->probe = (struct probe){ .job = job, .store = l->store };
 	if (timeout > job_left(job)) {
 		timeout = job_left(job);
 		job->probe->cut = true;
 	}
-	if (!dns_probe(en->dns, timeout, got_probe, job->probe)) {
+	if (!dns_probe(l->dns, timeout, got_probe, job->probe)) {
 		free(job->probe);
 		job->probe = NULL;
 		job->probed = true;
@@ -315,13 +315,13 @@ got_txt(void *arg, const struct dns_answer *ans)
 static void
 ask_txt(struct job *job)
 {
-	struct lookups *en = job->lookups;
-	unsigned timeout = en->conf->dns_timeout;
+	struct lookups *l = job->lookups;
+	unsigned timeout = l->conf->dns_timeout;
 	struct timeval half;
 	char name[STS_NAME_SIZE + 16];
 	struct sts_err err;
 
-	if (lookup_dns(en, &err) == NULL) {
+	if (lookup_dns(l, &err) == NULL) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
 		job_fault(job);
 		return;
@@ -330,11 +330,11 @@ ask_txt(struct job *job)
 	if (timeout > job_left(job))
 		timeout = job_left(job);
 	half = (struct timeval){ timeout / 2000, timeout / 2 % 1000 * 1000 };
-	job->probe_timer = evtimer_new(en->base, half_time, job);
+	job->probe_timer = evtimer_new(l->base, half_time, job);
 	if (job->probe_timer != NULL)
 		evtimer_add(job->probe_timer, &half);
 	snprintf(name, sizeof name, "_mta-sts.%s", job->domain);
-	if (!dns_ask(en->dns, DNS_TXT, name, timeout, got_txt, job))
+	if (!dns_ask(l->dns, DNS_TXT, name, timeout, got_txt, job))
 		job_nomem(job);
 }
 
@@ -392,19 +392,19 @@ got_reply(void *arg, const struct sts_reply *reply)
 static void
 get(struct job *job, const struct sts_addr *addr, size_t n)
 {
-	struct lookups *en = job->lookups;
+	struct lookups *l = job->lookups;
 	char host[STS_NAME_SIZE + 8];
 	struct sts_err err;
 
-	if (en->http == NULL &&
-	    (en->http = http_new(en->base, en->conf, &err)) == NULL) {
+	if (l->http == NULL &&
+	    (l->http = http_new(l->base, l->conf, &err)) == NULL) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
 		job_fault(job);
 		return;
 	}
 	job_stage(job, STS_STAGE_GET);
 	snprintf(host, sizeof host, "mta-sts.%s", job->domain);
-	if (!http_get(en->http, host, addr, n, job_left(job), got_reply, job))
+	if (!http_get(l->http, host, addr, n, job_left(job), got_reply, job))
 		job_nomem(job);
 }
 

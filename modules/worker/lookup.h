@@ -32,7 +32,7 @@ struct lookup_waiter {
 struct sts_spool;
 
 /*
- * conf, store and spool are lent and must outlive the engine.  spool: of TLS
+ * conf, store and spool are lent and must outlive the lookups.  spool: of TLS
  * reports; NULL: there are none.
  */
 struct lookups *lookup_new(struct event_base *, const struct sts_conf *,
@@ -41,7 +41,7 @@ void lookup_free(struct lookups *); /* NULL is fine; nobody is called */
 
 /*
  * Look at a domain (sts_domain_normal() form), which must not be at work
- * already; prefetch.h shares work among askers.  flags: STS_FRESH and
+ * already; domain_request.h shares work among askers.  flags: STS_FRESH and
  * STS_REFETCH.  done is called once, at the latest after fetch_timeout
  * and what questions and GET have to wait for their turn among others, perhaps
  * from within this call where there is no memory.

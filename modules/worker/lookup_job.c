@@ -150,10 +150,10 @@ job_free(struct job *job)
 }
 
 struct job **
-job_find(struct lookups *en, const char *domain)
+job_find(struct lookups *l, const char *domain)
 {
 	struct job **j =
-	    &en->bucket[sts_hash_fold(sts_hash(str_of(domain))) % BUCKETS];
+	    &l->bucket[sts_hash_fold(sts_hash(str_of(domain))) % BUCKETS];
 
 	while (*j != NULL && strcmp((*j)->domain, domain) != 0)
 		j = &(*j)->next;

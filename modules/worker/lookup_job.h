@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A domain on its way, as the three files of the engine share it. */
+/* A domain on its way, as the three files of the lookups share it. */
 #ifndef MTASTS_WORKER_JOB_H
 #define MTASTS_WORKER_JOB_H
 
@@ -60,7 +60,7 @@ struct lookups {
 /* The DNS, opened when first needed; NULL: err says why. */
 struct dns *lookup_dns(struct lookups *, struct sts_err *err);
 
-/* The place in the engine that holds the domain's job, or would. */
+/* The place in the lookups that holds the domain's job, or would. */
 struct job **job_find(struct lookups *, const char *domain);
 
 void job_free(struct job *);

@@ -167,16 +167,16 @@ got_mx(void *arg, const struct dns_answer *ans)
 void
 mx_fetch_begin(struct mx_fetch *f)
 {
-	struct lookups *en = f->lookups;
-	const struct sts_conf *conf = en->conf;
+	struct lookups *l = f->lookups;
+	const struct sts_conf *conf = l->conf;
 	int64_t now = time(NULL), down;
 
-	if (sts_store_get_mx(en->store, f->domain, &f->old, NULL) != STS_OK)
+	if (sts_store_get_mx(l->store, f->domain, &f->old, NULL) != STS_OK)
 		f->old.kind = STS_MX_UNKNOWN;
-	down = sts_store_marked(en->store, STS_MARK_RESOLVER_DOWN, NULL);
+	down = sts_store_marked(l->store, STS_MARK_RESOLVER_DOWN, NULL);
 	if (!sts_mx_stale(&f->old, now) ||
 	    (down <= now && now - down < STS_DOWN_SPAN) ||
-	    (f->dns = lookup_dns(en, NULL)) == NULL ||
+	    (f->dns = lookup_dns(l, NULL)) == NULL ||
 	    !dns_ask(f->dns, DNS_MX, f->domain, conf->dns_timeout, got_mx, f))
 		keep_old(f);
 }

@@ -27,7 +27,7 @@ struct mx_fetch {
 /*
  * done is called once, perhaps from within.  Where the DNS gives no answer
  * the old set stays, however old it is.  The memory must stay until then, or
- * until the engine is gone.
+ * until the lookups is gone.
  */
 void mx_fetch_begin(struct mx_fetch *);
 

@@ -19,7 +19,7 @@ bool mx_records_hosts(struct sts_mx_set *, const struct dns_mx *, size_t n);
 /* Some of the addresses, both families where there are both. */
 void mx_records_addrs(struct sts_mx_host *, const struct sts_addr *, size_t n);
 
-/* A time to live within the bounds of mx.h. */
+/* A time to live within the bounds of mx_set.h. */
 uint32_t mx_records_ttl(uint32_t ttl);
 
 /*

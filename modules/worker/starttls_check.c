@@ -19,7 +19,7 @@
 
 /* --- The verdict ---------------------------------------------------------- */
 
-/* RFC 8460 4.3.1, as modules/report/judge.c has it. */
+/* RFC 8460 4.3.1, as judge_sample() of mtasts-report has it. */
 static bool
 certificate(struct sts_session *s, enum sts_cert cert)
 {
@@ -196,16 +196,16 @@ found(void *arg, const struct sts_reply *reply)
 static bool
 ask(struct target *t)
 {
-	struct lookups *en = t->checks->lookups;
+	struct lookups *l = t->checks->lookups;
 	struct sts_err err;
 
-	if (sts_addr_in(&t->addr, en->conf->deny, en->conf->ndeny))
+	if (sts_addr_in(&t->addr, l->conf->deny, l->conf->ndeny))
 		return false;
-	if (en->http == NULL &&
-	    (en->http = http_new(en->base, en->conf, &err)) == NULL)
+	if (l->http == NULL &&
+	    (l->http = http_new(l->base, l->conf, &err)) == NULL)
 		return false;
 	t->asked = true;
-	return http_starttls(en->http, t->host, &t->addr, t->checks->ehlo,
+	return http_starttls(l->http, t->host, &t->addr, t->checks->ehlo,
 	    STARTTLS_CHECK_MS, found, t);
 }
 
@@ -300,14 +300,14 @@ starttls_checks_add(struct starttls_checks *j, char *line, size_t len)
 }
 
 struct starttls_checks *
-starttls_checks_new(struct lookups *en)
+starttls_checks_new(struct lookups *l)
 {
 	struct starttls_checks *j = calloc(1, sizeof *j);
 	char name[STS_NAME_SIZE];
 
 	if (j == NULL)
 		return NULL;
-	j->lookups = en;
+	j->lookups = l;
 	TAILQ_INIT(&j->targets);
 	if (gethostname(name, sizeof name) != 0)
 		name[0] = '\0';

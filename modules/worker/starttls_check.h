@@ -28,12 +28,12 @@ enum {
 
 struct starttls_checks;
 
-/* engine is lent, and must have a spool. */
+/* lookups is lent, and must have a spool. */
 struct starttls_checks *starttls_checks_new(struct lookups *);
-/* Before the engine.  Failures that wait are recorded as they are. */
+/* Before the lookups.  Failures that wait are recorded as they are. */
 void starttls_checks_free(struct starttls_checks *); /* NULL is fine */
 
-/* A line of session.h, which is changed; anything odd is passed over. */
+/* A line of session_line.h, which is changed; anything odd is passed over. */
 void starttls_checks_add(struct starttls_checks *, char *line, size_t len);
 
 /* --- What becomes of a session whose MX host was asked.  Pure ------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The ways a worker is run: each is a source of domains for one engine. */
+/* The ways a worker is run: each is a source of domains for one lookups object.
+ */
 #ifndef MTASTS_WORKER_WORKER_H
 #define MTASTS_WORKER_WORKER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The bytes of pipe.h, and one line for people and programs. */
+/* The bytes of worker_protocol.h, and one line for people and programs. */
 #include "write_answer.h"
 
 #include <errno.h>

@@ -13,7 +13,7 @@ import dns
 import httpsd
 import net
 
-ASKERS, ROUNDS = 50, 3
+ASKERS, ROUNDS = tools.few(50, 5), tools.few(3, 1)
 DIR = net.ROOT / "askers"
 RULES, LOG = DIR / "rules.json", DIR / "log"
 WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")

@@ -22,7 +22,7 @@ import dns
 import https
 import net
 
-DOMAINS, GROUP, ROUNDS = 2000, 20, 3
+DOMAINS, GROUP, ROUNDS = tools.few(2000, 60), 20, tools.few(3, 1)
 CONNECTIONS, PORT = 50, 8461
 DIR = net.ROOT / "cold"
 CA = {"openssl": "/etc/ssl/certs",
@@ -85,6 +85,8 @@ def address(i: int) -> str:
 
 
 def prepare() -> None:
+    if DIR.exists():
+        return
     DIR.mkdir()
     groups = [names()[i:i + GROUP] for i in range(0, DOMAINS, GROUP)]
     with ThreadPoolExecutor(max_workers=2) as pool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import tools
 from table import Row, differences
 
-ROUNDS = 500
+ROUNDS = tools.few(500, 3)
 SECTIONS = 1000
 DOMAIN, NONE = "example.com", "none.example.com"
 

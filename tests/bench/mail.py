@@ -29,10 +29,10 @@ import recorded
 import smtp
 
 CONF = "worker_dir = /usr/libexec/mtasts\n"
-MESSAGES = 4
-ROUNDS = (80, 400)  # at least, at most
+MESSAGES = tools.few(4, 1)
+ROUNDS = (tools.few(80, 1), tools.few(400, 4))  # at least, at most
 NARROW = 60  # us on each side of the median
-COUNTED = 5  # messages whose instructions are counted
+COUNTED = tools.few(5, 1)  # messages whose instructions are counted
 DOMAIN = "warm.bench.test"
 
 
@@ -97,7 +97,7 @@ def _queue(name: str, messages: int) -> list[str]:
     exim.CONF.write_text(
         CONF + (recorded.CONF + "\n" if name == "reporting" else ""))
     exim.wipe()
-    recorded.wipe(exim.USER)
+    recorded.wipe()
     text = f"MAIL FROM:<s@sender.test>\nRCPT TO:<u@{DOMAIN}>\nDATA\n" \
         "Subject: bench\n\nhello\n.\n"
     tools.call("exim4", "-bS", "-odq", stdin=text * messages)

@@ -18,7 +18,8 @@ import net
 import opensmtpd
 import smtp
 
-ROUNDS, RCPTS, DOMAINS = 12, 3000, 100
+ROUNDS, RCPTS = tools.few(12, 1), tools.few(3000, 50)
+DOMAINS = tools.few(100, 5)
 FILTER = opensmtpd.TOP / "usr/libexec/opensmtpd/filter-mtasts"
 OURS = FILTER.with_name("ours")
 NAMES = [f"d{n}.rcpt.test" for n in range(DOMAINS)]

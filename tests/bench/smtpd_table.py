@@ -11,8 +11,9 @@ from pathlib import Path
 import tools
 from table import Row
 
-ROUNDS, TRIPS, PEER_TRIPS = 7, 20000, 3000
-FEW, MANY = 100, 100000
+ROUNDS, TRIPS = tools.few(7, 1), tools.few(20000, 200)
+PEER_TRIPS = tools.few(3000, 100)
+FEW, MANY = tools.few(100, 10), tools.few(100000, 200)
 TABLE = tools.BUILD / "modules/opensmtpd/table-mtasts"
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import tools
 from table import Row
 
-ROUNDS = 5000
-LINES, DOMAINS, MEMORY = 10_000_000, 100_000, 48  # MiB
+ROUNDS = tools.few(5000, 20)
+LINES, DOMAINS = tools.few(10_000_000, 10_000), tools.few(100_000, 100)
+MEMORY = 48  # MiB
 
 
 def measure() -> list[Row]:

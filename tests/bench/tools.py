@@ -10,7 +10,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "world"))
-BUILD = Path(os.environ.get("MTASTS_BENCH_BUILD", REPO / "build-bench"))
+# Only to see that everything works: the numbers mean nothing.
+SMOKE = "MTASTS_BENCH_SMOKE" in os.environ
+BUILD = REPO / (os.environ.get("MTASTS_BUILD", "build") if SMOKE else
+                os.environ.get("MTASTS_BENCH_BUILD", "build-bench"))
 BIN = BUILD / "bench"
 USER = "Debian-exim"
 
@@ -32,6 +35,11 @@ PROGRAMS = {
     "get-openssl": ["get.c", "-DSHARED_STORE", "-l:libcurl.so.4", "-lssl",
                     "-lcrypto"],
 }
+
+
+def few(full: int, smoke: int) -> int:
+    """How many rounds, or whatever there are many of."""
+    return smoke if SMOKE else full
 
 
 class BenchError(Exception):

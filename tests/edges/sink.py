@@ -35,7 +35,6 @@ import rows
 from reports import CONTACT, OWNER, POLICY, day, session, wants
 
 HOME = net.ROOT / "sink"
-OUT = "/media"  # what was built, inside a folder
 CODES = {  # tlsrpt.h; RFC 8460 4.3
     "starttls-not-supported": 201, "certificate-host-mismatch": 202,
     "certificate-not-trusted": 203, "certificate-expired": 204,
@@ -72,7 +71,7 @@ class Folder:
             (self.top / "dev" / n).chmod(0o666)
         shutil.copyfile("/etc/resolv.conf", self.top / "etc/resolv.conf")
         for src, to in (("/etc/ssl/certs", "etc/ssl/certs"),
-                        (str(self.build), OUT[1:])):
+                        (str(self.build), debian.OUT[1:])):
             (self.top / to).mkdir(parents=True, exist_ok=True)
             net.sh("mount", "--bind", src, str(self.top / to))
         s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -83,31 +82,6 @@ class Folder:
             while True:
                 self.log.append(s.recv(65536).decode("ascii"))
         threading.Thread(target=listen, daemon=True).start()
-
-
-def compile_in(release: str, build: Path) -> None:
-    """As on a host of that release; nothing is written to the folder."""
-    path = debian.folder(release)
-    build.mkdir(exist_ok=True)
-    script = f"""set -e
-    mount --bind -o ro {net.REPO} {path}/srv
-    mount --bind {build} {path}{OUT}
-    mount -t tmpfs tmpfs {path}/tmp
-    mount -t tmpfs tmpfs {path}/root
-    exec chroot {path} sh -c '[ -f {OUT}/build.ninja ] ||
-        meson setup {OUT} /srv -Dtlsrpt=enabled -Dtests=false
-        exec meson compile -C {OUT}'"""
-    for again in (True, False):
-        p = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", script], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"})
-        if p.returncode == 0:
-            return
-        if again:  # meson of another version than last time
-            shutil.rmtree(build)
-            build.mkdir()
-    raise net.WorldError(f"{release}: does not build: {p.stdout[-3000:]}")
 
 
 class Collector:
@@ -207,7 +181,7 @@ class Host:
         return subprocess.Popen(
             ["/usr/sbin/chroot", str(self.folder.top), "/usr/bin/setpriv",
              f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups",
-             f"{OUT}/modules/report/mtasts-report", "-c",
+             f"{debian.OUT}/modules/report/mtasts-report", "-c",
              f"{self.inner}/conf", *args],
             env={"PATH": "/usr/bin:/bin"}, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -750,15 +724,10 @@ def build_world(path: Path) -> None:
     dns.build()
 
 
-def out_dir(build: Path, release: str) -> Path:
-    build = build.resolve()
-    return build.with_name(f"{build.name}-{debian.BUILD[release]}")
-
-
 def compile_all(build: Path) -> None:
     for release in debian.BUILD:
         path = debian.folder(release)
-        compile_in(release, out_dir(build, release))
+        debian.compile_in(release, debian.out_dir(build, release))
         print(f"# {debian.BUILD[release]}: libtlsrpt "
               f"{debian.version(path, 'libtlsrpt0')}", flush=True)
 
@@ -766,7 +735,7 @@ def compile_all(build: Path) -> None:
 def all_rows(build: Path) -> list[rows.Row]:
     found = []
     for release in debian.BUILD:
-        folder = Folder(release, out_dir(build, release))
+        folder = Folder(release, debian.out_dir(build, release))
         folder.mount()
         found += [(f"{debian.BUILD[release]}: {name}",
                    lambda fn=fn, folder=folder: fn(Host(folder)))

@@ -6,7 +6,8 @@
                            testing); one line each: folder and version
 
 Others, RELEASE-build, have what our own packaging/install-deps puts there to
-build with, and libtlsrpt, which this host need not have.
+build with and to run the unit tests, and libtlsrpt, which this host need not
+have.
 
 They are kept in /var/cache/mtasts-tests, or where MTASTS_DEBIAN_DIR says; a
 folder RELEASE there is made in another place and renamed, so a half one never
@@ -31,6 +32,9 @@ NEW = [f"{p}t64" for p in OLD]
 RELEASES = {"bookworm": BASE + OLD, "trixie": BASE + NEW,
             "testing": BASE + NEW}
 BUILD = {f"{r}-build": r for r in ("trixie", "testing")}
+SETS = ["build", "unit", "sink"]  # of install-deps
+OUT = "/opt/out"  # the build folder, in those
+REPO = Path(__file__).resolve().parents[2]
 DEPS = Path(__file__).resolve().parents[2] / "packaging/install-deps"
 MARK = "etc/mtasts-packages"  # what the folder was made with
 
@@ -42,7 +46,7 @@ class DebianError(Exception):
 def folder(release: str) -> Path:
     """The finished folder of a release, made if need be."""
     path = CACHE / f"debian-{release}"
-    want = _apt(str(DEPS), "--list", "build", "sink").strip() \
+    want = _apt(str(DEPS), "--list", *SETS).strip() \
         if release in BUILD else " ".join(RELEASES[release])
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f".lock-{release}").open("w") as lock:
@@ -98,12 +102,53 @@ def _install_deps(release: str, new: Path) -> None:
     shutil.copyfile("/etc/resolv.conf", new / "etc/resolv.conf")
     shutil.copyfile(DEPS, new / "tmp/install-deps")
     p = subprocess.run(["chroot", str(new), "sh", "/tmp/install-deps",
-                        "build", "sink"], text=True, check=False,
+                        *SETS], text=True, check=False,
                        env=_environment(), stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT)
     if p.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
         raise DebianError(f"{release}: {p.stdout[-1500:]}")
+
+
+def out_dir(build: Path, release: str) -> Path:
+    """Beside the build folder of this host."""
+    build = build.resolve()
+    return build.with_name(f"{build.name}-{BUILD[release]}")
+
+
+def run_in(release: str, build: Path, script: str) -> tuple[int, str]:
+    """A shell in the folder, with the sources in /srv and build in OUT.
+    Nothing is written to the folder."""
+    path = folder(release)
+    build.mkdir(exist_ok=True)
+    p = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"""set -e
+    mount --bind -o ro {REPO} {path}/srv
+    mkdir -p {path}{OUT}
+    mount --bind {build} {path}{OUT}
+    mount -t proc proc {path}/proc
+    mount --rbind /dev {path}/dev
+    mount -t tmpfs tmpfs {path}/tmp
+    mount -t tmpfs tmpfs {path}/root
+    exec chroot {path} sh -c '{script}'"""], text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"})
+    return p.returncode, p.stdout
+
+
+def compile_in(release: str, build: Path, cc: str = "gcc") -> None:
+    """As on a host of that release."""
+    text = ""
+    for again in (True, False):
+        rc, text = run_in(release, build, f"""
+            [ -f {OUT}/build.ninja ] ||
+            CC={cc} meson setup {OUT} /srv -Dtlsrpt=enabled
+            exec meson compile -C {OUT}""")
+        if rc == 0:
+            return
+        if again:  # meson of another version than last time
+            shutil.rmtree(build)
+    raise DebianError(f"{release}: does not build with {cc}: {text[-3000:]}")
 
 
 def _apt(*argv: str) -> str:

@@ -42,8 +42,8 @@ class Marks:
 
 def judge(p, step: dict, seen, marks: Marks) -> None:
     """Raise Wrong unless everything in step came true."""
-    for word in scenario.EXPECTATIONS & set(step):
-        if word in SESSION or word == "recorded":
+    for word in step:  # in the order of the step
+        if word not in scenario.EXPECTATIONS or word in SESSION or word == "recorded":
             continue
         globals()[f"expect_{word}"](p, step, seen, marks)
     if SESSION & set(step):

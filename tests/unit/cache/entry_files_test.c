@@ -164,7 +164,7 @@ test_planted(void **state)
 		(void)unlink(path);
 		plants[i](path);
 		if (geteuid() == 0)
-			(void)lchown(path, OWNER, OWNER);
+			(void)!lchown(path, OWNER, OWNER);
 		ROW(get("b.example", &loaded) == STS_ENTRY_ABSENT &&
 			loaded.broken,
 		    "plant %zu is believed or blocks", i);
@@ -175,7 +175,7 @@ test_planted(void **state)
 		    "plant %zu cannot be replaced", i);
 	}
 	if (geteuid() == 0) {
-		(void)chown(path, 0, 0);
+		(void)!chown(path, 0, 0);
 		ROW(sts_store_get(store, "b.example", &loaded, NULL) ==
 			STS_LOCAL,
 		    "what cannot be read is not absent");
@@ -345,7 +345,7 @@ test_open(void **state)
 		fail();
 	for (size_t i = 0; i < ARRAY_LEN(t) && geteuid() == 0; i++) {
 		(void)chmod(path, t[i].mode);
-		(void)chown(path, t[i].uid, t[i].uid);
+		(void)!chown(path, t[i].uid, t[i].uid);
 		ROW((sts_store_open(&s, path, &err) == STS_OK) == t[i].good,
 		    "%s: %s", t[i].what, err.text);
 		sts_store_close(s);

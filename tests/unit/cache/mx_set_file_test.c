@@ -130,7 +130,7 @@ test_planted(void **state)
 		(void)unlink(path);
 		plants[i](path);
 		if (geteuid() == 0)
-			(void)lchown(path, OWNER, OWNER);
+			(void)!lchown(path, OWNER, OWNER);
 		ROW(has("b.example", NULL), "plant %zu is believed or blocks",
 		    i);
 		if (plants[i] == plant_directory)
@@ -141,7 +141,7 @@ test_planted(void **state)
 		    "plant %zu cannot be replaced", i);
 	}
 	if (geteuid() == 0) {
-		(void)chown(path, 0, 0);
+		(void)!chown(path, 0, 0);
 		ROW(sts_store_get_mx(store, "b.example", &got, NULL) ==
 			    STS_LOCAL &&
 			got.kind == STS_MX_UNKNOWN,

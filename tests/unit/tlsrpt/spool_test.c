@@ -251,7 +251,7 @@ test_planted(void **state)
 
 		plants[i](day);
 		if (geteuid() == 0)
-			(void)lchown(day, OWNER, OWNER);
+			(void)!lchown(day, OWNER, OWNER);
 		ROW((add("a", TODAY) == STS_OK) == file, "plant %zu: %s", i,
 		    err.text);
 		ROW(lost() == (file ? 0 : 1), "plant %zu is counted", i);
@@ -293,7 +293,7 @@ test_planted_counter(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(plants); i++) {
 		plants[i](path);
 		if (geteuid() == 0)
-			(void)lchown(path, OWNER, OWNER);
+			(void)!lchown(path, OWNER, OWNER);
 		ROW(add("a", TODAY) == STS_OK, "plant %zu: %s", i, err.text);
 		write_error = ENOSPC;
 		ROW(add("a", TODAY) == STS_LOCAL &&
