@@ -2,9 +2,8 @@
 /* IP addresses and networks as text and as bytes. */
 #include "addr.h"
 
-#include <string.h>
-
 #include <arpa/inet.h>
+#include <string.h>
 #include <sys/socket.h>
 
 enum { V4_BITS = 32, V6_BITS = 128, EMBEDDED = 96 };

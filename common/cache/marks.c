@@ -3,9 +3,6 @@
  * Marks: empty files whose time of modification is the message, claims among
  * many processes, and the file that the workers' record locks are on.
  */
-#include "base/domain_name.h"
-#include "entry_files.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/domain_name.h"
 #include "base/err.h"
+#include "entry_files.h"
 
 static void
 mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* MX sets in the store, by the rules for the files of entries. */
-#include "entry_files.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "entry_files.h"
 
 enum sts_rc
 sts_store_get_mx(struct sts_store *s, const char *domain,

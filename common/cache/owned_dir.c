@@ -3,8 +3,6 @@
  * A directory of the MTA's user: opening it, being its owner for a while,
  * making files in it.  The cache is one, the spool of sessions another.
  */
-#include "entry_files.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -14,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/scan.h"
+#include "entry_files.h"
 
 /* --- The owner's ids ---------------------------------------------------- */
 

@@ -3,9 +3,6 @@
  * Going through the whole store, and keeping it bounded: what is past its use
  * goes; over the limit goes what protects least, live enforce policies last.
  */
-#include "base/domain_name.h"
-#include "entry_files.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/domain_name.h"
 #include "base/err.h"
+#include "entry_files.h"
 #include "rules/decide.h"
 
 enum {

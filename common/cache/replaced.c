@@ -4,8 +4,6 @@
  * of their last day needs their text (RFC 8460 4.4), and is made on the day
  * after it.  Files as for entries; sts_store_prune() ends them.
  */
-#include "entry_files.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "entry_files.h"
 
 /* "ab/example.com~replaced2" */
 static void

@@ -5,8 +5,6 @@
  * inih keeps only 50 bytes of a section's name and cuts long lines in two, so
  * the reader that feeds it looks at both first.
  */
-#include "reader.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +15,7 @@
 #include <ini.h>
 
 #include "base/err.h"
+#include "reader.h"
 
 /* --- Sections ----------------------------------------------------------- */
 

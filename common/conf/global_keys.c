@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* The keys of mtasts.conf(5) and what may stand behind them. */
-#include "reader.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "reader.h"
 
 /* --- What sections and values need alike ---------------------------------- */
 

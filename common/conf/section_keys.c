@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* The keys of [domain "example.com"] and of [report] in mtasts.conf(5). */
-#include "base/domain_name.h"
-#include "reader.h"
-
 #include <stdlib.h>
 
+#include "base/domain_name.h"
 #include "base/err.h"
+#include "reader.h"
 
 static struct sts_domain_conf *
 last_domain(struct sts_load *l)

@@ -3,14 +3,14 @@
  * GETs of policies, and STARTTLS with MX hosts, by libcurl's multi_socket
  * interface on libevent: which run, which wait, and the deadline of each.
  */
-#include "http.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <time.h>
+
+#include "http.h"
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif

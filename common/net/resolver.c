@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Questions to the DNS by getdns in stub mode, asynchronous on libevent. */
-#include "dns.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "dns.h"
 #include "question.h"
 #include "resolv_conf.h"
 

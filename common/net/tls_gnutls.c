@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* libcurl with GnuTLS. */
-#include "tls.h"
-
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 
 #include "base/scan.h"
 #include "ca_probe.h"
+#include "tls.h"
 
 enum {
 	CAP = 8, /* each parses the whole bundle: 3.8 MB, 7 to 15 ms */

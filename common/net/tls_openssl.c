@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* libcurl with OpenSSL. */
-#include "tls.h"
-
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -12,6 +10,7 @@
 #include "base/err.h"
 #include "base/scan.h"
 #include "ca_probe.h"
+#include "tls.h"
 
 enum {
 	CAP = 100, /* 73 KB each */

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* An adapter's dealings with the worker: which, with what words, how long. */
-#include <mtasts/session.h>
-
-#include "query.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,7 +9,9 @@
 #include "base/err.h"
 #include "cache/entry_files.h"
 #include "host_tls.h"
+#include "query.h"
 #include "rules/decide.h"
+#include <mtasts/session.h>
 
 enum { WORKER_PATH = STS_PROGRAM_PATH };
 

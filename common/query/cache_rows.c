@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The cache as its administrator sees it: rows to read, remove and prune. */
-#include <mtasts/cache_admin.h>
-
-#include "query.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "query.h"
 #include "rules/decide.h"
+#include <mtasts/cache_admin.h>
 
 struct walk {
 	sts_row_fn *fn;

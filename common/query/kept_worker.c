@@ -3,9 +3,6 @@
  * A worker that is kept (--serve), for programs with an event loop: names go
  * in, names come out when all there is to know of them is in the cache.
  */
-#include <mtasts/mx.h>
-#include <mtasts/session.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -16,6 +13,8 @@
 #include "query.h"
 #include "tlsrpt/session_line.h"
 #include "worker_protocol.h"
+#include <mtasts/mx.h>
+#include <mtasts/session.h>
 
 /* Beyond it the worker has more to do than anybody would wait for. */
 enum { QUEUE_MAX = 256 * 1024 };

@@ -4,10 +4,6 @@
  * from files.  Which host is next is settled in rules/mx_set.c; for whom one
  * was offered is noted, for sts_mx_offers().
  */
-#include <mtasts/mx.h>
-
-#include "query.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,8 +18,10 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "cache/entry_files.h"
+#include "query.h"
 #include "rules/decide.h"
 #include "rules/mx_offers.h"
+#include <mtasts/mx.h>
 
 /* --- The offers, in a file ------------------------------------------------ */
 

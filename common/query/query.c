@@ -5,8 +5,6 @@
  */
 #include "query.h"
 
-#include <mtasts/session.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include "cache/recent.h"
 #include "rules/decide.h"
 #include "rules/policy.h"
+#include <mtasts/session.h>
 
 /* --- Opening ------------------------------------------------------------ */
 

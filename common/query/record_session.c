@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* sts_record_session(): a session, and the policy it was held to. */
-#include <mtasts/session.h>
-
-#include "query.h"
-
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "query.h"
 #include "rules/decide.h"
 #include "tlsrpt/session_line.h"
 #include "tlsrpt/spool.h"
+#include <mtasts/session.h>
 
 /*
  * What the host was just told is what it acted on; else what it would be told

@@ -11,10 +11,9 @@
  * No recursion; every step shrinks what is left.  One broken length anywhere
  * on the way, and there are no names.
  */
-#include <mtasts/sts.h>
-
 #include "base/domain_name.h"
 #include "base/scan.h"
+#include <mtasts/sts.h>
 
 enum {
 	TAG_BOOLEAN = 0x01,

@@ -9,10 +9,9 @@
 #ifndef STS_MX_OFFER_H
 #define STS_MX_OFFER_H
 
-#include <mtasts/mx.h>
-
 #include "base/scan.h"
 #include "mx_set.h"
+#include <mtasts/mx.h>
 
 enum {
 	STS_MX_OFFER_LINE =

@@ -5,10 +5,9 @@
  *
  * The line of a problem is the number of the record, from 1.
  */
-#include <mtasts/sts.h>
-
 #include "base/err.h"
 #include "txt_fields.h"
+#include <mtasts/sts.h>
 
 enum { ID_MAX = STS_ID_SIZE - 1 };
 

@@ -8,12 +8,11 @@
  *
  * The line of a problem is the number of the record, from 1.
  */
-#include <mtasts/session.h>
-#include <mtasts/sts.h>
-
 #include "base/domain_name.h"
 #include "base/err.h"
 #include "txt_fields.h"
+#include <mtasts/session.h>
+#include <mtasts/sts.h>
 
 struct judge {
 	struct txt_fields fields; /* first: the fields' reader gets it */

@@ -10,12 +10,11 @@
  */
 #include "session_line.h"
 
-#include <mtasts/session.h>
-
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/domain_name.h"
+#include <mtasts/session.h>
 
 enum {
 	NEED = 3 /* bytes of %XX */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Writing to the spool: one open, one write, one close for a session. */
-#include "spool_dir.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "spool_dir.h"
 
 /* --- Names of days -------------------------------------------------------- */
 

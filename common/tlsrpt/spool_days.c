@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Reading days of the spool, and removing them. */
-#include "spool_dir.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "spool_dir.h"
 
 enum { BUFFER = 1 << 17 };
 

@@ -8,12 +8,11 @@
  */
 #include "totals.h"
 
-#include <mtasts/session.h>
-
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/hash.h"
+#include <mtasts/session.h>
 
 enum {
 	OVERHEAD = 16,   /* of malloc(3) for each block */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* mtasts cache: look into what is remembered, and forget it. */
-#include <mtasts/cache_admin.h>
-
-#include "cli.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "cli.h"
+#include <mtasts/cache_admin.h>
 
 static const char *
 kind_name(enum sts_row_kind kind)

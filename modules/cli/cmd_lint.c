@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* mtasts lint: judge what is published or configured, without a network. */
+#include "cmd_lint.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <mtasts/cache_admin.h>
-
 #include "cli.h"
-#include "cmd_lint.h"
+#include <mtasts/cache_admin.h>
 
 /* --- Files and stdin up to a limit, any byte allowed ---------------------- */
 

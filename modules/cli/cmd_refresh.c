@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* mtasts cache refresh: fetch now, and say what changed. */
-#include "cli.h"
-
 #include <string.h>
 #include <time.h>
+
+#include "cli.h"
 
 enum { CHANGES = 5 };
 

@@ -3,15 +3,14 @@
  * mtasts report: becomes the program that does the work, which speaks DNS,
  * TLS and JSON, as the owner of the spool directory.
  */
-#include <mtasts/session.h>
-
-#include "cli.h"
-
 #include <errno.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "cli.h"
+#include <mtasts/session.h>
 
 enum { WORDS = 16 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Domains as people type them: U-labels become A-labels (RFC 8461 3.2). */
-#include "cli.h"
-
 #include <string.h>
 
 #include <idn2.h>
+
+#include "cli.h"
 
 static bool
 is_ascii(const char *s)

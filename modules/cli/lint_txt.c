@@ -3,13 +3,12 @@
  * mtasts lint txt, lint tlsrpt: the TXT records of one name, as a JSON array of
  * arrays of strings.  {"base64":"..."} stands for bytes that JSON cannot carry.
  */
-#include <mtasts/session.h>
-
-#include "cmd_lint.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cmd_lint.h"
+#include <mtasts/session.h>
 
 enum { TXT_BYTES = 1 << 20 };
 

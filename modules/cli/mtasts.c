@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* mtasts(1): which command, which options, and what became of the output. */
-#include "cli.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -9,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "cli.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Output: escaping, times, JSON lines, complaints. */
-#include "cli.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,6 +9,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "cli.h"
 
 enum { SHOWN_SIZE = 300, SHOWN = 4, KEY_WIDTH = 9 };
 

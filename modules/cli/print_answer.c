@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* One answer of the library, for people and for programs. */
-#include "cli.h"
-
 #include <string.h>
+
+#include "cli.h"
 
 static const char *
 source_name(enum sts_source source)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The MX set of a domain in the cache, with what is known of its hosts. */
-#include <mtasts/cache_admin.h>
-
 #include "cli.h"
+#include <mtasts/cache_admin.h>
 
 static const char *
 address_state(const struct sts_mx_address *a)

@@ -7,9 +7,6 @@
  * the result at once, so it may live in a buffer of ours; what we return is
  * untainted, so nothing foreign may pass unjudged.
  */
-#include <mtasts/session.h>
-#include <mtasts/sts.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +14,8 @@
 #include "event_args.h"
 #include "exim_session_recorder.h"
 #include "host_list.h"
+#include <mtasts/session.h>
+#include <mtasts/sts.h>
 
 enum exim_rc { EXIM_OK = 0, EXIM_DEFER = 1 };
 

@@ -14,12 +14,12 @@
  */
 #include "exim_session_recorder.h"
 
-#include <mtasts/session.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <mtasts/session.h>
 
 enum { HELO_SIZE = 256, DER_SIZE = 8192, DOMAINS_MAX = 512 };
 

@@ -8,9 +8,6 @@
  * for TLS reports.  smtpd ends when this process does, so nothing but the end
  * of input is an end.
  */
-#include <mtasts/mx.h>
-#include <mtasts/session.h>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -28,6 +25,8 @@
 #include "smtpd_io.h"
 #include "smtpd_session_recorder.h"
 #include "waiting_rcpts.h"
+#include <mtasts/mx.h>
+#include <mtasts/session.h>
 
 struct filter {
 	struct config config;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "rcpt_prefetch.h"
 
-#include <mtasts/mx.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "keyed_hash.h"
+#include <mtasts/mx.h>
 
 /* --- What was done just now --------------------------------------------- */
 

@@ -2,9 +2,8 @@
 /* Whose a session was, and what is recorded of it. */
 #include "session_rules.h"
 
-#include <mtasts/session.h>
-
 #include "keyed_hash.h"
+#include <mtasts/session.h>
 
 bool
 session_owner_waits(const struct session_owners *w, const char *domain,

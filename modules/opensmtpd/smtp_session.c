@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtp_session.h"
 
-#include <mtasts/session.h>
-
 #include <string.h>
 #include <strings.h>
 
 #include "keyed_hash.h"
+#include <mtasts/session.h>
 
 /* --- Sessions by their ids ------------------------------------------------ */
 

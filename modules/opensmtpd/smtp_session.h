@@ -14,9 +14,8 @@
 #ifndef OPENSMTPD_SESSION_H
 #define OPENSMTPD_SESSION_H
 
-#include <mtasts/session.h>
-
 #include "filter_line.h"
+#include <mtasts/session.h>
 
 enum {
 	SESSIONS_MAX = 1024, /* more: the oldest is forgotten */

@@ -8,13 +8,12 @@
  */
 #include "smtpd_session_recorder.h"
 
-#include <mtasts/cache_admin.h>
-#include <mtasts/mx.h>
-#include <mtasts/session.h>
-
 #include <string.h>
 
 #include "keyed_hash.h"
+#include <mtasts/cache_admin.h>
+#include <mtasts/mx.h>
+#include <mtasts/session.h>
 
 /* Domains of one failed session; more are not counted. */
 enum { WAITERS_MAX = 256 };

@@ -7,16 +7,15 @@
  */
 #include "table_answer.h"
 
-#include <mtasts/cache_admin.h>
-#include <mtasts/mx.h>
-#include <mtasts/session.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "host_config.h"
 #include "keyed_hash.h"
 #include "session_rules.h"
+#include <mtasts/cache_admin.h>
+#include <mtasts/mx.h>
+#include <mtasts/session.h>
 
 /* --- No MX host is permitted ---------------------------------------------- */
 

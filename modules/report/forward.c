@@ -6,8 +6,6 @@
  */
 #include "forward.h"
 
-#include <mtasts/session.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,6 +23,7 @@
 #include "policy_lines.h"
 #include "rua_records.h"
 #include "sink.h"
+#include <mtasts/session.h>
 
 enum {
 	WINDOW = 256,    /* lines whose domains are asked at once */

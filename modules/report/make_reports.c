@@ -3,10 +3,6 @@
  * A day's sessions become reports, RFC 8460 4: tally, policy text, JSON; then
  * the domain is asked whether it wants one.  Many are asked at once.
  */
-#include <mtasts/session.h>
-
-#include "program.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +12,8 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "program.h"
+#include <mtasts/session.h>
 
 /* --- Certificates --------------------------------------------------------- */
 

@@ -5,8 +5,6 @@
  * be started every hour.  Or hands sessions to a collector that does so, every
  * minute.  Never runs as root.
  */
-#include "program.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -21,6 +19,7 @@
 #include "base/err.h"
 #include "forward.h"
 #include "forward_offset.h"
+#include "program.h"
 
 enum { DAYS_MAX = STS_SPOOL_DAYS_MAX };
 

@@ -14,10 +14,9 @@
 #ifndef MTASTS_REPORT_OUTBOX_H
 #define MTASTS_REPORT_OUTBOX_H
 
-#include <mtasts/session.h>
-
 #include "report.h"
 #include "rua.h"
+#include <mtasts/session.h>
 
 enum {
 	OUTBOX_RETRY_MIN = 900,   /* s, doubled at each failure */

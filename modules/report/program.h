@@ -3,8 +3,6 @@
 #ifndef MTASTS_REPORT_PROGRAM_H
 #define MTASTS_REPORT_PROGRAM_H
 
-#include <mtasts/session.h>
-
 #include <event2/event.h>
 
 #include "cache/cache.h"
@@ -15,6 +13,7 @@
 #include "report.h"
 #include "tlsrpt/spool.h"
 #include "tlsrpt/totals.h"
+#include <mtasts/session.h>
 
 struct program {
 	const struct sts_conf *conf;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Compression of a report, RFC 8460 5.2. */
-#include "report.h"
-
 #include <stdlib.h>
 
 #include <zlib.h>
+
+#include "report.h"
 
 enum { GZIP_FORMAT = 16, WINDOW = 15, MEMORY = 8 };
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* The report as JSON, RFC 8460 4.4 and 4.5 (I-JSON, RFC 7493). */
-#include "report.h"
-
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <jansson.h>
+
+#include "report.h"
 
 /* RFC 3339, with its zone: 4.4. */
 static json_t *

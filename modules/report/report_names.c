@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* What a report is called, RFC 8460 5.1 and 5.3. */
-#include "report.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "report.h"
 
 const char *
 report_day(char out[REPORT_DAY_TEXT], int64_t time)

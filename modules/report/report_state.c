@@ -5,15 +5,13 @@
  *   mtasts-out1 UNIQUE LF
  *   *( state SP tries SP first SP next SP URI LF )
  */
-#include <mtasts/session.h>
-
-#include "outbox.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/scan.h"
+#include "outbox.h"
+#include <mtasts/session.h>
 
 _Static_assert(STS_RUA_MAX *(RUA_URL_SIZE + 80) + 80 < REPORT_STATE_TEXT_MAX,
     "the longest state fits");

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Does a domain ask for reports, and where to?  RFC 8460 3. */
-#include <mtasts/session.h>
-
-#include "program.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "program.h"
+#include <mtasts/session.h>
 
 struct question {
 	rua_lookup_fn *fn;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "rua_records.h"
 
-#include <mtasts/session.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/scan.h"
+#include <mtasts/session.h>
 
 enum { AT_ONCE = 64, BUCKETS = 4096 };
 

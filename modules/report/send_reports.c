@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Sending what is due, RFC 8460 5: by mail, by HTTPS, again and again. */
-#include <mtasts/session.h>
-
-#include "program.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +9,10 @@
 #include "base/err.h"
 #include "https_post.h"
 #include "net/tls.h"
+#include "program.h"
 #include "report_mail.h"
 #include "rua.h"
+#include <mtasts/session.h>
 
 struct sending {
 	struct program *program;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Built without libtlsrpt: the configuration does not let anyone come here. */
-#include "sink.h"
-
 #include "base/err.h"
+#include "sink.h"
 
 enum sts_rc
 sink_open(struct sink **out, const char *path, struct sts_err *err)

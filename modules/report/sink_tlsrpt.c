@@ -6,10 +6,6 @@
  * tlsrpt_set_blocking) are left alone, and tlsrpt_version() is not called:
  * 0.5.0rc1 does not have it.
  */
-#include <mtasts/session.h>
-
-#include "sink.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +14,8 @@
 
 #include "base/err.h"
 #include "base/scan.h"
+#include "sink.h"
+#include <mtasts/session.h>
 
 struct sink {
 	struct tlsrpt_connection_t *to;

@@ -4,8 +4,6 @@
  * record, the policy host's addresses, GET.  What each outcome means is settled
  * in rules/decide.c; the end is in lookup_job.c.
  */
-#include "lookup_job.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <syslog.h>
@@ -14,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "lookup_job.h"
 #include "rules/policy_reply.h"
 
 /* --- Lock and cache ------------------------------------------------------- */

@@ -2,8 +2,6 @@
 /* A domain on its way: its time, its lock, who waits for it, and its end. */
 #include "lookup_job.h"
 
-#include <mtasts/session.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -16,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "tlsrpt/spool.h"
+#include <mtasts/session.h>
 
 /* --- The lock ------------------------------------------------------------- */
 

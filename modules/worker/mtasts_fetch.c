@@ -3,8 +3,6 @@
  * mtasts-fetch-openssl, mtasts-fetch-gnutls: the only code that touches the
  * network.  Never runs as root.
  */
-#include "worker.h"
-
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 #include "base/err.h"
 #include "sandbox.h"
 #include "tlsrpt/spool.h"
+#include "worker.h"
 #include "write_answer.h"
 
 enum mode { LIST, PIPE, BACKGROUND, SERVE };

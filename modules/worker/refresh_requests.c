@@ -4,13 +4,12 @@
  * domain they want looked at and start a worker only if none runs, so that a
  * thousand hits on old entries cost one process.
  */
-#include "worker.h"
-
 #include <time.h>
 
 #include <event2/event.h>
 
 #include "query/query.h"
+#include "worker.h"
 
 enum { AT_ONCE = 64, ROUNDS_MAX = 1000 };
 

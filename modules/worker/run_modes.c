@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* One domain over the pipe, or a list of them to standard output. */
-#include "worker.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 
 #include "base/err.h"
 #include "query/worker_protocol.h"
+#include "worker.h"
 #include "write_answer.h"
 
 /* U-labels come in by a list or a stream (RFC 8461 3.2, RFC 5891). */

@@ -2,8 +2,6 @@
 /* Asking MX hosts for their certificates, and what that says of sessions. */
 #include "starttls_check.h"
 
-#include <mtasts/session.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -16,6 +14,7 @@
 #include "lookup_job.h"
 #include "tlsrpt/session_line.h"
 #include "tlsrpt/spool.h"
+#include <mtasts/session.h>
 
 /* --- The verdict ---------------------------------------------------------- */
 

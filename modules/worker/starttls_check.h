@@ -7,11 +7,10 @@
 #ifndef MTASTS_WORKER_JUDGE_H
 #define MTASTS_WORKER_JUDGE_H
 
-#include <mtasts/session.h>
-
 #include "lookup.h"
 #include "rules/http_reply.h"
 #include "tlsrpt/session_line.h"
+#include <mtasts/session.h>
 
 enum {
 	STARTTLS_CHECK_SPAN = 3600, /* s that what was found stands for sessions

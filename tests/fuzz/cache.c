@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "rules/entry.h"
-
 #include <inttypes.h>
 
 #include "base/hash.h"
 #include "must.h"
+#include "rules/entry.h"
 
 #define DOMAIN "example.com"
 

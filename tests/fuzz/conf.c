@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "must.h"
-
 #include "conf/conf.h"
+#include "must.h"
 
 static void
 hear(void *arg, const struct sts_problem *p)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "rules/policy_reply.h"
-
 #include <strings.h>
 
 #include "must.h"
+#include "rules/policy_reply.h"
 
 /* How it ended, the certificate, status, delimited; type, newline, body. */
 int

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include <mtasts/session.h>
-
-#include "must.h"
-
 #include "filter_line.h"
+
 #include "line_buffer.h"
+#include "must.h"
 #include "smtp_session.h"
+#include <mtasts/session.h>
 
 struct seen {
 	unsigned began, ended, counted;

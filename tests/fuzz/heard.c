@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "must.h"
-
 #include "query/spawn.h"
 
 /* The first byte chooses the size of the pieces in which the rest arrives. */

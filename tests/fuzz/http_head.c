@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/http_head.h"
-
 #include "must.h"
 
 /* Lines as libcurl hands them over, one by one. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include "rules/mx_set.h"
-
 #include <inttypes.h>
 
 #include "base/domain_name.h"
 #include "base/hash.h"
 #include "must.h"
+#include "rules/mx_set.h"
 
 #define DOMAIN "example.com"
 #define NOW ((int64_t)1800000000)

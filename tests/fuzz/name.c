@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "base/domain_name.h"
-
 #include <strings.h>
 
+#include "base/domain_name.h"
 #include "must.h"
 
 /* A host, a newline, a pattern. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include <mtasts/session.h>
-
 #include "must.h"
 #include "outbox.h"
+#include <mtasts/session.h>
 
 /* What is read is written so that the same is read again. */
 int

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "net/resolv_conf.h"
-
 #include "must.h"
+#include "net/resolv_conf.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "rua.h"
+
 #include "must.h"
 
 /*

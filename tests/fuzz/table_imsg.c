@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "must.h"
-
 #include "table_imsg.h"
+
+#include "must.h"
 
 /* Each message that is whole gets one answer, whose length is as it says. */
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "must.h"
+#include "table_line.h"
 
 #include "line_buffer.h"
-#include "table_line.h"
+#include "must.h"
 
 /* One answer of one line, with the id that was asked with. */
 static void

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include <mtasts/session.h>
-
 #include "must.h"
-
 #include "tlsrpt/totals.h"
+#include <mtasts/session.h>
 
 struct seen {
 	uint64_t sessions, domains, text;

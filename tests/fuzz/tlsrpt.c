@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include <mtasts/session.h>
-
 #include "must.h"
+#include <mtasts/session.h>
 
 static void
 hear(void *arg, const struct sts_problem *p)

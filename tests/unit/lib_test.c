@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Another program's use of the shared library: its header and nothing else. */
-#include <mtasts/sts.h>
-
 #include <stdio.h>
 #include <string.h>
+
+#include <mtasts/sts.h>
 
 int
 main(void)

@@ -6,11 +6,12 @@
  *
  * usage: cases DIRECTORY; the environment variable MTASTS_SHARED goes first.
  */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include <jansson.h>
 
 #include "guard.h"
 #include <mtasts/session.h>

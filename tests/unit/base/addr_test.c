@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/addr.h"
-
 #include "row.h"
 
 static void

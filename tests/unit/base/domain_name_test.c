@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/domain_name.h"
-
 #include "row.h"
 
 #define LABEL63                                                                \

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/err.h"
-
 #include "row.h"
 
 static void

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The store on a real directory, with what a hostile owner may plant in it. */
-#include "fixture.h"
-#include "row.h"
-
-#include "plant.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +11,9 @@
 #include <unistd.h>
 
 #include "cache/entry_files.h"
+#include "fixture.h"
+#include "plant.h"
+#include "row.h"
 
 #define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"
 #define OWNER 65534 /* used when the test runs as root */

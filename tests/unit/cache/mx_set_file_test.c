@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* MX sets and marks about addresses in a real directory, and their end. */
-#include "fixture.h"
-#include "row.h"
-
-#include "plant.h"
-
 #include <stdlib.h>
 #include <time.h>
 
 #include "cache/entry_files.h"
+#include "fixture.h"
+#include "plant.h"
+#include "row.h"
 
 #define OWNER 65534 /* used when the test runs as root */
 #define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"

@@ -3,9 +3,6 @@
  * What a context remembers of policies, on a real store: never older than the
  * file, whatever happens to that.
  */
-#include "fixture.h"
-#include "row.h"
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,7 +12,9 @@
 #include "base/hash.h"
 #include "cache/entry_files.h"
 #include "cache/recent.h"
+#include "fixture.h"
 #include "plant.h"
+#include "row.h"
 
 #define DOMAIN "a.example"
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Policies that were, in a real directory: RFC 8460 4.4. */
-#include "fixture.h"
-#include "row.h"
-
-#include "plant.h"
-
 #include <stdlib.h>
 #include <time.h>
 
 #include "cache/entry_files.h"
+#include "fixture.h"
+#include "plant.h"
+#include "row.h"
 
 #define OWNER 65534 /* used when the test runs as root */
 #define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"

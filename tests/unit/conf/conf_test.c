@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "row.h"
-
 #include "conf/conf.h"
+#include "row.h"
 
 static const struct {
 	const char *text;

@@ -3,13 +3,13 @@
  * The module as Exim sees it: loaded from its file, called through the two
  * names it exports.
  */
-#include "row.h"
-
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "row.h"
 
 typedef int function(unsigned char **yield, int argc, unsigned char *argv[]);
 

@@ -3,9 +3,6 @@
  * Exim's events, and what the module leaves in the spool of TLS reports.  Each
  * row is one process, as Exim's transports are: the end of it is part of it.
  */
-#include "fixture.h"
-#include "row.h"
-
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -14,6 +11,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "fixture.h"
+#include "row.h"
 
 typedef int function(unsigned char **yield, int argc, unsigned char *argv[]);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/attempts.h"
-
 #include "row.h"
 
 enum { NOW = 1000000 };

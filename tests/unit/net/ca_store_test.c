@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The CA store of a kept worker, while its file changes. */
-#include "net/ca_store.h"
-
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/ca_store.h"
 #include "row.h"
 
 static const char good[] =

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/dns_wire.h"
-
 #include "row.h"
 
 #define L63 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789a"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/http_head.h"
-
 #include "row.h"
 
 /* Feed a text line by line, as libcurl does. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/resolv_conf.h"
-
 #include "row.h"
 
 /* Servers as one string: "192.0.2.1 fe80::1%eth0". */

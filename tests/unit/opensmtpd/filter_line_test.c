@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Filter protocol 0.6 and 0.7; sessions as 6.8, 7.6 and 7.9 report them. */
-#include <mtasts/session.h>
-
-#include "row.h"
-
 #include <stdlib.h>
 
 #include "filter_line.h"
+#include "row.h"
 #include "session_rules.h"
 #include "smtp_session.h"
 #include "smtpd_session_recorder.h"
 #include "waiting_rcpts.h"
+#include <mtasts/session.h>
 
 #define ID33 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 

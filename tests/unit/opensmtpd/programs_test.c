@@ -4,9 +4,6 @@
  * other end of a socket.  smtpd does not survive theirs, so most of this is
  * about what they must outlive.  A shell script stands in for the worker.
  */
-#include "fixture.h"
-#include "row.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,6 +14,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "fixture.h"
+#include "row.h"
 
 #define PINNED "[domain \"pin.example\"]\nmx = mx1.pin.example\n"
 #define CHECK "table|0.1|1795450922.954677|sts|check|domain|"

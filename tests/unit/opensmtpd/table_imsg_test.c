@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Table protocol 2 over imsg, as 6.8 speaks it. */
-#include "row.h"
-
 #include <stdlib.h>
 
+#include "row.h"
 #include "table_imsg.h"
 
 static char msg[70000];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Line protocol 0.1 of smtpd-tables(7); lines as 7.6 and 7.9 send them. */
-#include "row.h"
-
 #include "line_buffer.h"
+#include "row.h"
 #include "table_line.h"
 
 #define T "table|0.1|1795450922.954677|sts|"

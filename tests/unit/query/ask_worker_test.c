@@ -3,11 +3,6 @@
  * sts_query() with a worker that misbehaves: a shell script in its place says
  * what it likes, or nothing.  What each silence means is the point.
  */
-#include <mtasts/cache_admin.h>
-
-#include "fixture.h"
-#include "row.h"
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,7 +10,10 @@
 #include <unistd.h>
 
 #include "cache/cache.h"
+#include "fixture.h"
 #include "query/query.h"
+#include "row.h"
+#include <mtasts/cache_admin.h>
 
 #define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"
 

@@ -3,11 +3,6 @@
  * Questions that never wait, sts_query(STS_NONBLOCKING) and sts_mx_next(), on a
  * real store, with a shell script for a worker that only notes its birth.
  */
-#include <mtasts/mx.h>
-
-#include "fixture.h"
-#include "row.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +13,10 @@
 
 #include "base/clock.h"
 #include "cache/entry_files.h"
+#include "fixture.h"
 #include "query/query.h"
+#include "row.h"
+#include <mtasts/mx.h>
 
 #define HOUR 3600
 #define DAY 86400

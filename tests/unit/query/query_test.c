@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* What a context remembers of policies: never older than the file. */
-#include <mtasts/cache_admin.h>
-
-#include "row.h"
-
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +8,8 @@
 #include "cache/recent.h"
 #include "fixture.h"
 #include "query/query.h"
+#include "row.h"
+#include <mtasts/cache_admin.h>
 
 #define DOMAIN "a.example"
 

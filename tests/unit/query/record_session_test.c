@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* sts_record_session() on a real cache and a real spool. */
-#include <mtasts/session.h>
-
-#include "fixture.h"
-#include "row.h"
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fixture.h"
 #include "query/query.h"
+#include "row.h"
 #include "rules/decide.h"
 #include "tlsrpt/spool.h"
+#include <mtasts/session.h>
 
 #define CONTACT "[report]\ncontact = tls@example.net\n"
 #define MX "mx: *.example.com\nmax_age: 86400\n"

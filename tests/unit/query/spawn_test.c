@@ -3,8 +3,6 @@
  * The worker's birth, with a shell in the worker's place that tells over the
  * pipe what it finds around itself.
  */
-#include "row.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +14,7 @@
 
 #include "query/host_tls.h"
 #include "query/spawn.h"
+#include "row.h"
 
 #define NOBODY 65534
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* What has been handed over: kept over restarts, and never believed blindly. */
-#include "fixture.h"
-#include "row.h"
-
-#include "plant.h"
-
 #include <stdlib.h>
 
+#include "fixture.h"
 #include "forward_offset.h"
+#include "plant.h"
+#include "row.h"
 
 #define DAY "2026-11-24"
 #define INODE "77"

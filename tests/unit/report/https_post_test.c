@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Where a report may go by HTTPS, and what libcurl is kept from: RFC 8460 7. */
-#include "row.h"
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "https_post.h"
+#include "row.h"
 
 static const struct {
 	const char *address;

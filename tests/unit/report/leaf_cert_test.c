@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "row.h"
-
 #include "cert_make.h"
 #include "leaf_cert.h"
+#include "row.h"
 
 static char ca_file[] = "/tmp/mtasts-leaf.XXXXXX";
 

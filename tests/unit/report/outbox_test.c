@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Reports on their way: states, hostile ones, retries.  RFC 8460 5.5. */
-#include <mtasts/session.h>
-
-#include "fixture.h"
-#include "row.h"
-
-#include "plant.h"
-
 #include <stdlib.h>
 
+#include "fixture.h"
 #include "outbox.h"
+#include "plant.h"
+#include "row.h"
+#include <mtasts/session.h>
 
 #define HEAD REPORT_STATE_MAGIC "0123456789abcdef\n"
 #define WAITS "waits 0 0 5 mailto:a@b.example\n"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* policy-string of RFC 8460 4.4 and 4.5 from any bytes. */
-#include "row.h"
-
 #include "policy_lines.h"
+#include "row.h"
 
 static const struct {
 	const char *what;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The mail of a report, RFC 8460 5.3, and sendmails of all sorts. */
-#include "row.h"
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "report_mail.h"
+#include "row.h"
 
 #define LABEL "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghi"
 #define LONG LABEL "." LABEL "." LABEL ".example"

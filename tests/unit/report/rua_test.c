@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* URIs of rua as something to send to: RFC 8460 3, RFC 6068, RFC 3986. */
 #include "row.h"
-
 #include "rua.h"
 
 #define L64 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl"

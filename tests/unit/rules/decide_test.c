@@ -4,7 +4,6 @@
  * combination of everything, held against the rules that may never break.
  */
 #include "row.h"
-
 #include "rules/decide.h"
 
 #define NOW ((int64_t)1800000000)

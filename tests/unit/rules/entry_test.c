@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "row.h"
-
 #include "base/hash.h"
+#include "row.h"
 #include "rules/entry.h"
 
 #define T ((int64_t)1800000000)

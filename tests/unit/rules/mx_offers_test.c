@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "rules/mx_offers.h"
-
 #include "row.h"
+#include "rules/mx_offers.h"
 
 static void
 test_line(void **state)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* MX sets as bytes, and the choice of a host: a row per rule. */
-#include "row.h"
-
 #include "base/hash.h"
+#include "row.h"
 #include "rules/mx_set.h"
 
 #define NOW ((int64_t)1800000000)

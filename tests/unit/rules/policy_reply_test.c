@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "rules/policy_reply.h"
-
 #include "row.h"
+#include "rules/policy_reply.h"
 
 #define GOOD "version: STSv1\nmode: none\nmax_age: 86400\n"
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "rules/policy.h"
-
 #include <time.h>
 
 #include "row.h"
 #include "rules/http_reply.h"
+#include "rules/policy.h"
 
 #define V "version: STSv1\n"
 #define E V "mode: enforce\n"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The grammar that both kinds of record share is tested in record.c. */
-#include <mtasts/session.h>
-
 #include "row.h"
+#include <mtasts/session.h>
 
 #define V "v=TLSRPTv1; "
 #define A32 "abcdefghijklmnopqrstuvwxyz012345"

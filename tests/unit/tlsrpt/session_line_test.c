@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include <mtasts/session.h>
-
-#include "tlsrpt/session_line.h"
-
 #include <stdlib.h>
 
 #include "row.h"
+#include "tlsrpt/session_line.h"
+#include <mtasts/session.h>
 
 #define HEAD "1\t1764000000\texample.com\tsts\tenforce\tid1\t"
 #define NONE "\t\t\t\t\t"

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The spool on a real directory: many writers, full disks, what is planted. */
-#include <mtasts/session.h>
-
-#include "row.h"
-
-#include "plant.h"
-
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,7 +9,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "plant.h"
+#include "row.h"
 #include "tlsrpt/spool_dir.h"
+#include <mtasts/session.h>
 
 #define OWNER 65534                 /* used when the test runs as root */
 #define TODAY ((int64_t)1795478400) /* 2026-11-24 00:00 */

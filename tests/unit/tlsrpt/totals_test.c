@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What a day comes to; the same however little memory there is. */
-#include <mtasts/session.h>
-
 #include "row.h"
-
 #include "tlsrpt/totals.h"
+#include <mtasts/session.h>
 
 enum { LINES_MAX = 4000, ROOM = 1 << 20 };
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The end of a domain in the worker: what is stored, what is told. */
-#include "fixture.h"
-#include "row.h"
-
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fixture.h"
 #include "lookup_job.h"
+#include "row.h"
 #include "tlsrpt/spool.h"
 
 #define BODY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n"

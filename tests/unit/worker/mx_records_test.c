@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* MX records to an MX set, its candidates, and when a probe is over. */
-#include "mx_records.h"
-#include "rules/policy.h"
-
 #include <stdlib.h>
 
+#include "mx_records.h"
 #include "row.h"
+#include "rules/policy.h"
 
 static struct sts_mx_set set;
 

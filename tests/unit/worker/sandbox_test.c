@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* What a worker cannot do once it is in its sandbox; each in a child. */
-#include "row.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "lookup_job.h"
+#include "row.h"
 #include "sandbox.h"
 
 static char dir[] = "/tmp/mtasts-sandbox.XXXXXX";

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include <mtasts/session.h>
-
-#include "starttls_check.h"
-
 #include "row.h"
+#include "starttls_check.h"
+#include <mtasts/session.h>
 
 static const struct {
 	const char *clause;
