@@ -754,7 +754,7 @@ def run_probe(path: Path, flavour: str, probe: Probe) -> None:
 
 def all_rows(path: Path) -> list[rows.Row]:
     probes = DNS_ROWS + http_rows() + smtp_rows()
-    return [(f"{f}: {p.name}", partial(run_probe, path / "tests", f, p))
+    return [(f"{f}: {p.name}", partial(run_probe, path / "tests/edges", f, p))
             for p in probes for f in FLAVOURS]
 
 

@@ -153,7 +153,7 @@ class Host:
         """What the worker would have cached; the text of the policy."""
         text = text.format(d=domain)
         p = subprocess.run(
-            [str(self.build / "tests/putpolicy"), str(self.cache), domain,
+            [str(self.build / "tests/edges/putpolicy"), str(self.cache), domain,
              policy_id, *was], input=text.encode("latin-1"),
             capture_output=True, check=False, user=OWNER, group=OWNER, extra_groups=[])
         assert p.returncode == 0, p.stderr

@@ -6,11 +6,7 @@ rfc8460.py and, for its signature, by dkimpy with the key in the DNS.
 """
 import re
 import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import dkim
 import dns
