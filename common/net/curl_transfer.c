@@ -5,7 +5,6 @@
  */
 #include "curl_transfer.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,16 +349,24 @@ end_of_code(CURLcode code)
 	return STS_REPLY_PROTOCOL; /* what else a server may think of */
 }
 
+/*
+ * The connection ended in the handshake; nobody refused TLS.  errno would not
+ * tell, nor would a failure to send: they may stem from the alert that was the
+ * last thing to be sent.
+ */
+static bool
+ended_in_handshake(const struct http_transfer *easy)
+{
+	return strstr(easy->error, "Recv failure") != NULL ||
+	    tls_connection_ended(easy->error);
+}
+
 static enum sts_reply_end
 end_of(const struct http_transfer *easy, CURLcode code)
 {
 	enum sts_reply_end end = end_of_code(code);
-	long os = 0;
 
-	/* The connection broke: TLS did not refuse anything. */
-	if (end == STS_REPLY_TLS &&
-	    curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os) == CURLE_OK &&
-	    (os == ECONNRESET || os == EPIPE))
+	if (end == STS_REPLY_TLS && ended_in_handshake(easy))
 		end = STS_REPLY_CUT;
 	if (easy->local != NULL)
 		return STS_REPLY_LOCAL;

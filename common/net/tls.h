@@ -51,6 +51,9 @@ bool tls_store_lend(struct tls_store *, void *ssl_ctx);
 /* CURLINFO_SSL_VERIFYRESULT after a refused certificate. */
 enum sts_cert tls_cert_why(long verify_result);
 
+/* Of a handshake, in the words of this library: the connection ended. */
+bool tls_connection_ended(const char *text);
+
 /*
  * The peer's own certificate in DER, out of the CURLINFO_TLS_SSL_PTR of an
  * open connection; free() it.  NULL: none, or no memory.

@@ -158,6 +158,18 @@ tls_cert_why(long verify_result)
 	return STS_CERT_OTHER;
 }
 
+bool
+tls_connection_ended(const char *text)
+{
+	static const int codes[] = { GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR,
+		GNUTLS_E_PREMATURE_TERMINATION };
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (strstr(text, gnutls_strerror(codes[i])) != NULL)
+			return true;
+	return false;
+}
+
 void *
 tls_leaf(void *session, size_t *len)
 {

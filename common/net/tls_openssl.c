@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* libcurl with OpenSSL. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -159,6 +160,13 @@ tls_cert_why(long verify_result)
 		if (table[i].code == verify_result)
 			return table[i].cert;
 	return STS_CERT_OTHER;
+}
+
+bool
+tls_connection_ended(const char *text)
+{
+	return strstr(text, "SSL_ERROR_SYSCALL") != NULL ||
+	    strstr(text, "unexpected eof") != NULL;
 }
 
 void *

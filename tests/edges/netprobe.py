@@ -61,6 +61,7 @@ NEAR_CLOSED = "127.0.0.99"
 DOT, DOT_NAME = "127.0.0.40", "dot.test"
 HTTPS_NEAR = "127.0.0.50"
 HTTP_PLAIN = "127.0.0.51"
+HANGS_UP, RESETS, PLAIN_RESETS = "127.0.0.52", "127.0.0.53", "127.0.0.54"
 _plain_reply = dnsd.reply
 
 
@@ -134,6 +135,11 @@ def dot(c: socket.socket, ctx: ssl.SSLContext) -> None:
             msg = s.read(struct.unpack("!H", head)[0])
             out = dnsd.ask_good(msg, True) or b""
             s.sendall(struct.pack("!H", len(out)) + out)
+
+
+def reset(c: socket.socket) -> None:
+    c.recv(1)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 # --- Web servers that tests/world does not have -----------------------------
@@ -214,6 +220,10 @@ def near_web(c: socket.socket, ctx: ssl.SSLContext) -> None:
 def plain_http(c: socket.socket) -> None:
     c.sendall(httpsd.head(len(BODY)) + BODY.encode())
     time.sleep(0.2)
+
+
+def plain_reset(c: socket.socket) -> None:
+    c.sendall(httpsd.head(0))  # what is left unread resets the connection
 
 
 # --- Rows -------------------------------------------------------------------
@@ -580,7 +590,15 @@ def http_rows() -> list[Probe]:
         Probe("100 Continue for ever, 1 s", f"-t 1000 {script('endless-100')}",
             "(TOO_BIG|TIMEOUT) OK status=0 ", 1300),
         Probe("plain HTTP on the port",
-            f"get mta-sts.good.test {HTTP_PLAIN}", "TLS OK ", 1000),
+            f"-n 60 -j 20 get mta-sts.good.test {HTTP_PLAIN}",
+            r"(?s)^(TLS OK[^\n]*\n){60}$", 2000),
+        Probe("plain HTTP, and a reset at once",
+            f"-n 60 -j 20 get mta-sts.good.test {PLAIN_RESETS}",
+            r"(?s)^(TLS OK[^\n]*\n){60}$", 2000),
+        Probe("hangs up in the handshake", f"get mta-sts.good.test {HANGS_UP}",
+            "CUT OK ", 1000),
+        Probe("resets in the handshake", f"get mta-sts.good.test {RESETS}",
+            "CUT OK ", 1000),
         Probe("header line of 300 KB", near("long-line"), "TOO_BIG OK status=0 ",
             1000),
         Probe("10 MB announced", near("ten-mb"), "TOO_BIG OK status=200 .*len=0 ",
@@ -655,7 +673,7 @@ SMTP = {
     "no-starttls": ("PROTOCOL OK ", {}),
     "454": ("PROTOCOL OK ", {}),
     "garbage": ("(PROTOCOL|TLS) OK ", {}),
-    "drop": ("(CUT|PROTOCOL|TLS) OK ", {}),
+    "drop": ("(CUT|PROTOCOL) OK ", {}),
     "busy": ("PROTOCOL OK ", {}),
     "endless": ("TOO_BIG OK ", {"greet": "220-" + "x" * 500, "again": 100}),
     "chatters": ("COMPLETE OK ", {"quit": "221-" + "y" * 900}),
@@ -722,6 +740,9 @@ def build(_: Path) -> None:
     web = tls_context(*[f"mta-sts.{n}.near.test" for n in NEAR_WEB])
     serve(HTTPS_NEAR, 443, lambda c: near_web(c, web))
     serve(HTTP_PLAIN, 443, plain_http)
+    serve(PLAIN_RESETS, 443, plain_reset)
+    serve(HANGS_UP, 443, lambda c: c.recv(65536))
+    serve(RESETS, 443, reset)
 
 
 

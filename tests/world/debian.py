@@ -140,9 +140,10 @@ def compile_in(release: str, build: Path, cc: str = "gcc") -> None:
     """As on a host of that release."""
     text = ""
     for again in (True, False):
-        rc, text = run_in(release, build, f"""
+        rc, text = run_in(release, build, f"""set -e
             [ -f {OUT}/build.ninja ] ||
-            CC={cc} meson setup {OUT} /srv -Dtlsrpt=enabled
+            CC={cc} meson setup {OUT} /srv
+            meson configure {OUT} -Dtlsrpt=enabled -Dtests=true
             exec meson compile -C {OUT}""")
         if rc == 0:
             return
