@@ -28,7 +28,7 @@ enum sts_transport {
 enum sts_dns_failure { STS_DNS_PROCEED, STS_DNS_DEFER };
 
 /* What a host that cannot wait is told of a domain not asked for yet. */
-enum sts_cold { STS_COLD_OPPORTUNISTIC, STS_COLD_TEMPFAIL };
+enum sts_cold { STS_COLD_WAIT, STS_COLD_PROCEED };
 
 struct sts_server {
 	struct sts_addr addr;

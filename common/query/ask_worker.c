@@ -103,11 +103,11 @@ take_entry(struct sts_worker_answer *h, const char *domain, int64_t now,
     struct sts_next *next)
 {
 	static const enum sts_use use[] = {
-		[STS_ENTRY_ABSENT] = STS_USE_LOCAL_FAULT,
+		[STS_ENTRY_ABSENT] = STS_USE_LOCAL,
 		[STS_ENTRY_POLICY] = STS_USE_ENTRY,
-		[STS_ENTRY_NONE] = STS_USE_NOTHING,
-		[STS_ENTRY_NO_FETCH] = STS_USE_NOTHING,
-		[STS_ENTRY_UNASKED] = STS_USE_UNKNOWN,
+		[STS_ENTRY_NONE] = STS_USE_NONE,
+		[STS_ENTRY_NO_FETCH] = STS_USE_NONE,
+		[STS_ENTRY_UNASKED] = STS_USE_REMOTE,
 	};
 
 	*next = (struct sts_next){ .act = STS_ACT_ANSWER };
@@ -119,34 +119,18 @@ take_entry(struct sts_worker_answer *h, const char *domain, int64_t now,
 	/* 3.2: max_age 0 is good for this delivery, but not what is over. */
 	if (next->use == STS_USE_ENTRY && now >= next->entry.until &&
 	    next->entry.until > next->entry.fetched)
-		next->use = STS_USE_UNKNOWN;
+		next->use = STS_USE_NOT_YET;
 	return true;
 }
 
 /*
- * No answer: the last stage tells whose fault it is.  The decision is the
- * same function's as ever; nothing is stored.  hurried: the worker had less
- * time than it is due, which proves nothing about the policy host.
+ * The worker knows itself when a policy host was given time enough: silence
+ * proves nothing about the domain.  It is at work, or it is our own fault.
  */
-static struct sts_next
-judge_silence(const struct sts_worker_answer *h, const struct sts_entry *cached,
-    int64_t now, bool hurried)
+static bool
+at_work(const struct sts_worker_answer *h)
 {
-	struct sts_facts f = { .now = now, .cached = cached, .id = "" };
-
-	f.txt = STS_TXT_FOUND;
-	if (h->frame != 0 /* a fault, or not to be read */ || h->ended ||
-	    h->stage == STS_STAGE_NONE || h->stage == STS_STAGE_STORE ||
-	    (h->stage == STS_STAGE_STARTED && !hurried))
-		f.fetch = STS_FETCH_LOCAL;
-	else if (hurried || h->stage == STS_STAGE_DNS) {
-		f.txt = STS_TXT_TEMPFAIL;
-		f.txt_why = STS_WHY_DNS_TIMEOUT;
-	} else {
-		f.fetch = STS_FETCH_FAILED;
-		f.fetch_why = STS_WHY_FETCH_ERROR;
-	}
-	return sts_decide(&f);
+	return h->frame == 0 && !h->ended && h->stage != STS_STAGE_NONE;
 }
 
 /*
@@ -173,31 +157,24 @@ local_fault(const struct sts_worker_answer *h, const char *path,
 		return sts_fail(err, STS_LOCAL, 0, "%s",
 		    sts_escape(shown, sizeof shown, h->bytes));
 	return sts_fail(err, STS_LOCAL, 0, "worker %s %s", path,
-	    h->stage == STS_STAGE_STORE && !h->ended
-		? "did not come to an end of writing to the cache"
-		: h->frame != 0 ? "gave an answer that cannot be read"
-		: h->stage == STS_STAGE_STARTED && !h->ended
-		? "came nowhere in its time"
+	    h->frame != 0 ? "gave an answer that cannot be read"
 		: h->stage == STS_STAGE_NONE ? "did not start"
 					     : "ended without an answer");
 }
 
 enum sts_rc
-sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
-    const struct sts_entry *cached, struct sts_next *next, struct sts_err *err)
+sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags,
+    const struct sts_facts *f, struct sts_next *next, struct sts_err *err)
 {
 	unsigned timeout = ctx->conf->fetch_timeout + STS_WAIT_GRACE;
-	bool hurried = false;
 	char path[WORKER_PATH];
 	int64_t began = sts_now_ms();
 	enum sts_rc rc;
 	int fd = -1;
 
 	/* A person who asked for it may wait; mail may not for ever. */
-	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited) {
+	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited)
 		timeout = STS_WAIT_MAX - ctx->waited;
-		hurried = true;
-	}
 	if (ctx->worker == NULL &&
 	    (ctx->worker = malloc(sizeof *ctx->worker)) == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
@@ -209,17 +186,20 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
 	if (rc == STS_OK)
 		sts_spawn_read_answer(fd, timeout, ctx->worker);
 	ctx->waited += (unsigned)(sts_now_ms() - began);
-	if (rc == STS_OK && take_entry(ctx->worker, domain, now, next)) {
-		keep_live(next, cached, now);
+	if (rc == STS_OK && take_entry(ctx->worker, domain, f->now, next)) {
+		keep_live(next, f->cached, f->now);
 		return STS_OK;
 	}
-	*next = judge_silence(ctx->worker, cached, now, hurried);
-	if (rc == STS_OK && next->use == STS_USE_LOCAL_FAULT) {
-		worker_path(ctx->conf, path);
-		rc = local_fault(ctx->worker, path, err);
-	}
-	/* An unexpired policy applies, whatever fails, 3.3. */
-	return next->use == STS_USE_LOCAL_FAULT ? rc : STS_OK;
+	*next = (struct sts_next){ .use = STS_USE_LOCAL };
+	if (rc == STS_OK && at_work(ctx->worker))
+		*next = sts_decide_unanswered(f);
+	keep_live(next, f->cached, f->now);
+	if (next->use != STS_USE_LOCAL)
+		return STS_OK;
+	if (rc != STS_OK)
+		return rc;
+	worker_path(ctx->conf, path);
+	return local_fault(ctx->worker, path, err);
 }
 
 void

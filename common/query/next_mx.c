@@ -269,7 +269,7 @@ choose(struct sts_ctx *ctx, struct choice *c, const struct sts_answer *a,
 	if (sts_mx_stale(&c->set, c->now) || (i >= 0 && probe_due(ctx, c, i)))
 		sts_request_refresh(ctx, STS_MARK_REFRESH_MX, c->domain,
 		    c->now);
-	if (a->verdict == STS_CANNOT_TELL) /* whatever is known: it waits */
+	if (a->verdict == STS_MUST_WAIT) /* whatever is known: it waits */
 		return sts_fail(err, STS_TEMPFAIL, 0, "%.100s: %.120s",
 		    c->domain, a->why);
 	if (i == -1)

@@ -85,10 +85,16 @@ sts_stale(const struct sts_ctx *ctx)
 		sts_store_moved(ctx->store, ctx->conf->cache_dir));
 }
 
+void
+sts_new_message(struct sts_ctx *ctx)
+{
+	ctx->waited = 0;
+}
+
 unsigned
 sts_timeout_ms(const struct sts_ctx *ctx)
 {
-	return ctx->conf->fetch_timeout;
+	return ctx->conf->fetch_timeout + STS_WAIT_GRACE;
 }
 
 enum sts_rc
@@ -176,18 +182,18 @@ explain(struct sts_answer *a, const struct sts_next *next, const char *note,
 	if (a->policy != NULL)
 		fact = a->source == STS_FROM_NETWORK ? "policy fetched"
 						     : "policy in the cache";
-	else if (next->use == STS_USE_UNKNOWN)
-		fact = a->verdict == STS_CANNOT_TELL
+	else if (next->use == STS_USE_REMOTE)
+		fact = a->verdict == STS_MUST_WAIT
 		    ? "could not ask for a policy, dns_failure = defer"
 		    : "could not ask for a policy, dns_failure = proceed";
-	else if (next->use == STS_USE_UNCACHED)
-		fact = a->verdict == STS_CANNOT_TELL
-		    ? "not asked yet, cold = tempfail"
-		    : "not asked yet, cold = opportunistic";
+	else if (next->use == STS_USE_NOT_YET)
+		fact = a->verdict == STS_MUST_WAIT
+		    ? "not known yet, cold = wait"
+		    : "not known yet, cold = proceed";
 	else if (next->entry.kind == STS_ENTRY_NO_FETCH)
 		fact = "TXT record, but no policy to be had";
 	if (d != NULL && d->mode == STS_DOMAIN_ENFORCE &&
-	    a->verdict == STS_CANNOT_TELL)
+	    a->verdict == STS_MUST_WAIT)
 		fact = "enforce is configured, but there is no policy";
 	if (strcmp(why, "-") == 0)
 		memcpy(a->why, fact, strlen(fact) + 1);
@@ -195,32 +201,42 @@ explain(struct sts_answer *a, const struct sts_next *next, const char *note,
 		snprintf(a->why, sizeof a->why, "%s: %.150s", fact, why);
 }
 
+/* The two settings are all that lets mail go for want of knowledge. */
+static enum sts_verdict
+verdict(const struct sts_conf *conf, enum sts_use use)
+{
+	switch (use) {
+	case STS_USE_NONE:
+		return STS_NO_POLICY;
+	case STS_USE_ENTRY:
+		return STS_POLICY;
+	case STS_USE_REMOTE:
+		return conf->dns_failure == STS_DNS_PROCEED ? STS_NO_POLICY
+							    : STS_MUST_WAIT;
+	case STS_USE_NOT_YET:
+		return conf->cold == STS_COLD_PROCEED ? STS_NO_POLICY
+						      : STS_MUST_WAIT;
+	case STS_USE_LOCAL:
+		break;
+	}
+	return STS_MUST_WAIT;
+}
+
 static enum sts_rc
 answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
     const struct sts_next *next, struct sts_policy **policy, bool network,
     const struct sts_domain_conf *d, struct sts_err *err)
 {
-	static const enum sts_verdict verdicts[] = {
-		[STS_USE_NOTHING] = STS_NO_POLICY,
-		[STS_USE_ENTRY] = STS_POLICY,
-		[STS_USE_UNKNOWN] = STS_NO_POLICY,
-		[STS_USE_UNCACHED] = STS_NO_POLICY,
-		[STS_USE_LOCAL_FAULT] = STS_CANNOT_TELL,
-	};
 	struct sts_answer *a = new_answer(err);
 
 	*out = a;
 	if (a == NULL)
 		return STS_NOMEM;
-	a->verdict = verdicts[next->use];
-	if ((next->use == STS_USE_UNKNOWN &&
-		ctx->conf->dns_failure == STS_DNS_DEFER) ||
-	    (next->use == STS_USE_UNCACHED &&
-		ctx->conf->cold == STS_COLD_TEMPFAIL))
-		a->verdict = STS_CANNOT_TELL;
+	a->verdict = verdict(ctx->conf, next->use);
 	a->source = network ? STS_FROM_NETWORK : STS_FROM_CACHE;
-	a->unasked =
-	    next->use == STS_USE_UNKNOWN || next->use == STS_USE_UNCACHED;
+	a->unknown = next->use == STS_USE_REMOTE ? STS_REMOTE
+	    : next->use == STS_USE_NOT_YET       ? STS_NOT_YET
+						 : STS_KNOWN;
 	a->checked = next->entry.checked;
 	if (next->use == STS_USE_ENTRY) {
 		((struct full_answer *)a)->policy = *policy;
@@ -239,6 +255,8 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 	}
 	a->verdict = sts_override(d == NULL ? STS_DOMAIN_FOLLOW : d->mode,
 	    a->verdict, &a->mode);
+	a->unprotected = a->verdict == STS_NO_POLICY &&
+	    (a->unknown != STS_KNOWN || next->entry.kind == STS_ENTRY_NO_FETCH);
 	explain(a, next, network ? ctx->worker->note : "", d);
 	return STS_OK;
 }
@@ -258,7 +276,11 @@ read_entry(struct sts_ctx *ctx, const char *path, const char *domain,
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot read the cache entry %s: %s", path,
 		    strerror(error));
-	if (e->kind != STS_ENTRY_POLICY || f->now >= e->until)
+	/* Who may wait can still need one that has just expired. */
+	if (e->kind != STS_ENTRY_POLICY ||
+	    (f->now >= e->until &&
+		(f->nonblocking ||
+		    !sts_within(f->now, e->fetched, STS_OUTCOME_MAX))))
 		return STS_OK;
 	rc = sts_policy_parse(policy, e->body.p, e->body.len, NULL, NULL, err);
 	if (rc == STS_NOMEM)
@@ -314,28 +336,24 @@ read_as_owner(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 }
 
 static bool
-cannot_wait(struct sts_ctx *ctx, unsigned flags, int64_t now)
+resolver_down(const struct sts_ctx *ctx, int64_t now)
 {
-	int64_t down;
+	int64_t down =
+	    sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
 
-	if ((flags & STS_OFFLINE) != 0)
-		return true;
-	if ((flags & STS_NONBLOCKING) == 0 &&
-	    ctx->waited + STS_WAIT_GRACE * 2 > STS_WAIT_MAX)
-		return true;
-	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
 	return down <= now && now - down < STS_DOWN_SPAN;
 }
 
 /* The network's answer may bring a policy of its own. */
 static enum sts_rc
-ask(struct sts_ctx *ctx, const char *domain, unsigned flags, int64_t now,
-    struct sts_next *next, struct sts_policy **policy, struct sts_err *err)
+ask(struct sts_ctx *ctx, const char *domain, unsigned flags,
+    const struct sts_facts *f, struct sts_next *next,
+    struct sts_policy **policy, struct sts_err *err)
 {
 	struct sts_policy *fresh;
 	enum sts_rc rc;
 
-	rc = sts_ask(ctx, domain, flags, now, &ctx->loaded.entry, next, err);
+	rc = sts_ask(ctx, domain, flags, f, next, err);
 	if (rc != STS_OK || next->use != STS_USE_ENTRY)
 		return rc;
 	rc = sts_policy_parse(&fresh, next->entry.body.p, next->entry.body.len,
@@ -377,6 +395,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 		.cached = &ctx->loaded.entry,
 		.recheck = ctx->conf->recheck,
 		.nonblocking = (flags & STS_NONBLOCKING) != 0,
+		.offline = (flags & STS_OFFLINE) != 0,
 	};
 	struct sts_policy *policy = NULL;
 	struct sts_next next;
@@ -393,13 +412,14 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 		goto out;
 	next = sts_decide(&f);
 	if ((next.act == STS_ACT_ASK_TXT && !f.must_look) ||
-	    next.use == STS_USE_UNCACHED) {
-		f.cannot_wait = cannot_wait(ctx, flags, f.now);
+	    next.use == STS_USE_NOT_YET) {
+		f.no_time = ctx->waited + STS_WAIT_LEAST > STS_WAIT_MAX;
+		f.resolver_down = resolver_down(ctx, f.now);
 		next = sts_decide(&f);
 	}
 	if (next.act == STS_ACT_ASK_TXT) {
 		network = true;
-		rc = ask(ctx, domain, flags, f.now, &next, &policy, err);
+		rc = ask(ctx, domain, flags, &f, &next, &policy, err);
 		if (rc != STS_OK)
 			goto out;
 	} else if (next.act == STS_ACT_ANSWER_THEN_ASK &&

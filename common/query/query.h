@@ -12,8 +12,9 @@
 #include <mtasts/sts.h>
 
 enum {
-	STS_WAIT_MAX = 30000,   /* ms a process waits in sum */
-	STS_WAIT_GRACE = 500,   /* ms a worker may be late */
+	STS_WAIT_MAX = 30000,   /* ms that may be waited for a message */
+	STS_WAIT_LEAST = 1000,  /* ms; less is not worth a worker */
+	STS_WAIT_GRACE = 2000,  /* ms a worker may be late */
 	STS_DOWN_SPAN = 30,     /* s that "resolver down" is believed */
 	STS_RUNNING_STALE = 60, /* s after which a worker counts as dead */
 	STS_RUNNING_TOUCH = 15, /* s between its signs of life */
@@ -46,7 +47,7 @@ struct sts_ctx {
 	struct sts_spool *spool; /* the same */
 	bool no_spool;           /* it could not be opened */
 	bool other_spool;        /* it is not the one of the beginning */
-	unsigned waited;         /* ms, in sum */
+	unsigned waited;         /* ms, for the message in hand */
 	struct sts_last last;
 	int64_t began;   /* when the query in hand began */
 	int64_t started; /* ms, the last background worker; 0: none */
@@ -63,13 +64,12 @@ enum sts_rc sts_ctx_store(struct sts_ctx *, struct sts_err *err);
 
 /*
  * Ask a worker about a domain and wait for it: *next as sts_decide() would
- * say it, with the entry in ctx->worker.  cached: what is known (kind ABSENT:
- * nothing).  note, of 200 bytes, gets details for people.
+ * say it, with the entry in ctx->worker.
  */
+struct sts_facts;
 struct sts_next;
 enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
-    int64_t now, const struct sts_entry *cached, struct sts_next *next,
-    struct sts_err *err);
+    const struct sts_facts *, struct sts_next *next, struct sts_err *err);
 
 /* The spool of now, opened when first needed. */
 enum sts_rc sts_ctx_spool(struct sts_ctx *, struct sts_err *err);

@@ -111,21 +111,42 @@ known_nonblocking(const struct sts_facts *f)
 {
 	const struct sts_entry *c = f->cached;
 	bool none = c->kind == STS_ENTRY_NONE, due = true;
-	struct sts_next next = answer(STS_USE_UNCACHED);
+	struct sts_next next = answer(STS_USE_NOT_YET);
 
 	if ((none || c->kind == STS_ENTRY_NO_FETCH) &&
 	    within(f, c->checked, STS_NONE_MAX + 1)) {
-		next.use = STS_USE_NOTHING;
+		next.use = STS_USE_NONE;
 		next.entry = *c;
 		due = none ? f->now >= c->until
 			   : !within(f, c->checked, STS_FETCH_RETRY_MIN);
-	} else if (f->cannot_wait || within(f, c->tried, STS_BACKOFF_FORGET)) {
-		next.use = STS_USE_UNKNOWN;
+	} else if (f->resolver_down ||
+	    within(f, c->tried, STS_BACKOFF_FORGET)) {
+		next.use = STS_USE_REMOTE;
 		next.entry.why = c->why;
 		due = !backing_off(f);
 	}
-	if (due && !f->cannot_wait)
+	if (due && !f->resolver_down)
 		next.act = STS_ACT_ANSWER_THEN_ASK;
+	return next;
+}
+
+struct sts_next
+sts_decide_unanswered(const struct sts_facts *f)
+{
+	const struct sts_entry *c = f->cached;
+	struct sts_next next = answer(STS_USE_NOT_YET);
+
+	if (c->kind == STS_ENTRY_POLICY &&
+	    (live(f) || within(f, c->fetched, STS_OUTCOME_MAX)))
+		return answer_cached(f);
+	if ((c->kind == STS_ENTRY_NONE || c->kind == STS_ENTRY_NO_FETCH) &&
+	    within(f, c->checked, STS_OUTCOME_MAX))
+		next.use = STS_USE_NONE;
+	else if (within(f, c->tried, STS_OUTCOME_MAX))
+		next.use = STS_USE_REMOTE;
+	else
+		return next;
+	next.entry = *c;
 	return next;
 }
 
@@ -137,24 +158,31 @@ before_look(const struct sts_facts *f)
 
 	if (live(f)) {
 		next = answer_cached(f);
-		if (f->cannot_wait && !f->must_look)
+		if (f->resolver_down && !f->must_look)
 			return next;
 		if (f->must_look || failed_since_look(f))
-			next.act = f->nonblocking ? STS_ACT_ANSWER_THEN_ASK
-						  : STS_ACT_ASK_TXT;
+			next.act = f->nonblocking || f->offline ||
+				(f->no_time && !f->must_look)
+			    ? STS_ACT_ANSWER_THEN_ASK
+			    : STS_ACT_ASK_TXT;
 		else if (!within(f, c->checked, f->recheck) && !backing_off(f))
 			next.act = STS_ACT_ANSWER_THEN_ASK;
 		return next;
 	}
-	if (f->nonblocking)
+	if (f->nonblocking || f->offline)
 		return known_nonblocking(f);
 	if (!f->must_look) {
 		if (c->kind == STS_ENTRY_NONE &&
 		    within(f, c->checked, STS_NONE_MAX + 1) &&
 		    f->now < c->until)
-			return answer(STS_USE_NOTHING);
-		if (f->cannot_wait || backing_off(f))
-			return answer(STS_USE_UNKNOWN);
+			return answer(STS_USE_NONE);
+		if (f->resolver_down || backing_off(f))
+			return answer(STS_USE_REMOTE);
+		if (f->no_time) {
+			next = sts_decide_unanswered(f);
+			next.act = STS_ACT_ANSWER_THEN_ASK;
+			return next;
+		}
 	}
 	return (struct sts_next){ .act = STS_ACT_ASK_TXT };
 }
@@ -172,7 +200,7 @@ could_not_look(const struct sts_facts *f)
 	} else {
 		/* Never stored as "none": 10.2, a downgrade by silence.  An
 		 * expired policy stays on the disk: the clock may be wrong. */
-		next = answer(STS_USE_UNKNOWN);
+		next = answer(STS_USE_REMOTE);
 		if (f->cached->kind == STS_ENTRY_POLICY)
 			next.entry = *f->cached;
 		else
@@ -207,7 +235,7 @@ no_record(const struct sts_facts *f)
 		return keep_policy(f, f->txt_why);
 	if (ttl < STS_NONE_MIN)
 		ttl = STS_NONE_MIN;
-	next = answer(STS_USE_NOTHING);
+	next = answer(STS_USE_NONE);
 	next.entry.kind = STS_ENTRY_NONE;
 	next.entry.why = f->txt_why;
 	next.entry.checked = f->now;
@@ -221,7 +249,7 @@ static struct sts_next
 no_policy(const struct sts_facts *f, int64_t failed, uint32_t id,
     enum sts_reason why)
 {
-	struct sts_next next = answer(STS_USE_NOTHING);
+	struct sts_next next = answer(STS_USE_NONE);
 
 	next.entry.kind = STS_ENTRY_NO_FETCH;
 	next.entry.why = why;
@@ -259,8 +287,7 @@ got_policy(const struct sts_facts *f)
 	next.entry.fetched = next.entry.checked = f->now;
 	next.entry.until = f->now + min64(f->max_age, STS_MAX_AGE_MAX);
 	next.entry.body = f->body;
-	/* 3.2: max_age 0 is good for this delivery and no longer. */
-	next.keep = f->max_age == 0 ? STS_KEEP_DROP : STS_KEEP_ENTRY;
+	next.keep = STS_KEEP_ENTRY;
 	return next;
 }
 
@@ -288,7 +315,7 @@ got_local(const struct sts_facts *f)
 	struct sts_next next;
 
 	if (!live(f))
-		return answer(STS_USE_LOCAL_FAULT);
+		return answer(STS_USE_LOCAL);
 	next = answer_cached(f);
 	back_off(f, &next.entry); /* a fault of ours may last */
 	next.keep = STS_KEEP_ENTRY;
@@ -341,7 +368,7 @@ sts_override(enum sts_domain_mode conf, enum sts_verdict published,
 	case STS_DOMAIN_ENFORCE:
 		if (published != STS_POLICY || *mode == STS_MODE_NONE) {
 			*mode = STS_MODE_NONE;
-			return STS_CANNOT_TELL;
+			return STS_MUST_WAIT;
 		}
 		*mode = STS_MODE_ENFORCE;
 		break;

@@ -41,19 +41,22 @@ enum {
 	STS_REFETCH_MAX = 86400,   /* a real GET at least daily, 3.3 and 10.2 */
 	STS_NONE_MIN = 60,         /* bounds of a negative TTL */
 	STS_NONE_MAX = 3600,
-	STS_CLOCK_SLACK = 300 /* a time this far ahead is a clock's fault */
+	STS_OUTCOME_MAX = 86400, /* s that a look counts for who cannot wait */
+	STS_CLOCK_SLACK = 300    /* a time this far ahead is a clock's fault */
 };
 
 struct sts_facts {
 	int64_t now;
 	const struct sts_entry *cached; /* kind ABSENT where there is none */
 	unsigned recheck;               /* s, of the configuration */
-	int64_t marked;   /* when a delivery failed under the policy; or 0 */
-	int64_t answered; /* when last was looked because of that; or 0 */
-	bool must_look;   /* STS_FRESH */
-	bool must_fetch;  /* STS_REFETCH */
-	bool cannot_wait; /* waited enough, or the resolver is down */
+	int64_t marked;     /* when a delivery failed under the policy; or 0 */
+	int64_t answered;   /* when last was looked because of that; or 0 */
+	bool must_look;     /* STS_FRESH */
+	bool must_fetch;    /* STS_REFETCH */
+	bool no_time;       /* nobody may wait for an answer any more */
+	bool resolver_down; /* it answered nothing a moment ago */
 	bool nonblocking; /* nobody waits: whatever is due is looked at later */
+	bool offline;     /* nobody looks, either */
 	enum sts_txt_lookup txt;
 	enum sts_reason txt_why; /* where look is not FOUND */
 	uint32_t ttl;            /* of that answer, s */
@@ -72,17 +75,17 @@ enum sts_act {
 };
 
 enum sts_use {
-	STS_USE_NOTHING,    /* there is no policy */
-	STS_USE_ENTRY,      /* the policy of sts_next.entry */
-	STS_USE_UNKNOWN,    /* dns_failure of the configuration decides */
-	STS_USE_UNCACHED,   /* not asked yet: cold of the configuration does */
-	STS_USE_LOCAL_FAULT /* nothing may be decided: defer */
+	STS_USE_NONE,  /* there is no policy */
+	STS_USE_ENTRY, /* the policy of sts_next.entry */
+	/* Not known: */
+	STS_USE_REMOTE,  /* dns_failure of the configuration decides */
+	STS_USE_NOT_YET, /* cold of the configuration decides */
+	STS_USE_LOCAL    /* a fault of this host: defer */
 };
 
 enum sts_keep {
 	STS_KEEP_NOTHING, /* leave the cache as it is */
-	STS_KEEP_ENTRY,   /* store sts_next.entry */
-	STS_KEEP_DROP     /* remove what is stored */
+	STS_KEEP_ENTRY    /* store sts_next.entry */
 };
 
 struct sts_next {
@@ -93,6 +96,13 @@ struct sts_next {
 };
 
 struct sts_next sts_decide(const struct sts_facts *);
+
+/*
+ * For who cannot wait for a look, or waited in vain: what applies, or what the
+ * last look of this day had found.  So mail never waits for ever because each
+ * attempt runs out of time.
+ */
+struct sts_next sts_decide_unanswered(const struct sts_facts *);
 
 /* Has t, unless 0, been within the last span?  Ahead of the clock it is not. */
 bool sts_within(int64_t now, int64_t t, int64_t span);

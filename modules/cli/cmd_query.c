@@ -8,7 +8,7 @@ print(const struct cli *cli, const struct cli_name *name,
 {
 	cli_name_print(cli, name);
 	fputs(": ", stdout);
-	if (a->verdict == STS_CANNOT_TELL)
+	if (a->verdict == STS_MUST_WAIT)
 		cli_tinted(cli, CLI_RED, "cannot tell, mail waits");
 	else if (a->verdict == STS_NO_POLICY)
 		cli_tinted(cli, CLI_YELLOW, "no policy in force");

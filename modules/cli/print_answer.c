@@ -26,7 +26,7 @@ cli_verdict_name(enum sts_verdict verdict)
 		return "none";
 	case STS_POLICY:
 		return "policy";
-	case STS_CANNOT_TELL:
+	case STS_MUST_WAIT:
 		return "cannot-tell";
 	}
 	return "?";

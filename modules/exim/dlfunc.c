@@ -33,6 +33,7 @@ struct state {
 	struct sts_ctx *ctx;
 	char *path; /* NULL: the default */
 	char *result;
+	char message[24]; /* the id of the last one */
 	struct exim_sessions *sessions;
 };
 
@@ -124,9 +125,39 @@ printable(const char *s)
 	return true;
 }
 
+/* The waiting time is a message's, not a process's. */
+static void
+note_message(struct sts_ctx *ctx, const char *id)
+{
+	if (id == NULL ||
+	    strncmp(id, state->message, sizeof state->message - 1) == 0)
+		return;
+	snprintf(state->message, sizeof state->message, "%s", id);
+	sts_new_message(ctx);
+}
+
 /*
- * ${dlfunc{SO}{mtasts_policy}{DOMAIN}{CONFIG}{SENDER}}, the last two optional,
- * in address_data, the one option of a router that defers when it fails.
+ * No client waits for a look, nor is sent away for want of one: it begins, and
+ * the delivery will ask again.
+ */
+static int
+verify(unsigned char **yield, struct sts_ctx *ctx, const char *domain)
+{
+	struct sts_err err = { 0 };
+	struct sts_answer *a;
+	char *text;
+
+	if (sts_query(ctx, domain, STS_NONBLOCKING, &a, &err) != STS_OK)
+		return result(yield, EXIM_OK, exim_wait(err.text));
+	text = exim_host_list(a);
+	sts_answer_free(a);
+	return result(yield, EXIM_OK, text);
+}
+
+/*
+ * ${dlfunc{SO}{mtasts_policy}{DOMAIN}{CONFIG}{SENDER}{MESSAGE}{VERIFY}}, all
+ * but the first optional, in address_data, the one option of a router that
+ * defers when it fails.  MESSAGE is an id, VERIFY not empty in verification.
  */
 __attribute__((visibility("default"))) int
 mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
@@ -145,13 +176,11 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 	if (sts_report_sender(ctx, arg(argc, argv, 2)))
 		return result(yield, EXIM_OK,
 		    strdup("sts=none report=yes ignore=\"\""));
+	if (arg(argc, argv, 4) != NULL)
+		return verify(yield, ctx, domain);
+	note_message(ctx, arg(argc, argv, 3));
 	if (sts_query(ctx, domain, 0, &a, &err) != STS_OK)
 		return defer(yield, printable(domain) ? domain : "", &err);
-	if (a->verdict == STS_CANNOT_TELL) {
-		snprintf(err.text, sizeof err.text, "%s", a->why);
-		sts_answer_free(a);
-		return defer(yield, domain, &err);
-	}
 	text = exim_host_list(a);
 	sts_answer_free(a);
 	return result(yield, EXIM_OK, text);

@@ -76,6 +76,30 @@ put_list(char *p, const struct sts_policy *pol)
 	return put(p, "*");
 }
 
+/* As ${extract} takes it apart: two bytes for each at most. */
+static char *
+put_quoted(char *p, const char *s)
+{
+	*p++ = '"';
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			*p++ = '\\';
+		*p++ = *s;
+	}
+	return put(p, "\"");
+}
+
+char *
+exim_wait(const char *why)
+{
+	static const char begin[] = "sts=wait ignore=\"\" why=";
+	char *text = malloc(sizeof begin + 2 * strlen(why) + 2);
+
+	if (text != NULL)
+		put_quoted(put(text, begin), why)[0] = '\0';
+	return text;
+}
+
 char *
 exim_host_list(const struct sts_answer *a)
 {
@@ -83,6 +107,10 @@ exim_host_list(const struct sts_answer *a)
 	size_t size = 128;
 	char *text, *p;
 
+	if (a->verdict == STS_MUST_WAIT)
+		return exim_wait(a->why);
+	if (a->unprotected)
+		size += 2 * strlen(a->why);
 	for (size_t i = 0; enforce && i < sts_policy_mx_count(a->policy); i++)
 		size += room_for(sts_policy_mx(a->policy, i));
 	if ((text = malloc(size)) == NULL)
@@ -93,6 +121,9 @@ exim_host_list(const struct sts_answer *a)
 	p = put(p, " ignore=\"");
 	if (enforce)
 		p = put_list(p, a->policy);
-	put(p, "\"")[0] = '\0';
+	p = put(p, "\"");
+	if (a->unprotected)
+		p = put_quoted(put(p, " why="), a->why);
+	*p = '\0';
 	return text;
 }

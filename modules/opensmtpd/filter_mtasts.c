@@ -63,18 +63,23 @@ take_domain(char domain[STS_NAME_SIZE], struct sts_str address)
 	    sts_domain_normal(domain, name, NULL) == STS_OK;
 }
 
-/* Nothing can come of asking where the administrator has said what is. */
+/*
+ * The administrator has said what is, or the worker has just now, and it is
+ * still in the cache: a purge counts at once.
+ */
 static bool
-is_off(struct sts_ctx *ctx, const char *domain)
+is_settled(struct filter *f, struct sts_ctx *ctx, const char *domain)
 {
+	bool fresh = rcpt_prefetch_is_fresh(&f->prefetch, domain), settled;
 	struct sts_answer *a;
-	bool off;
 
 	if (sts_query(ctx, domain, STS_OFFLINE, &a, NULL) != STS_OK)
 		return false;
-	off = a->source == STS_FROM_CONFIG && a->verdict == STS_NO_POLICY;
+	settled =
+	    (a->source == STS_FROM_CONFIG && a->verdict == STS_NO_POLICY) ||
+	    (fresh && a->unknown == STS_KNOWN);
 	sts_answer_free(a);
-	return off;
+	return settled;
 }
 
 /* NULL: there is no configuration to go by. */
@@ -100,8 +105,7 @@ hold(struct filter *f, const struct filter_line *l)
 	if (!take_domain(domain, l->rest))
 		return false;
 	ctx = get_ctx(f);
-	if (ctx == NULL || rcpt_prefetch_is_fresh(&f->prefetch, domain) ||
-	    is_off(ctx, domain) ||
+	if (ctx == NULL || is_settled(f, ctx, domain) ||
 	    !rcpt_prefetch_ask(&f->prefetch, ctx, domain,
 		waiting_rcpts_has(&f->waiting, domain)))
 		return false;

@@ -105,8 +105,8 @@ ask_domain(struct table_answer *a, struct sts_ctx *ctx, const char *domain,
 
 	if (rc != STS_OK)
 		return rc;
-	*unknown = said->unasked;
-	if (said->verdict == STS_CANNOT_TELL)
+	*unknown = said->unknown != STS_KNOWN;
+	if (said->verdict == STS_MUST_WAIT)
 		fault(a, said->why);
 	else if (said->verdict == STS_POLICY && said->mode == STS_MODE_ENFORCE)
 		a->found = TABLE_FOUND;

@@ -286,7 +286,7 @@ look(struct task *task)
 	static const struct sts_entry none = { .kind = STS_ENTRY_NONE };
 	struct lookup_waiter waiter = { NULL, got_policy, task };
 	struct lookups *l = task->requests->lookups;
-	struct lookup_result r = { STS_USE_NOTHING, &none, "", "" };
+	struct lookup_result r = { STS_USE_NONE, &none, "", "" };
 
 	if ((r.note = configured(l->conf, task->domain)) != NULL)
 		got_policy(task, task->domain, &r);
@@ -326,7 +326,7 @@ domain_request_ask(struct domain_requests *p, const char *domain, unsigned wish,
     domain_request_done *done, void *arg)
 {
 	static const struct sts_entry nothing;
-	struct lookup_result nomem = { STS_USE_LOCAL_FAULT, &nothing, "",
+	struct lookup_result nomem = { STS_USE_LOCAL, &nothing, "",
 		"worker: out of memory" };
 	struct task *task = find(p, domain);
 	struct asker *a = calloc(1, sizeof *a);

@@ -124,7 +124,7 @@ lookup_add(struct lookups *l, const char *domain, unsigned flags,
 {
 	static const struct timeval at_once = { 0, 0 };
 	static const struct sts_entry nothing;
-	struct lookup_result nomem = { STS_USE_LOCAL_FAULT, &nothing, "",
+	struct lookup_result nomem = { STS_USE_LOCAL, &nothing, "",
 		"worker: out of memory" };
 	struct job *job = job_new(l, domain, flags);
 	struct job **j;

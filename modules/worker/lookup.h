@@ -18,7 +18,7 @@ struct lookup_result {
 	enum sts_use use;
 	const struct sts_entry *entry;
 	const char *note;  /* details for people; may be "" */
-	const char *fault; /* where use is STS_USE_LOCAL_FAULT */
+	const char *fault; /* where use is STS_USE_LOCAL */
 };
 
 /* Who waits for a domain.  All is lent for the time of the call. */

@@ -209,21 +209,18 @@ store(struct job *job, struct sts_next *next)
 {
 	struct sts_store *st = job->lookups->store;
 	struct sts_err err;
-	enum sts_rc rc = STS_OK;
+	enum sts_rc rc;
 
 	if (next->keep == STS_KEEP_NOTHING ||
 	    (job->hurried &&
-		(next->use == STS_USE_UNKNOWN ||
+		(next->use == STS_USE_REMOTE ||
 		    next->entry.kind == STS_ENTRY_NO_FETCH)))
 		return;
 	job_stage(job, STS_STAGE_STORE);
 	if (overtaken(job, next))
 		return;
 	keep_was(job, next);
-	if (next->keep == STS_KEEP_ENTRY)
-		rc = sts_store_put(st, job->domain, &next->entry, &err);
-	else
-		rc = sts_store_remove(st, job->domain, &err);
+	rc = sts_store_put(st, job->domain, &next->entry, &err);
 	if (rc != STS_OK && job->fault[0] == '\0') {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
 		job->level = LOG_WARNING;

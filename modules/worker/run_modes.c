@@ -84,7 +84,7 @@ list_done(void *arg, const char *domain, const struct lookup_result *r)
 
 	if (!write_line(domain, r))
 		deaf(w);
-	else if (r->use == STS_USE_LOCAL_FAULT)
+	else if (r->use == STS_USE_LOCAL)
 		w->failed = true;
 	end_if_done(w);
 }

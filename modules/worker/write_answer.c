@@ -57,7 +57,7 @@ encode(char *buf, const char *domain, const struct lookup_result *r,
 	struct sts_entry e = *r->entry;
 
 	/* What was decided, not what is kept: that may be an old policy. */
-	if (r->use == STS_USE_UNKNOWN)
+	if (r->use == STS_USE_REMOTE)
 		e.kind = STS_ENTRY_UNASKED;
 	else if (e.kind == STS_ENTRY_ABSENT)
 		e.kind = STS_ENTRY_NONE;
@@ -71,7 +71,7 @@ write_entry(const char *domain, const struct lookup_result *r)
 	size_t len;
 	char *buf;
 
-	if (r->use == STS_USE_LOCAL_FAULT) {
+	if (r->use == STS_USE_LOCAL) {
 		write_fault(r->fault);
 		return;
 	}
@@ -94,16 +94,16 @@ bool
 write_line(const char *domain, const struct lookup_result *r)
 {
 	static const char *const kinds[] = {
-		[STS_USE_NOTHING] = "none",
+		[STS_USE_NONE] = "none",
 		[STS_USE_ENTRY] = "policy",
-		[STS_USE_UNKNOWN] = "unknown",
-		[STS_USE_LOCAL_FAULT] = "fault",
+		[STS_USE_REMOTE] = "unknown",
+		[STS_USE_LOCAL] = "fault",
 	};
 	const struct sts_entry *e = r->entry;
 	const char *kind = kinds[r->use], *mode = "-";
 	struct sts_policy *pol = NULL;
 
-	if (r->use == STS_USE_NOTHING && e->kind == STS_ENTRY_NO_FETCH)
+	if (r->use == STS_USE_NONE && e->kind == STS_ENTRY_NO_FETCH)
 		kind = "no-policy";
 	if (r->use == STS_USE_ENTRY &&
 	    sts_policy_parse(&pol, e->body.p, e->body.len, NULL, NULL, NULL) ==
@@ -111,7 +111,7 @@ write_line(const char *domain, const struct lookup_result *r)
 		mode = sts_mode_name(sts_policy_mode(pol));
 	printf("%s %s %s %s %" PRId64 " %s%s%s\n", domain, kind, mode,
 	    e->id[0] == '\0' ? "-" : e->id, e->until,
-	    r->use == STS_USE_LOCAL_FAULT ? r->fault : sts_reason_name(e->why),
+	    r->use == STS_USE_LOCAL ? r->fault : sts_reason_name(e->why),
 	    r->note[0] == '\0' ? "" : ": ", r->note);
 	sts_policy_free(pol);
 	return fflush(stdout) == 0;

@@ -58,6 +58,8 @@ acl_smtp_rcpt = accept
 log_selector = +all -queue_run -arguments
 smtputf8_advertise_hosts = *
 {main}
+begin acl
+{acls}
 begin routers
 {routers}
 remote:
@@ -177,10 +179,10 @@ def _single(name: str, old: str = "", new: str = "", more: str = "") -> None:
     """An Exim with one file: the snippet cut at its own headings."""
     parts = re.split(r"^# ---- .*$", (SHIPPED / "exim.conf.snippet")
                      .read_text().replace(old, new), flags=re.M)
-    _, main, routers, transports = parts
+    _, main, acls, routers, transports = parts
     (KEPT / f"{name}.conf").write_text(
-        SINGLE.format(main=main, routers=routers, transports=transports,
-                      more=more))
+        SINGLE.format(main=main, acls=acls, routers=routers,
+                      transports=transports, more=more))
 
 
 def use(name: str) -> None:

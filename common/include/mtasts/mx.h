@@ -45,7 +45,7 @@ typedef bool sts_mx_offer_fn(void *arg, int64_t when, const char *domain,
 enum sts_rc sts_mx_offers(struct sts_ctx *, const char *address, int64_t since,
     sts_mx_offer_fn *fn, void *arg, struct sts_err *err);
 
-/* ms that are to be waited for one domain: fetch_timeout. */
+/* ms to wait for one domain: fetch_timeout, and some for a late worker. */
 unsigned sts_timeout_ms(const struct sts_ctx *);
 
 /* --- A kept worker ------------------------------------------------------- */

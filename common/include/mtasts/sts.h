@@ -123,9 +123,19 @@ enum sts_rc sts_reopen(struct sts_ctx **ctx, const char *conf,
 bool sts_stale(const struct sts_ctx *);
 
 enum sts_verdict {
-	STS_NO_POLICY,  /* deliver as if MTA-STS did not exist */
-	STS_POLICY,     /* apply it */
-	STS_CANNOT_TELL /* defer: the configuration wants it so */
+	STS_MUST_WAIT, /* defer: too little is known; so says a zeroed answer */
+	STS_POLICY,    /* apply it */
+	STS_NO_POLICY  /* deliver as if MTA-STS did not exist */
+};
+
+/*
+ * Why it is not known whether there is a policy.  Only a setting turns that
+ * into STS_NO_POLICY; a fault of this host, which none does, is a return code.
+ */
+enum sts_unknown {
+	STS_KNOWN,  /* it is known */
+	STS_REMOTE, /* the domain's DNS could not be asked: dns_failure */
+	STS_NOT_YET /* nobody looked yet, or the look is not over: cold */
 };
 
 enum sts_source { STS_FROM_CONFIG, STS_FROM_CACHE, STS_FROM_NETWORK };
@@ -134,8 +144,9 @@ struct sts_answer {
 	enum sts_verdict verdict;
 	enum sts_mode mode;     /* to be applied; NONE unless STS_POLICY */
 	enum sts_source source; /* NETWORK: asked, or fetched, just now */
-	bool unasked; /* could not ask; the verdict follows dns_failure,
-		       * or "cold" where nobody asked yet (STS_NONBLOCKING) */
+	enum sts_unknown unknown;
+	bool unprotected; /* STS_NO_POLICY although there is a TXT record, or
+			   * although it is not known whether there is */
 	const struct sts_policy *policy;   /* as published; NULL: none known */
 	char id[STS_ID_SIZE];              /* "" where there is none */
 	int64_t fetched, checked, expires; /* 0 where it means nothing */
@@ -147,20 +158,24 @@ enum sts_query_flag {
 	STS_REFETCH = 1 << 1, /* and fetch the policy even if the id is old */
 	STS_OFFLINE = 1 << 2, /* the cache alone; no worker is started */
 	/* Never waits: the cache alone, and what is due is asked for in the
-	 * background; where nothing was known within the hour the verdict
-	 * follows "cold".  FRESH and REFETCH mean nothing. */
+	 * background; where nothing was known within the hour it is
+	 * STS_NOT_YET.  FRESH and REFETCH mean nothing. */
 	STS_NONBLOCKING = 1 << 3
 };
 
 /*
  * The policy in force for a next-hop domain.  On STS_OK *out is the caller's.
  * STS_LOCAL, STS_NOMEM: a fault of this host; mail must wait (err says why).
- * Waits for the network at most fetch_timeout, in sum over the life of the
- * ctx at most 30 s; then cold domains follow dns_failure at once.
+ * Waits for the network at most fetch_timeout, and 30 s in sum for a message.
+ * Then the outcome of the last look is good enough if it is of the last day,
+ * and else it is STS_NOT_YET; a look begins in the background.
  */
 enum sts_rc sts_query(struct sts_ctx *, const char *domain, unsigned flags,
     struct sts_answer **out, struct sts_err *err);
 void sts_answer_free(struct sts_answer *); /* NULL is fine */
+
+/* Another message: what was waited for the last one counts no more. */
+void sts_new_message(struct sts_ctx *);
 
 /*
  * A delivery to the domain failed under its policy: the next sts_query()

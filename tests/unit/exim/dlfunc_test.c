@@ -88,6 +88,34 @@ test_policy(void **state)
 	rows_done();
 }
 
+/* In verification nothing is a failure, and the text can be taken apart. */
+static void
+test_verify(void **state)
+{
+	static const struct {
+		const char *domain, *want;
+	} t[] = {
+		{ "one.example", "sts=enforce ignore=" },
+		{ "off.example", "sts=none ignore=\"\"" },
+		{ "cold.example", "sts=wait ignore=\"\" why=\"" },
+		{ "m\xc3\xbcller.example", "sts=wait ignore=\"\" why=\"" },
+	};
+	const char *out;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		const char *const args[] = { t[i].domain, conf, "", "", "R" };
+		int rc = call(policy, args, 5, &out);
+
+		ROW(rc == 0 &&
+			strncmp(out, t[i].want, strlen(t[i].want)) == 0 &&
+			str_all(str_of(out), is_print) &&
+			out[strlen(out) - 1] == '"',
+		    "%s: %d '%s'", t[i].domain, rc, out);
+	}
+	rows_done();
+}
+
 static void
 test_arguments(void **state)
 {
@@ -207,6 +235,7 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_verify),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_event),
 		cmocka_unit_test(test_no_worker),

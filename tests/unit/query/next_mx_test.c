@@ -165,40 +165,39 @@ static const struct {
 	const char *conf;
 	enum sts_verdict verdict;
 	enum sts_mode mode;
-	bool unasked, looks;
+	enum sts_unknown unknown;
+	bool looks;
 	const char *why;
 } answers[] = {
-	{ "cold", COLD, "", STS_NO_POLICY, STS_MODE_NONE, true, true,
-	    "not asked yet, cold = opportunistic" },
-	{ "cold, tempfail", COLD, "cold = tempfail", STS_CANNOT_TELL,
-	    STS_MODE_NONE, true, true, "not asked yet, cold = tempfail" },
-	{ "cold is not dns_failure", COLD, "dns_failure = defer", STS_NO_POLICY,
-	    STS_MODE_NONE, true, true, "not asked yet" },
+	{ "cold", COLD, "", STS_MUST_WAIT, STS_MODE_NONE, STS_NOT_YET, true,
+	    "not known yet, cold = wait" },
+	{ "cold, proceed", COLD, "cold = proceed", STS_NO_POLICY, STS_MODE_NONE,
+	    STS_NOT_YET, true, "not known yet, cold = proceed" },
+	{ "cold is not dns_failure", COLD, "dns_failure = proceed",
+	    STS_MUST_WAIT, STS_MODE_NONE, STS_NOT_YET, true, "not known yet" },
 	{ "cold, enforce configured", COLD,
-	    "[domain a.example]\nmode = enforce", STS_CANNOT_TELL,
-	    STS_MODE_NONE, true, true, "enforce is configured" },
-	{ "3.3 a policy applies", ENFORCE, "cold = tempfail", STS_POLICY,
-	    STS_MODE_ENFORCE, false, false, "in the cache" },
+	    "[domain a.example]\nmode = enforce", STS_MUST_WAIT, STS_MODE_NONE,
+	    STS_NOT_YET, true, "enforce is configured" },
+	{ "3.3 a policy applies", ENFORCE, "", STS_POLICY, STS_MODE_ENFORCE,
+	    STS_KNOWN, false, "in the cache" },
 	{ "5.1 an old look", ENFORCE_OLD, "", STS_POLICY, STS_MODE_ENFORCE,
-	    false, true, "in the cache" },
-	{ "3.2 expired is cold", EXPIRED, "cold = tempfail", STS_CANNOT_TELL,
-	    STS_MODE_NONE, true, true, "not asked yet" },
-	{ "none", NONE, "cold = tempfail", STS_NO_POLICY, STS_MODE_NONE, false,
-	    false, "no policy" },
-	{ "none, to be asked again", NONE_OVER, "cold = tempfail",
-	    STS_NO_POLICY, STS_MODE_NONE, false, true, "no policy" },
-	{ "a record, no policy", NO_FETCH, "cold = tempfail", STS_NO_POLICY,
-	    STS_MODE_NONE, false, true, "no policy to be had" },
-	{ "could not ask: dns_failure", UNASKED, "cold = tempfail",
-	    STS_NO_POLICY, STS_MODE_NONE, true, false,
-	    "dns_failure = proceed" },
-	{ "could not ask, defer", UNASKED, "dns_failure = defer",
-	    STS_CANNOT_TELL, STS_MODE_NONE, true, false,
-	    "dns_failure = defer" },
-	{ "could not ask, long ago: cold", UNASKED_LONG, "cold = tempfail",
-	    STS_CANNOT_TELL, STS_MODE_NONE, true, true, "not asked yet" },
-	{ "switched off", COLD, "enabled = no\ncold = tempfail", STS_NO_POLICY,
-	    STS_MODE_NONE, false, false, "switched off" },
+	    STS_KNOWN, true, "in the cache" },
+	{ "3.2 expired is cold", EXPIRED, "", STS_MUST_WAIT, STS_MODE_NONE,
+	    STS_NOT_YET, true, "not known yet" },
+	{ "none", NONE, "", STS_NO_POLICY, STS_MODE_NONE, STS_KNOWN, false,
+	    "no policy" },
+	{ "none, to be asked again", NONE_OVER, "", STS_NO_POLICY,
+	    STS_MODE_NONE, STS_KNOWN, true, "no policy" },
+	{ "a record, no policy", NO_FETCH, "", STS_NO_POLICY, STS_MODE_NONE,
+	    STS_KNOWN, true, "no policy to be had" },
+	{ "could not ask: dns_failure", UNASKED, "", STS_NO_POLICY,
+	    STS_MODE_NONE, STS_REMOTE, false, "dns_failure = proceed" },
+	{ "could not ask, defer", UNASKED, "dns_failure = defer", STS_MUST_WAIT,
+	    STS_MODE_NONE, STS_REMOTE, false, "dns_failure = defer" },
+	{ "could not ask, long ago: cold", UNASKED_LONG, "", STS_MUST_WAIT,
+	    STS_MODE_NONE, STS_NOT_YET, true, "not known yet" },
+	{ "switched off", COLD, "enabled = no", STS_NO_POLICY, STS_MODE_NONE,
+	    STS_KNOWN, false, "switched off" },
 };
 
 static void
@@ -218,14 +217,14 @@ test_answers(void **state)
 		    &a, &err);
 		ROW(rc == STS_OK && a->verdict == answers[i].verdict &&
 			a->mode == answers[i].mode &&
-			a->unasked == answers[i].unasked &&
+			a->unknown == answers[i].unknown &&
 			strstr(a->why, answers[i].why) != NULL &&
 			ctx->waited == 0 && sts_now_ms() - began < 500,
-		    "%s: rc %d (%s) verdict %d mode %d unasked %d why \"%s\"",
+		    "%s: rc %d (%s) verdict %d mode %d unknown %d why \"%s\"",
 		    answers[i].what, rc, err.text,
 		    a == NULL ? -1 : (int)a->verdict,
-		    a == NULL ? -1 : (int)a->mode, a == NULL ? -1 : a->unasked,
-		    a == NULL ? "" : a->why);
+		    a == NULL ? -1 : (int)a->mode,
+		    a == NULL ? -1 : (int)a->unknown, a == NULL ? "" : a->why);
 		sts_answer_free(a);
 		ROW((sts_store_marked(ctx->store, STS_MARK_REFRESH_MX,
 			 "a.example") != 0) == answers[i].looks,
@@ -247,7 +246,7 @@ test_down(void **state)
 	(void)state;
 	(void)sts_store_mark(ctx->store, STS_MARK_RESOLVER_DOWN, NULL, NULL);
 	ROW(sts_query(ctx, "a.example", STS_NONBLOCKING, &a, NULL) == STS_OK &&
-		a->verdict == STS_CANNOT_TELL &&
+		a->verdict == STS_MUST_WAIT &&
 		strstr(a->why, "dns_failure") != NULL,
 	    "%s", a == NULL ? "" : a->why);
 	sts_answer_free(a);
@@ -257,7 +256,7 @@ test_down(void **state)
 	sts_store_unmark(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
 	ctx->waited = STS_WAIT_MAX;
 	ROW(sts_query(ctx, "a.example", STS_NONBLOCKING, &a, NULL) == STS_OK &&
-		a->verdict == STS_NO_POLICY,
+		a->unknown == STS_NOT_YET,
 	    "waited enough");
 	sts_answer_free(a);
 	sts_close(ctx);
@@ -276,7 +275,7 @@ ask_many(struct sts_ctx *ctx, int from, int n)
 		snprintf(domain, sizeof domain, "d%d.example", i);
 		ROW(sts_query(ctx, domain, STS_NONBLOCKING, &a, NULL) ==
 			    STS_OK &&
-			a->verdict == STS_NO_POLICY,
+			a->unknown == STS_NOT_YET,
 		    "%s", domain);
 		sts_answer_free(a);
 	}
@@ -420,10 +419,10 @@ static const struct {
 	    "mx1.example.com", false },
 	{ "the policy is gone: any", "a.example", NONE, "", STS_MX_HOSTS, 60,
 	    STS_OK, "mx1.example.com", false },
-	{ "gone, and nobody asked: any", "a.example", COLD, "", STS_MX_HOSTS,
-	    60, STS_OK, "mx1.example.com", true },
-	{ "cold = tempfail waits", "a.example", COLD, "cold = tempfail",
-	    STS_MX_HOSTS, 60, STS_TEMPFAIL, "cold = tempfail", true },
+	{ "gone, and nobody asked: any", "a.example", COLD, "cold = proceed",
+	    STS_MX_HOSTS, 60, STS_OK, "mx1.example.com", true },
+	{ "cold = wait", "a.example", COLD, "", STS_MX_HOSTS, 60, STS_TEMPFAIL,
+	    "cold = wait", true },
 	{ "dns_failure = defer waits", "a.example", UNASKED,
 	    "dns_failure = defer", STS_MX_UNKNOWN, 60, STS_TEMPFAIL,
 	    "dns_failure = defer", true },
@@ -509,7 +508,7 @@ test_learnt(void **state)
 	static const char *const bad[] = { "", "x", "192.0.2", "192.0.2.1:25",
 		"[192.0.2.1]", "../192.0.2.1", "::1%lo", "192.0.2.1 ",
 		"2001:db8::1/64" };
-	struct sts_ctx *ctx = begin("");
+	struct sts_ctx *ctx = begin("cold = proceed");
 	struct sts_err err;
 
 	(void)state;
@@ -564,7 +563,7 @@ test_learnt(void **state)
 static void
 test_probes(void **state)
 {
-	struct sts_ctx *ctx = begin("");
+	struct sts_ctx *ctx = begin("cold = proceed");
 
 	(void)state;
 #define WANTED                                                                 \
@@ -588,7 +587,7 @@ test_probes(void **state)
 static void
 test_newer(void **state)
 {
-	struct sts_ctx *ctx = begin("");
+	struct sts_ctx *ctx = begin("cold = proceed");
 	char path[80];
 	int64_t marked;
 
@@ -616,7 +615,7 @@ test_newer(void **state)
 	    "marked again for the same failure");
 	sts_close(ctx);
 	/* Without a policy to be replaced there is nothing to look for. */
-	ctx = begin("");
+	ctx = begin("cold = proceed");
 	know(ctx, "a.example", NONE);
 	put_set(ctx, "a.example", STS_MX_HOSTS, 1, 60);
 	(void)sts_mx_learnt(ctx, "192.0.2.1", true, NULL);
@@ -630,7 +629,7 @@ test_newer(void **state)
 static void
 test_relayed(void **state)
 {
-	struct sts_ctx *ctx = begin("");
+	struct sts_ctx *ctx = begin("cold = proceed");
 	char path[80];
 	int64_t now = time(NULL);
 	static const struct {
@@ -660,7 +659,7 @@ test_relayed(void **state)
 static void
 test_turns(void **state)
 {
-	struct sts_ctx *ctx = begin("");
+	struct sts_ctx *ctx = begin("cold = proceed");
 	static struct sts_mx_set m;
 	char host[STS_NAME_SIZE], first[STS_NAME_SIZE];
 	unsigned count[8] = { 0 };
@@ -727,7 +726,8 @@ all_handed(struct sts_ctx *ctx, const char *address, int most)
 static void
 test_handed(void **state)
 {
-	struct sts_ctx *ctx = begin("[report]\ncontact = t@example.net");
+	struct sts_ctx *ctx =
+	    begin("cold = proceed\n[report]\ncontact = t@example.net");
 	char host[STS_NAME_SIZE], path[100];
 	struct stat st;
 	int fd;
@@ -784,7 +784,7 @@ test_handed(void **state)
 		"a.example=mx1 b.example=mx1 ") == 0,
 	    "two files: %s", handed);
 	sts_close(ctx);
-	ctx = begin("");
+	ctx = begin("cold = proceed");
 	put_set(ctx, "a.example", STS_MX_HOSTS, 2, 60);
 	(void)sts_mx_next(ctx, "a.example", host, NULL);
 	snprintf(path, sizeof path, "%s/~mx-offers", cache);

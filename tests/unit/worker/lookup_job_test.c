@@ -45,22 +45,22 @@ static const struct {
 } cases[] = {
 #define E(k) STS_ENTRY_##k
 #define U(u) STS_USE_##u
-	{ "3.1 none is stored", E(ABSENT), E(NONE), U(NOTHING), false, E(NONE),
-	    U(NOTHING) },
+	{ "3.1 none is stored", E(ABSENT), E(NONE), U(NONE), false, E(NONE),
+	    U(NONE) },
 	{ "3.3 not over a policy fetched meanwhile", E(POLICY), E(NONE),
-	    U(NOTHING), false, E(POLICY), U(ENTRY) },
-	{ "3.3 nor is a failed fetch", E(POLICY), E(NO_FETCH), U(NOTHING),
-	    false, E(POLICY), U(ENTRY) },
+	    U(NONE), false, E(POLICY), U(ENTRY) },
+	{ "3.3 nor is a failed fetch", E(POLICY), E(NO_FETCH), U(NONE), false,
+	    E(POLICY), U(ENTRY) },
 	{ "3.3 nor that nobody could be asked", E(POLICY), E(UNASKED),
-	    U(UNKNOWN), false, E(POLICY), U(ENTRY) },
-	{ "over what is no policy it is", E(NONE), E(UNASKED), U(UNKNOWN),
-	    false, E(UNASKED), U(UNKNOWN) },
-	{ "a failure in a hurry is not stored", E(ABSENT), E(NO_FETCH),
-	    U(NOTHING), true, E(ABSENT), U(NOTHING) },
-	{ "nor is silence", E(ABSENT), E(UNASKED), U(UNKNOWN), true, E(ABSENT),
-	    U(UNKNOWN) },
-	{ "an answer in a hurry is", E(ABSENT), E(NONE), U(NOTHING), true,
-	    E(NONE), U(NOTHING) },
+	    U(REMOTE), false, E(POLICY), U(ENTRY) },
+	{ "over what is no policy it is", E(NONE), E(UNASKED), U(REMOTE), false,
+	    E(UNASKED), U(REMOTE) },
+	{ "a failure in a hurry is not stored", E(ABSENT), E(NO_FETCH), U(NONE),
+	    true, E(ABSENT), U(NONE) },
+	{ "nor is silence", E(ABSENT), E(UNASKED), U(REMOTE), true, E(ABSENT),
+	    U(REMOTE) },
+	{ "an answer in a hurry is", E(ABSENT), E(NONE), U(NONE), true, E(NONE),
+	    U(NONE) },
 #undef E
 #undef U
 };
