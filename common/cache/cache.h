@@ -9,7 +9,6 @@
  *   DIR/ab/example.com~mx          the MX set of a domain, rules/mx_set.h
  *   DIR/ab/example.com~replaced0   a policy that was; also 1 to 3
  *   DIR/ab/~tmp.PID.N              an entry while it is written
- *   DIR/~want/example.com          a domain that waits for a background worker
  *   DIR/~mx/192.0.2.1~failed       marks about an address of an MX host
  *   DIR/~mx-offers                 what sts_mx_next() told, rules/mx_offers.h
  *   DIR/~...                       marks about the machine, the lock file
@@ -111,18 +110,17 @@ enum sts_rc sts_store_put_mx(struct sts_store *, const char *domain,
 enum sts_mark {
 	STS_MARK_FAILED,     /* a delivery to the domain failed */
 	STS_MARK_ANSWERED,   /* somebody looked because of that */
-	STS_MARK_REFRESH,    /* somebody wants the domain looked at */
-	STS_MARK_REFRESH_MX, /* and its MX set too */
+	STS_MARK_REFRESH,    /* a background worker was told to look */
+	STS_MARK_REFRESH_MX, /* and for its MX set too */
 	STS_MARK_RELAYED,    /* sts_mx_next() was asked, to the day */
 	/* about an MX address, in the form of sts_addr_text() */
 	STS_MARK_MX_FAILED, /* a session failed before TLS or in it */
 	STS_MARK_MX_PROBED, /* a worker tried to connect */
 	STS_MARK_MX_DOWN,   /* and there was no answer */
-	STS_MARK_RUNNING,   /* a background worker serves the wants */
 	STS_MARK_RESOLVER_DOWN
 };
 
-/* domain (or address) is NULL for the two marks about the machine. */
+/* domain (or address) is NULL for the mark about the machine. */
 enum sts_rc sts_store_mark(struct sts_store *, enum sts_mark,
     const char *domain, struct sts_err *err);
 int64_t sts_store_marked(struct sts_store *, enum sts_mark,
@@ -135,10 +133,6 @@ void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
  */
 bool sts_store_claim(struct sts_store *, enum sts_mark, const char *domain,
     int64_t now, int64_t stale);
-
-/* Domains that wait, WANT or WANT_MX; fn returns false to stop. */
-void sts_store_refresh_requests(struct sts_store *, enum sts_mark,
-    bool (*fn)(void *arg, const char *domain), void *arg);
 
 /* The lock file, 0600, for record locks; -1 and errno. The caller's. */
 int sts_store_lock_file(struct sts_store *);

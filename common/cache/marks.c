@@ -3,7 +3,6 @@
  * Marks: empty files whose time of modification is the message, claims among
  * many processes, and the file that the workers' record locks are on.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/domain_name.h"
 #include "base/err.h"
 #include "entry_files.h"
 
@@ -20,18 +18,17 @@ mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
 {
 	/* The name of what it is about stands in front, behind, or nowhere. */
 	static const struct {
-		enum { MACHINE, DOMAIN, LISTED, ADDRESS } kind;
+		enum { MACHINE, DOMAIN, ADDRESS } kind;
 		char word[16];
 	} marks[] = {
 		[STS_MARK_FAILED] = { DOMAIN, "~failed" },
 		[STS_MARK_ANSWERED] = { DOMAIN, "~answered" },
-		[STS_MARK_REFRESH] = { LISTED, "~want/" },
-		[STS_MARK_REFRESH_MX] = { LISTED, "~want-mx/" },
+		[STS_MARK_REFRESH] = { DOMAIN, "~refresh" },
+		[STS_MARK_REFRESH_MX] = { DOMAIN, "~refresh-mx" },
 		[STS_MARK_RELAYED] = { DOMAIN, STS_STORE_RELAYED },
 		[STS_MARK_MX_FAILED] = { ADDRESS, "~failed" },
 		[STS_MARK_MX_PROBED] = { ADDRESS, "~probed" },
 		[STS_MARK_MX_DOWN] = { ADDRESS, "~down" },
-		[STS_MARK_RUNNING] = { MACHINE, "~running" },
 		[STS_MARK_RESOLVER_DOWN] = { MACHINE, "~resolver-down" },
 	};
 	const char *word = marks[mark].word;
@@ -42,9 +39,6 @@ mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
 		break;
 	case ADDRESS:
 		snprintf(out, STS_STORE_NAME, "~mx/%s%s", about, word);
-		break;
-	case LISTED:
-		snprintf(out, STS_STORE_NAME, "%s%s", word, about);
 		break;
 	case MACHINE:
 		snprintf(out, STS_STORE_NAME, "%s", word);
@@ -132,32 +126,6 @@ sts_store_claim(struct sts_store *s, enum sts_mark mark, const char *domain,
 		close(fd);
 	sts_store_leave(&ids);
 	return fd != -1;
-}
-
-void
-sts_store_refresh_requests(struct sts_store *s, enum sts_mark mark,
-    bool (*fn)(void *, const char *), void *arg)
-{
-	struct sts_ids ids;
-	struct dirent *d;
-	char name[STS_NAME_SIZE];
-	DIR *dir = NULL;
-	int fd;
-
-	if (!sts_store_enter(s, &ids))
-		return;
-	fd = openat(s->fd, mark == STS_MARK_REFRESH_MX ? "~want-mx" : "~want",
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd != -1 && (dir = fdopendir(fd)) == NULL)
-		close(fd);
-	/* Names from the disk are as hostile as any: judge them again. */
-	while (dir != NULL && (d = readdir(dir)) != NULL)
-		if (sts_domain_is_normal(name, str_of(d->d_name)) &&
-		    !fn(arg, name))
-			break;
-	if (dir != NULL)
-		closedir(dir);
-	sts_store_leave(&ids);
 }
 
 int

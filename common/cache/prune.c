@@ -251,9 +251,6 @@ static void
 prune_lists(const struct sts_store *s, int64_t now)
 {
 	prune_marks(s, "~mx", now, ADDRESS_MAX);
-	/* Wants that no worker came for: asked again where they matter. */
-	prune_marks(s, "~want", now, LEFTOVER_MAX);
-	prune_marks(s, "~want-mx", now, LEFTOVER_MAX);
 }
 
 static void

@@ -2,7 +2,8 @@
 /* An adapter's dealings with the worker: which, with what words, how long. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -66,7 +67,6 @@ worker_of(const struct sts_ctx *ctx, struct words *w)
 		sts_store_gid(ctx->store) };
 }
 
-/* domain NULL: a background worker. */
 static enum sts_rc
 start(struct sts_ctx *ctx, const char *domain, unsigned flags, int *fd,
     struct sts_err *err)
@@ -74,16 +74,12 @@ start(struct sts_ctx *ctx, const char *domain, unsigned flags, int *fd,
 	struct words w;
 	struct sts_spawn sp = worker_of(ctx, &w);
 
-	if (domain == NULL)
-		w.argv[w.n++] = "--background";
-	else {
-		w.argv[w.n++] = "--pipe";
-		if ((flags & STS_REFETCH) != 0)
-			w.argv[w.n++] = "--refetch";
-		else if ((flags & STS_FRESH) != 0)
-			w.argv[w.n++] = "--fresh";
-		w.argv[w.n++] = domain;
-	}
+	w.argv[w.n++] = "--pipe";
+	if ((flags & STS_REFETCH) != 0)
+		w.argv[w.n++] = "--refetch";
+	else if ((flags & STS_FRESH) != 0)
+		w.argv[w.n++] = "--fresh";
+	w.argv[w.n++] = domain;
 	return sts_spawn_start(&sp, fd, err);
 }
 
@@ -202,33 +198,78 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags,
 	return local_fault(ctx->worker, path, err);
 }
 
+/* --- While nobody waits ----------------------------------------------------
+ */
+
+/* Is it still ours?  A host may close what it does not know. */
+static bool
+background_open(const struct sts_ctx *ctx)
+{
+	struct stat st;
+
+	return ctx->background.fd != -1 &&
+	    fstat(ctx->background.fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    st.st_ino == ctx->background.inode;
+}
+
 void
-sts_request_refresh(struct sts_ctx *ctx, enum sts_mark want, const char *domain,
+sts_background_close(struct sts_ctx *ctx)
+{
+	if (background_open(ctx))
+		close(ctx->background.fd);
+	ctx->background.fd = -1;
+}
+
+static bool
+background_start(struct sts_ctx *ctx)
+{
+	struct words w;
+	struct sts_spawn sp = worker_of(ctx, &w);
+	int64_t now = sts_now_ms();
+	struct stat st;
+
+	if (ctx->background.started != 0 &&
+	    now - ctx->background.started < STS_START_GAP)
+		return false;
+	ctx->background.started = now;
+	w.argv[w.n++] = "--background";
+	if (sts_spawn_serve(&sp, &ctx->background.fd, NULL) != STS_OK) {
+		ctx->background.fd = -1;
+		return false;
+	}
+	if (fstat(ctx->background.fd, &st) == 0)
+		ctx->background.inode = st.st_ino;
+	return true;
+}
+
+static bool
+background_tell(struct sts_ctx *ctx, const char *line, size_t len)
+{
+	if (background_open(ctx) &&
+	    send(ctx->background.fd, line, len, MSG_NOSIGNAL) == (ssize_t)len)
+		return true;
+	sts_background_close(ctx);
+	return background_start(ctx) &&
+	    send(ctx->background.fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+void
+sts_request_refresh(struct sts_ctx *ctx, enum sts_mark mark, const char *domain,
     int64_t now)
 {
-	int64_t down, ms;
+	char line[STS_NAME_SIZE + 8];
+	int64_t down;
+	int len;
 
 	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
-	if (now - down < STS_DOWN_SPAN && down <= now)
-		return;
-	if (!sts_store_claim(ctx->store, want, domain, now,
-		STS_RUNNING_STALE) &&
-	    !ctx->owed)
-		return; /* somebody else wants the same */
-	ctx->owed = false;
-	if (!sts_store_claim(ctx->store, STS_MARK_RUNNING, NULL, now,
-		STS_RUNNING_STALE))
-		return; /* a worker runs, and will see it */
-	ms = sts_now_ms();
-	if (ctx->started == 0 || ms - ctx->started >= STS_START_GAP) {
-		ctx->started = ms;
-		if (start(ctx, NULL, 0, NULL, NULL) == STS_OK)
-			return;
-		sts_store_unmark(ctx->store, want, domain);
-	}
-	/* The next call, for whatever domain, tries again. */
-	ctx->owed = true;
-	sts_store_unmark(ctx->store, STS_MARK_RUNNING, NULL);
+	if ((now - down < STS_DOWN_SPAN && down <= now) ||
+	    !sts_store_claim(ctx->store, mark, domain, now, STS_REFRESH_STALE))
+		return; /* nobody can look, or somebody does */
+	len = snprintf(line, sizeof line, "%s%s\n", domain,
+	    mark == STS_MARK_REFRESH_MX ? " mx" : "");
+	/* The next call, perhaps another process's, tries again. */
+	if (!background_tell(ctx, line, (size_t)len))
+		sts_store_unmark(ctx->store, mark, domain);
 }
 
 enum sts_rc

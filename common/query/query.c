@@ -36,6 +36,7 @@ sts_open(struct sts_ctx **out, const char *conf, struct sts_err *err)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	}
 	ctx->path = copy;
+	ctx->background.fd = -1;
 	if ((rc = sts_conf_load(&ctx->conf, conf, err)) != STS_OK) {
 		sts_close(ctx);
 		return rc;
@@ -55,6 +56,7 @@ sts_close(struct sts_ctx *ctx)
 	if (ctx == NULL)
 		return;
 	path.in = ctx->path;
+	sts_background_close(ctx);
 	sts_store_close(ctx->store);
 	sts_spool_close(ctx->spool);
 	sts_conf_free(ctx->conf);

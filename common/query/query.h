@@ -16,13 +16,12 @@ enum {
 	STS_WAIT_LEAST = 1000,  /* ms; less is not worth a worker */
 	STS_WAIT_GRACE = 2000,  /* ms a worker may be late */
 	STS_DOWN_SPAN = 30,     /* s that "resolver down" is believed */
-	STS_RUNNING_STALE = 60, /* s after which a worker counts as dead */
-	STS_RUNNING_TOUCH = 15, /* s between its signs of life */
-	STS_START_GAP = 1000,   /* ms between two starts of one behind */
-	STS_LAST_SPAN = 60,     /* s that an answer is thought to be the one
-				 * that a session was held to */
-	STS_MX_TURN = 10        /* s that hosts of one preference keep their
-				 * order: the envelopes of a message go one way */
+	STS_REFRESH_STALE = 60, /* s after which nobody is thought to look */
+	STS_START_GAP = 1000, /* ms between two starts of a background worker */
+	STS_LAST_SPAN = 60,   /* s that an answer is thought to be the one
+			       * that a session was held to */
+	STS_MX_TURN = 10      /* s that hosts of one preference keep their
+			       * order: the envelopes of a message go one way */
 };
 
 /* The last answer about a domain that came from the cache or the network. */
@@ -49,10 +48,13 @@ struct sts_ctx {
 	bool other_spool;        /* it is not the one of the beginning */
 	unsigned waited;         /* ms, for the message in hand */
 	struct sts_last last;
-	int64_t began;   /* when the query in hand began */
-	int64_t started; /* ms, the last background worker; 0: none */
-	bool owed;       /* a want was left without a worker */
-	uint32_t random; /* 0: not chosen yet */
+	int64_t began; /* when the query in hand began */
+	struct {
+		int fd;          /* -1: none */
+		uint64_t inode;  /* of fd: the host may have closed it */
+		int64_t started; /* ms; 0: never */
+	} background;
+	uint32_t random;                  /* 0: not chosen yet */
 	struct sts_worker_answer *worker; /* NULL until a worker is asked */
 	struct sts_recent *recent; /* NULL until a question that never waits */
 	struct sts_loaded loaded;  /* the entry in hand */
@@ -94,10 +96,12 @@ enum sts_rc sts_ask_again(struct sts_ctx *, const char *domain,
     struct sts_err *err);
 
 /*
- * Have the domain looked at while nobody waits: WANT its policy, or WANT_MX
- * its MX set.  Tries to start a worker at most once in STS_START_GAP.
+ * Have the domain looked at while nobody waits: its policy, and with
+ * REFRESH_MX its MX set.  One background worker does so for all domains of a
+ * context; it ends when it is done and the context is closed.
  */
-void sts_request_refresh(struct sts_ctx *, enum sts_mark want,
-    const char *domain, int64_t now);
+void sts_request_refresh(struct sts_ctx *, enum sts_mark, const char *domain,
+    int64_t now);
+void sts_background_close(struct sts_ctx *);
 
 #endif

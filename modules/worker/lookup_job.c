@@ -18,16 +18,20 @@
 
 /* --- The lock ------------------------------------------------------------- */
 
+static struct flock
+byte_at(uint64_t at, short type)
+{
+	return (struct flock){ .l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)at,
+		.l_len = 1 };
+}
+
 /* Two domains that share a byte only wait for each other. */
 static struct flock
 byte_of(const char *domain, short type)
 {
-	return (struct flock){
-		.l_type = type,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)(sts_hash(str_of(domain)) >> 2),
-		.l_len = 1,
-	};
+	return byte_at(sts_hash(str_of(domain)) >> 2, type);
 }
 
 bool
@@ -47,6 +51,19 @@ lock_release(int fd, const char *domain)
 
 	if (fd != -1)
 		(void)fcntl(fd, F_SETLK, &fl);
+}
+
+bool
+lock_slot(int fd)
+{
+	for (uint64_t i = 0; i < LOCK_SLOTS; i++) {
+		struct flock fl = byte_at((UINT64_C(1) << 62) + i, F_WRLCK);
+
+		if (fd == -1 || fcntl(fd, F_SETLK, &fl) == 0 ||
+		    (errno != EAGAIN && errno != EACCES))
+			return true;
+	}
+	return false;
 }
 
 /* --- The report ----------------------------------------------------------- */

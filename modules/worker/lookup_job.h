@@ -90,6 +90,11 @@ void job_finish(struct job *, const struct sts_next *);
 bool lock_try(int fd, const char *domain);
 void lock_release(int fd, const char *domain);
 
+enum { LOCK_SLOTS = 32 }; /* background workers of a machine */
+
+/* Take one of so many places for good; false: all are taken. */
+bool lock_slot(int fd);
+
 /* Record for TLS reports that the policy was not to be had. */
 void report_fetch(const struct job *);
 

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <idn2.h>
 
 #include "base/err.h"
+#include "lookup_job.h"
 #include "query/worker_protocol.h"
 #include "worker.h"
 #include "write_answer.h"
@@ -89,6 +91,18 @@ list_done(void *arg, const char *domain, const struct lookup_result *r)
 	end_if_done(w);
 }
 
+/* Whoever comes next may have it looked at again. */
+static void
+background_done(void *arg, const char *domain, const struct lookup_result *r)
+{
+	struct worker *w = arg;
+
+	(void)r;
+	sts_store_unmark(w->store, STS_MARK_REFRESH, domain);
+	sts_store_unmark(w->store, STS_MARK_REFRESH_MX, domain);
+	end_if_done(w);
+}
+
 /* A name that cannot have a policy gets its line too. */
 static void
 refuse(struct worker *w, const char *name, const struct sts_err *err)
@@ -110,7 +124,11 @@ list_add(struct worker *w, const char *name, unsigned flags)
 	char domain[STS_NAME_SIZE];
 	struct sts_err err = { 0 };
 
-	if (worker_name(domain, name, &err) != STS_OK)
+	if (w->background) {
+		if (sts_domain_normal(domain, name, NULL) == STS_OK)
+			domain_request_ask(w->requests, domain, flags,
+			    background_done, w);
+	} else if (worker_name(domain, name, &err) != STS_OK)
 		refuse(w, name, &err);
 	else
 		domain_request_ask(w->requests, domain, flags, list_done, w);
@@ -267,4 +285,17 @@ run_serve(struct worker *w)
 		event_free(st.readable);
 	if (st.retry != NULL)
 		event_free(st.retry);
+}
+
+void
+run_background(struct worker *w)
+{
+	w->background = true;
+	if (lock_slot(w->lookups->lock_fd))
+		run_serve(w);
+	else
+		syslog(LOG_NOTICE,
+		    "%d workers look in the background already; "
+		    "what this one would have done is asked for again",
+		    LOCK_SLOTS);
 }

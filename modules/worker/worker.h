@@ -15,6 +15,7 @@ struct worker {
 	struct domain_requests *requests;
 	struct starttls_checks *checks; /* NULL: nobody wants reports */
 	unsigned flags;                 /* STS_FRESH, STS_REFETCH */
+	bool background;                /* nobody hears what is found */
 	bool all_asked;                 /* no domain comes any more */
 	bool failed;                    /* the exit status */
 };
@@ -22,11 +23,11 @@ struct worker {
 /* One domain for the adapter that holds the other end of the pipe. */
 void run_pipe(struct worker *, const char *domain);
 
-/* Domains that adapters want looked at, until there are none. */
-void run_background(struct worker *);
-
 /* Domains on the command line, or line by line on standard input. */
 void run_list(struct worker *, char *const domains[]);
 void run_serve(struct worker *);
+
+/* As run_serve(), for adapters that do not wait for the answers. */
+void run_background(struct worker *);
 
 #endif

@@ -758,18 +758,14 @@ def deaf(new):
     eq(p.wait(5), 1)
 
 
-@row("background: both kinds of wants, then the end")
+@row("background: nothing is said, all is done, then the end")
 def background(new):
     c = new("order.test")
-    c.mark("~want/pol.test")
-    c.mark("~want-mx/pol.test")
-    c.mark("~want-mx/order.test")
-    c.mark("~running")
     p = c.start("--background")
+    p.stdin.write("pol.test\npol.test mx\norder.test mx\n..\n")
+    p.stdin.close()
     eq(p.wait(15), 0)
-    eq([x.name for d in ("~want", "~want-mx") for x in (c.dir / d).iterdir()],
-       [])
-    eq((c.dir / "~running").exists(), False)
+    eq(p.stdout.read(), "")
     eq((len(c.hosts("order.test")), len(c.hosts("pol.test"))), (3, 2))
 
 

@@ -206,9 +206,6 @@ test_marks(void **state)
 	    "one is first");
 	ROW(sts_store_claim(store, STS_MARK_REFRESH, "a.example", now + 62, 60),
 	    "an old claim is taken over");
-	ROW(sts_store_claim(store, STS_MARK_RUNNING, NULL, now, 60) &&
-		!sts_store_claim(store, STS_MARK_RUNNING, NULL, now, 60),
-	    "the same for the machine");
 	rows_done();
 }
 

@@ -162,14 +162,13 @@ test_marks(void **state)
 		{ STS_MARK_FAILED, "a.example", NULL },
 		{ STS_MARK_ANSWERED, "a.example", NULL },
 		{ STS_MARK_RELAYED, "a.example", NULL },
-		{ STS_MARK_REFRESH, "a.example", "~want/a.example" },
-		{ STS_MARK_REFRESH_MX, "a.example", "~want-mx/a.example" },
+		{ STS_MARK_REFRESH, "a.example", NULL },
+		{ STS_MARK_REFRESH_MX, "a.example", NULL },
 		{ STS_MARK_MX_FAILED, "192.0.2.1", "~mx/192.0.2.1~failed" },
 		{ STS_MARK_MX_PROBED, "192.0.2.1", "~mx/192.0.2.1~probed" },
 		{ STS_MARK_MX_DOWN, "192.0.2.1", "~mx/192.0.2.1~down" },
 		{ STS_MARK_MX_FAILED, "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
 		    "~mx/2001:db8:ffff:ffff:ffff:ffff:ffff:ffff~failed" },
-		{ STS_MARK_RUNNING, NULL, "~running" },
 		{ STS_MARK_RESOLVER_DOWN, NULL, "~resolver-down" },
 	};
 	char path[sizeof top + 80];
@@ -193,19 +192,10 @@ test_marks(void **state)
 	rows_done();
 }
 
-static bool
-count(void *arg, const char *domain)
-{
-	(void)domain;
-	++*(unsigned *)arg;
-	return true;
-}
-
 static void
-test_wanted(void **state)
+test_claims(void **state)
 {
 	int64_t now = time(NULL);
-	unsigned n = 0, n_mx = 0;
 
 	(void)state;
 	ROW(sts_store_claim(store, STS_MARK_REFRESH_MX, "a.example", now, 60) &&
@@ -213,11 +203,7 @@ test_wanted(void **state)
 		    60),
 	    "one is first");
 	ROW(sts_store_claim(store, STS_MARK_REFRESH, "a.example", now, 60),
-	    "the other want is another");
-	(void)sts_store_claim(store, STS_MARK_REFRESH_MX, "b.example", now, 60);
-	sts_store_refresh_requests(store, STS_MARK_REFRESH, count, &n);
-	sts_store_refresh_requests(store, STS_MARK_REFRESH_MX, count, &n_mx);
-	ROW(n == 1 && n_mx == 2, "%u and %u wanted", n, n_mx);
+	    "without MX set it is another claim");
 	rows_done();
 }
 
@@ -305,10 +291,6 @@ static const struct {
 	{ "~mx/192.0.2.8~down", 2 * STS_MX_FAILED_SPAN + 60, false },
 	{ "~mx/192.0.2.8~probed", 2 * STS_MX_FAILED_SPAN + 60, false },
 	{ "~mx/192.0.2.7~failed", -DAY, false },
-	{ "~want/old.example", DAY + 60, false },
-	{ "~want/new.example", 60, true },
-	{ "~want-mx/old.example", DAY + 60, false },
-	{ "~want-mx/new.example", 60, true },
 };
 
 /* By hand, and by the worker that stores something once a day. */
@@ -321,10 +303,6 @@ test_lists(void **state)
 	(void)state;
 	for (int tidy = 0; tidy <= 1; tidy++) {
 		(void)sts_store_mark(store, STS_MARK_MX_FAILED, "::1", NULL);
-		(void)sts_store_mark(store, STS_MARK_REFRESH, "x.example",
-		    NULL);
-		(void)sts_store_mark(store, STS_MARK_REFRESH_MX, "x.example",
-		    NULL);
 		for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 			snprintf(path, sizeof path, "%s/%s", top,
 			    files[i].file);
@@ -377,7 +355,7 @@ main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_planted),
 		cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_walk),

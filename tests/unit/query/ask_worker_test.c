@@ -229,7 +229,6 @@ test_sum(void **state)
 	ROW(started() <= 3, "workers after the time was used up");
 	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH, "d49.example") != 0,
 	    "no look goes on behind");
-	sts_store_unmark(ctx->store, STS_MARK_RUNNING, NULL);
 	/* Another message has time of its own. */
 	sts_new_message(ctx);
 	worker("printf 's!00000004oops' >&3");

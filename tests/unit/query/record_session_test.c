@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* sts_record_session() on a real cache and a real spool. */
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -116,16 +117,14 @@ sessions(void)
 static bool
 nothing_to_do(void)
 {
-	static const char *const marks[] = { "~want", "~want-mx", "~running" };
-	char path[100];
-	struct stat st;
+	char pattern[100];
+	glob_t found = { 0 };
+	bool none;
 
-	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-		snprintf(path, sizeof path, "%s/%s", cache, marks[i]);
-		if (stat(path, &st) == 0)
-			return false;
-	}
-	return true;
+	snprintf(pattern, sizeof pattern, "%s/*/*~refresh*", cache);
+	none = glob(pattern, 0, NULL, &found) == GLOB_NOMATCH;
+	globfree(&found);
+	return none;
 }
 
 static const struct {
