@@ -34,7 +34,7 @@ sts_addr_parse(struct sts_addr *out, struct sts_str s)
 	return inet_pton(out->v6 ? AF_INET6 : AF_INET, buf, out->bytes) == 1;
 }
 
-/* The IPv4 address that an IPv6 address embeds. */
+/* The same network of hosts, written in 96 bits more. */
 static bool
 embedded(const struct sts_addr *addr, struct sts_addr *v4)
 {
@@ -46,6 +46,29 @@ embedded(const struct sts_addr *addr, struct sts_addr *v4)
 			memcpy(v4->bytes, addr->bytes + 12, 4);
 			return true;
 		}
+	return false;
+}
+
+bool
+sts_addr_inner(const struct sts_addr *addr, struct sts_addr *v4)
+{
+	static const uint8_t six_to_four[] = { 0x20, 0x02 }; /* RFC 3056 2 */
+	static const uint8_t site[] = { 0, 0x64, 0xff, 0x9b, 0, 1 };
+
+	if (embedded(addr, v4))
+		return true;
+	if (!addr->v6)
+		return false;
+	if (memcmp(addr->bytes, six_to_four, sizeof six_to_four) == 0) {
+		*v4 = (struct sts_addr){ .v6 = false };
+		memcpy(v4->bytes, addr->bytes + 2, 4);
+		return true;
+	}
+	if (memcmp(addr->bytes, site, sizeof site) == 0) { /* RFC 8215 */
+		*v4 = (struct sts_addr){ .v6 = false };
+		memcpy(v4->bytes, addr->bytes + 12, 4);
+		return true;
+	}
 	return false;
 }
 
@@ -96,7 +119,7 @@ bool
 sts_addr_in(const struct sts_addr *addr, const struct sts_net *net, size_t n)
 {
 	struct sts_addr v4;
-	bool both = embedded(addr, &v4);
+	bool both = sts_addr_inner(addr, &v4);
 
 	for (size_t i = 0; i < n; i++)
 		if (inside(addr, &net[i]) || (both && inside(&v4, &net[i])))

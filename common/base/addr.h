@@ -28,9 +28,13 @@ bool sts_addr_parse(struct sts_addr *out, struct sts_str s);
 bool sts_net_parse(struct sts_net *out, struct sts_str s);
 
 /*
- * Is addr inside one of the networks?  An IPv4 address written as IPv6
- * (::ffff:0:0/96) or reached by the 64:ff9b::/96 translation is looked up as
- * the IPv4 address that it reaches.
+ * The IPv4 address that an IPv6 address leads to: ::ffff:0:0/96, the
+ * translations 64:ff9b::/96 and 64:ff9b:1::/48, and 6to4.
+ */
+bool sts_addr_inner(const struct sts_addr *, struct sts_addr *v4);
+
+/*
+ * Is addr inside one of the networks, or the IPv4 address that it leads to?
  */
 bool sts_addr_in(const struct sts_addr *addr, const struct sts_net *, size_t n);
 

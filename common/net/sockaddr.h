@@ -47,4 +47,19 @@ sockaddr_addr(struct sts_addr *out, const struct sockaddr *from)
 	return out->v6 || from->sa_family == AF_INET;
 }
 
+/* 0: neither IPv4 nor IPv6. */
+static inline unsigned
+sockaddr_port(const struct sockaddr *from)
+{
+	const union {
+		const struct sockaddr *any;
+		const struct sockaddr_in *v4;
+		const struct sockaddr_in6 *v6;
+	} u = { from };
+
+	if (from->sa_family == AF_INET)
+		return ntohs(u.v4->sin_port);
+	return from->sa_family == AF_INET6 ? ntohs(u.v6->sin6_port) : 0;
+}
+
 #endif

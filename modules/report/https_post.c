@@ -9,31 +9,10 @@
 #include <curl/curl.h>
 
 #include "base/err.h"
+#include "net/gate.h"
 #include "net/sockaddr.h"
 
 enum { POST_MS = 60000, ANSWER_MAX = 65536, FORGET_ADDR = 30 };
-
-bool
-post_may_reach(const struct sts_addr *a, const struct sts_conf *conf)
-{
-	static const struct sts_net closed[] = {
-		{ { false, { 0 } }, 8 },
-		{ { false, { 10 } }, 8 },
-		{ { false, { 100, 64 } }, 10 },
-		{ { false, { 127 } }, 8 },
-		{ { false, { 169, 254 } }, 16 },
-		{ { false, { 172, 16 } }, 12 },
-		{ { false, { 192, 168 } }, 16 },
-		{ { false, { 224 } }, 3 },
-		{ { true, { 0 } }, 127 }, /* :: and ::1 */
-		{ { true, { 0xfc } }, 7 },
-		{ { true, { 0xfe, 0x80 } }, 9 },
-		{ { true, { 0xff } }, 8 },
-	};
-
-	return !sts_addr_in(a, closed, ARRAY_LEN(closed)) &&
-	    !sts_addr_in(a, conf->deny, conf->ndeny);
-}
 
 /* "+host:port:192.0.2.1,[2001:db8::1]": no resolver of libcurl's. */
 static struct curl_slist *
@@ -67,7 +46,8 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 	struct sts_addr addr;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || !sockaddr_addr(&addr, &to->addr) ||
-	    !post_may_reach(&addr, conf))
+	    gate_refuses(conf, GATE_POST, &addr, sockaddr_port(&to->addr)) !=
+		NULL)
 		return CURL_SOCKET_BAD;
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }

@@ -10,18 +10,11 @@
 
 /*
  * POST the compressed report to one of the addresses, and to none that
- * post_may_reach() does not let through.  Waits.  STS_OK: it was taken (2xx).
+ * gate_refuses().  Waits.  STS_OK: it was taken (2xx).
  * STS_TEMPFAIL: it was not, err says why.  STS_LOCAL: we could not try.
  */
 enum sts_rc post_send(const struct rua *, const struct tls_ca *,
     const struct sts_conf *, const struct sts_addr *, size_t naddr,
     const void *body, size_t len, struct sts_err *err);
-
-/*
- * May a stranger's URL lead us there?  Not to this machine and not into
- * private networks (RFC 8460 7): what is reached from here need not be meant
- * for all the world.
- */
-bool post_may_reach(const struct sts_addr *, const struct sts_conf *);
 
 #endif

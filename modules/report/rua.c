@@ -149,8 +149,10 @@ read_https(struct rua *r, struct sts_str uri, struct sts_str rest)
 		return;
 	memcpy(host, name.p, name.len);
 	host[name.len] = '\0';
+	/* Another port may be anything, on whatever machine the name leads to.
+	 */
 	if (scan_char(&s, ':') &&
-	    (!str_u64(scan_while(&s, is_digit), 65535, &port) || port == 0))
+	    (!str_u64(scan_while(&s, is_digit), 65535, &port) || port != 443))
 		return;
 	if ((s.p < s.end && strchr("/?#", *s.p) == NULL) ||
 	    sts_domain_normal(r->host, host, NULL) != STS_OK ||

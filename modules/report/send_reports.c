@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "https_post.h"
+#include "net/gate.h"
 #include "net/tls.h"
 #include "program.h"
 #include "report_mail.h"
@@ -100,6 +101,7 @@ by_https(struct sending *s, const struct rua *to, struct sts_err *err)
 	struct answer a = { .come = false };
 	struct sts_addr good[8];
 	struct tls_ca ca;
+	const char *why = NULL;
 	size_t n = 0;
 	enum sts_rc rc;
 
@@ -110,11 +112,13 @@ by_https(struct sending *s, const struct rua *to, struct sts_err *err)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	wait_for(p, &a);
 	for (size_t i = 0; i < a.n; i++)
-		if (post_may_reach(&a.addr[i], p->conf))
+		if ((why = gate_refuses(p->conf, GATE_POST, &a.addr[i],
+			 to->port)) == NULL)
 			good[n++] = a.addr[i];
 	if (n == 0)
-		return sts_fail(err, STS_TEMPFAIL, 0, "%s has no address%s",
-		    to->host, a.n > 0 ? " that may be reached" : "");
+		return sts_fail(err, STS_TEMPFAIL, 0, "%s has no address%s%s",
+		    to->host, why == NULL ? "" : " that may be reached: ",
+		    why == NULL ? "" : why);
 	return post_send(to, &ca, p->conf, good, n, s->gz, s->len, err);
 }
 

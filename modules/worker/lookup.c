@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "lookup_job.h"
+#include "net/gate.h"
 #include "rules/policy_reply.h"
 
 /* --- Lock and cache ------------------------------------------------------- */
@@ -425,9 +426,8 @@ got_addresses(void *arg, const struct dns_answer *ans)
 		job_fault(job);
 		return;
 	}
-	/* Any policy owner chooses where we connect: not to ourselves. */
 	for (size_t i = 0; i < ans->n && n < ADDRESSES_MAX; i++)
-		if (!sts_addr_in(&ans->addr[i], c->deny, c->ndeny))
+		if (gate_refuses(c, GATE_POLICY, &ans->addr[i], 443) == NULL)
 			good[n++] = ans->addr[i];
 	if (n > 0) {
 		get(job, good, n);

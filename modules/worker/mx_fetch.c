@@ -6,15 +6,13 @@
  */
 #include "mx_fetch.h"
 
-#include <sys/socket.h>
 #include <syslog.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lookup_job.h"
 #include "mx_records.h"
 #include "net/dns.h"
-#include "net/sockaddr.h"
+#include "net/gate.h"
 #include "query/query.h"
 
 static void
@@ -47,29 +45,6 @@ store_nothing(struct mx_fetch *f, enum sts_mx_kind kind)
 }
 
 /* --- Addresses ----------------------------------------------------------- */
-
-/* The kernel sends from an address of ours to that address alone. */
-static bool
-is_self(const struct sts_addr *addr)
-{
-	struct sockaddr_storage to;
-	socklen_t len = sockaddr_of(&to, addr, 25);
-	struct sts_addr from;
-	bool self = false;
-	int fd;
-
-	if (sts_addr_loopback(addr))
-		return true;
-	fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return false;
-	if (connect(fd, (struct sockaddr *)&to, len) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&to, &len) == 0 &&
-	    sockaddr_addr(&from, (struct sockaddr *)&to))
-		self = memcmp(from.bytes, addr->bytes, sizeof from.bytes) == 0;
-	close(fd);
-	return self;
-}
 
 /* Where one question fails, what was known of that host is better. */
 static void
@@ -110,7 +85,8 @@ got_addresses(void *arg, const struct dns_answer *ans)
 			f->ttl = ans->ttl;
 		mx_records_addrs(h->host, ans->addr, ans->n);
 		for (size_t i = 0; i < ans->n; i++)
-			h->host->self = h->host->self || is_self(&ans->addr[i]);
+			h->host->self =
+			    h->host->self || gate_is_own(&ans->addr[i]);
 	}
 	if (--f->open == 0)
 		all_hosts(f);

@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "base/hash.h"
+#include "net/gate.h"
 #include "net/sockaddr.h"
 
 enum { PORT_SMTP = 25, TARGET_BUCKETS = 64 };
@@ -174,7 +175,7 @@ mx_probe_known(struct mx_prober *p, const struct sts_addr *addr)
 	char text[STS_ADDR_TEXT];
 	int64_t now = time(NULL);
 
-	if (sts_addr_in(addr, p->conf->deny, p->conf->ndeny))
+	if (gate_refuses(p->conf, GATE_PROBE, addr, PORT_SMTP) != NULL)
 		return MX_PROBE_NOT;
 	sts_addr_text(addr, text);
 	if (!recent(sts_store_marked(p->store, STS_MARK_MX_PROBED, text), now))

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "lookup_job.h"
+#include "net/gate.h"
 #include "tlsrpt/session_line.h"
 #include "tlsrpt/spool.h"
 #include <mtasts/session.h>
@@ -198,7 +199,7 @@ ask(struct target *t)
 	struct lookups *l = t->checks->lookups;
 	struct sts_err err;
 
-	if (sts_addr_in(&t->addr, l->conf->deny, l->conf->ndeny))
+	if (gate_refuses(l->conf, GATE_PROBE, &t->addr, 25) != NULL)
 		return false;
 	if (l->http == NULL &&
 	    (l->http = http_new(l->base, l->conf, &err)) == NULL)

@@ -624,19 +624,21 @@ def https_cert(new):
 def https_private(new):
     h = new()
     for i, addr in enumerate(("127.0.0.1", "10.0.0.1", "192.168.1.1",
-                              "172.20.0.1", "169.254.169.254", "100.64.0.1")):
+                              "172.20.0.1", "169.254.169.254", "100.64.0.1",
+                              net.NEAR4)):  # a public one of this host
         hook(f"p{i}.test", "/ok", addr)
         h.add(session(f"p{i}.test"))
-    dns.set_records({"hook.p6.test": ["AAAA ::1"],
-                     "hook.p7.test": ["AAAA fd00::1"],
-                     "hook.p8.test": ["AAAA ::ffff:127.0.0.1"]})
-    for i in (6, 7, 8):
+    dns.set_records({"hook.p7.test": ["AAAA ::1"],
+                     "hook.p8.test": ["AAAA fd00::1"],
+                     "hook.p9.test": ["AAAA ::ffff:127.0.0.1"],
+                     "hook.p10.test": ["AAAA 64:ff9b:1::c633:6401"]})
+    for i in (7, 8, 9, 10):
         wants(f"p{i}.test", f"v=TLSRPTv1; rua=https://hook.p{i}.test/")
         h.add(session(f"p{i}.test"))
     began = time.monotonic()
     h.run()
     assert time.monotonic() - began < 20
-    for i in range(9):
+    for i in range(11):
         assert h.state(f"p{i}.test")[0].startswith("waits 1 "), i
 
 
