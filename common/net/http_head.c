@@ -64,6 +64,8 @@ take_type(struct http_head *head, struct sts_str value)
 	size_t n = strlen(head->content_type);
 	size_t max = sizeof head->content_type - 1;
 
+	if (value.len == 0)
+		return;
 	for (const char *p = ", "; n > 0 && *p != '\0' && n < max;)
 		head->content_type[n++] = *p++;
 	for (size_t i = 0; i < value.len && n < max; i++)

@@ -17,7 +17,7 @@ struct http_head {
 	long status;   /* of the last reply, an interim one included */
 	bool delimited;
 	uint64_t length; /* Content-Length, the greatest; 0 without one */
-	char content_type[128];
+	char content_type[STS_TYPE_MAX];
 };
 
 /* One line with its end.  False: over STS_HEADER_MAX. */

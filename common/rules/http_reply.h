@@ -10,8 +10,9 @@
 #include <stddef.h>
 
 enum {
-	STS_BODY_MAX = 65536,  /* RFC 8461 3.3 suggests 64 kilobytes */
-	STS_HEADER_MAX = 16384 /* all header lines of a reply in sum */
+	STS_BODY_MAX = 65536,   /* RFC 8461 3.3 suggests 64 kilobytes */
+	STS_HEADER_MAX = 16384, /* all header lines of a reply in sum */
+	STS_TYPE_MAX = 512      /* media types: what is longer is refused */
 };
 
 /* How far the exchange came. */
@@ -47,8 +48,9 @@ struct sts_reply {
 	 * chunked).  Without it an attacker could cut the body at any byte.
 	 */
 	bool delimited;
-	char content_type[128]; /* raw header value, cut; "" where missing */
-	const char *body;       /* lent; at most STS_BODY_MAX bytes */
+	/* Raw value; "" where missing, and full where it was cut. */
+	char content_type[STS_TYPE_MAX];
+	const char *body; /* lent; at most STS_BODY_MAX bytes */
 	size_t len;
 	char why[160]; /* one line, printable ASCII, for a log; may be "" */
 };

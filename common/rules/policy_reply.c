@@ -3,6 +3,8 @@
  * From a policy host's reply to a policy, RFC 8461 3.2 and 3.3.
  *
  *   media-type = type "/" subtype *( OWS ";" parameter )   (RFC 9110 8.3.1)
+ *
+ * A field that is sent twice is a list (RFC 9110 5.3).
  */
 #include "policy_reply.h"
 
@@ -71,6 +73,35 @@ is_text_plain(struct sts_str type)
 	return str_is_nocase(media, "text/plain");
 }
 
+/* Up to a comma that is not quoted; false where quotes are not closed. */
+static bool
+next_type(struct scan *s, struct sts_str *type)
+{
+	const char *from = s->p;
+	bool quoted = false;
+
+	for (; s->p < s->end && (quoted || *s->p != ','); s->p++) {
+		quoted ^= *s->p == '"';
+		if (quoted && *s->p == '\\' && s->p + 1 < s->end)
+			s->p++;
+	}
+	*type = (struct sts_str){ from, (size_t)(s->p - from) };
+	return !quoted;
+}
+
+static bool
+all_text_plain(struct sts_str types)
+{
+	struct scan s = scan_str(types);
+	struct sts_str type;
+
+	do
+		if (!next_type(&s, &type) || !is_text_plain(type))
+			return false;
+	while (scan_char(&s, ','));
+	return true;
+}
+
 /* How far the exchange itself came. */
 static enum sts_policy_reply
 judge_end(const struct sts_reply *r, struct sts_err *err)
@@ -107,7 +138,10 @@ judge_head(const struct sts_reply *r, struct sts_err *err)
 			: "");
 	else if (type.len == 0)
 		sts_fail(err, STS_TEMPFAIL, 0, "no Content-Type");
-	else if (!is_text_plain(type))
+	else if (type.len >= sizeof r->content_type - 1)
+		sts_fail(err, STS_TEMPFAIL, 0,
+		    "Content-Type of %d bytes or more", STS_TYPE_MAX - 1);
+	else if (!all_text_plain(type))
 		sts_fail(err, STS_TEMPFAIL, 0,
 		    "Content-Type \"%s\" is not text/plain",
 		    sts_show(type).text);

@@ -14,7 +14,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct sts_str type;
 	struct scan s;
 	enum sts_policy_reply f;
-	const char *p;
+	const char *p, *q;
 
 	if (len < 4)
 		return 0;
@@ -42,7 +42,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		MUST(r.status == 200 && r.delimited);
 		p = r.content_type + strspn(r.content_type, " \t");
 		MUST(strncasecmp(p, "text/plain", 10) == 0);
-		MUST(strchr("; \t", p[10]) != NULL);
+		MUST(strchr("; \t,", p[10]) != NULL);
+		/* nothing was cut off, and no type stands behind the last */
+		MUST(strlen(r.content_type) < STS_TYPE_MAX - 1);
+		if (strchr(p, '"') == NULL) {
+			p = (q = strrchr(p, ',')) != NULL ? q + 1 : p;
+			p += strspn(p, " \t");
+			MUST(strncasecmp(p, "text/plain", 10) == 0);
+		}
 	}
 	sts_policy_free(pol);
 	return 0;

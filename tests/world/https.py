@@ -77,6 +77,7 @@ SERVER = """
     ssl_certificate_key {ca}/{cert}.key;
     ssl_protocols {protocols};
     {ciphers}
+    {also}
     root {dir}/www/$host;
     types {{ }}
     default_type "{type}";
@@ -133,7 +134,7 @@ def build(uses: list[tuple[dict, str]]) -> None:
 
 
 def _server(spec: dict, domains: list[str]) -> str:
-    known = {"status", "type", "cert", "tls", "location", "etag", "http2"}
+    known = {"status", "type", "cert", "tls", "location", "etag", "http2", "also"}
     if set(spec) - known:
         raise net.WorldError(f"https: unknown {set(spec) - known}")
     names, kind = CERTS[spec["cert"]] if "cert" in spec else (None, "good")
@@ -155,6 +156,8 @@ def _server(spec: dict, domains: list[str]) -> str:
     return SERVER.format(
         v4=f"198.18.1.{n}", v6=f"2001:db8:1::{n:x}", ca=ca.DIR, cert=cert,
         dir=DIR, type=spec.get("type", "text/plain"), action=action,
+        also=f'add_header Content-Type "{spec["also"]}";' if "also" in spec
+        else "",
         h2=" http2" if spec.get("http2") else "",
         protocols=f"TLSv{tls}" if tls else "TLSv1.2 TLSv1.3",
         ciphers="ssl_ciphers ALL:@SECLEVEL=0;" if tls else "")

@@ -64,6 +64,10 @@ heads(void **state)
 		    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 		    "Content-Type: text/html\r\n\r\n",
 		    200, true, false, "text/plain, text/html", 0 },
+		{ "an empty one is no type",
+		    "HTTP/1.1 200 OK\r\nContent-Type:\r\n"
+		    "Content-Type: text/plain\r\nContent-Type: \r\n\r\n",
+		    200, true, false, "text/plain", 0 },
 		{ "two lengths: the greater",
 		    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
 		    "Content-Length: 5\r\n\r\n",
@@ -122,7 +126,7 @@ static void
 limits(void **state)
 {
 	struct http_head head = { .bytes = 0 };
-	char line[1024], value[400];
+	char line[1024], value[STS_TYPE_MAX + 100];
 
 	(void)state;
 	memset(line, 'x', sizeof line);

@@ -141,7 +141,27 @@ heads(void **state)
 		    STS_POLICY_REPLY_ERROR },
 		{ "3.2 type alone", 200, true, "text", STS_POLICY_REPLY_ERROR },
 		{ "3.2 wildcard", 200, true, "text/*", STS_POLICY_REPLY_ERROR },
-		{ "3.2 list", 200, true, "text/plain, text/html",
+		{ "9110 5.3 sent twice", 200, true, "text/plain, text/plain",
+		    STS_POLICY_REPLY_OK },
+		{ "9110 5.3 each with its parameters", 200, true,
+		    "text/plain;charset=utf-8 ,Text/Plain; x=y",
+		    STS_POLICY_REPLY_OK },
+		{ "9110 5.6.4 a comma that is quoted", 200, true,
+		    "text/plain; x=\"a\\\", text/html\", text/plain",
+		    STS_POLICY_REPLY_OK },
+		{ "9110 5.6.4 quotes that are not closed", 200, true,
+		    "text/plain; x=\", text/html", STS_POLICY_REPLY_ERROR },
+		{ "3.2 another one after it", 200, true,
+		    "text/plain, text/html", STS_POLICY_REPLY_ERROR },
+		{ "3.2 another one before it", 200, true,
+		    "application/octet-stream, text/plain",
+		    STS_POLICY_REPLY_ERROR },
+		{ "3.2 another one between", 200, true,
+		    "text/plain, text/html;, text/plain",
+		    STS_POLICY_REPLY_ERROR },
+		{ "3.2 nothing after it", 200, true, "text/plain,",
+		    STS_POLICY_REPLY_ERROR },
+		{ "3.2 nothing before it", 200, true, ", text/plain",
 		    STS_POLICY_REPLY_ERROR },
 		{ "3.2 in a parameter", 200, true, "text/html; x=text/plain",
 		    STS_POLICY_REPLY_ERROR },
@@ -195,6 +215,13 @@ bodies(void **state)
 	r.len = sizeof big;
 	ROW(judge(&r, "3.3 size", &err) == STS_POLICY_REPLY_ERROR,
 	    "3.3 size: %s", err.text);
+
+	/* What was cut off might have been another type. */
+	r = good_reply();
+	memset(r.content_type, ';', sizeof r.content_type - 1);
+	memcpy(r.content_type, "text/plain", 10);
+	ROW(judge(&r, "type cut", &err) == STS_POLICY_REPLY_ERROR,
+	    "type cut: %s", err.text);
 
 	/* Fields without a NUL, though none should come. */
 	r = good_reply();
