@@ -64,7 +64,8 @@ dns_attempts_init(struct dns_attempts *plan, const struct dns_peer *peer,
 	for (uint8_t round = 0; round < DNS_ROUNDS; round++)
 		for (int dead = 0; dead < 2; dead++)
 			for (size_t i = 0; i < n; i++)
-				if ((peer[i].dead > now) == (dead == 1))
+				if (!peer[i].missing &&
+				    (peer[i].dead > now) == (dead == 1))
 					add_server(plan,
 					    ways(&peer[i], transport, now), i,
 					    round);

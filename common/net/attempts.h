@@ -32,6 +32,7 @@ enum dns_proto { DNS_BY_UDP, DNS_BY_TCP, DNS_BY_TLS };
 /* What is known of a nameserver from one question to the next. */
 struct dns_peer {
 	bool loopback, tls;
+	bool missing; /* the interface of its scope: not to be asked now */
 	int64_t dead, tcp_dead; /* until when, ms of any steady clock */
 };
 

@@ -70,12 +70,15 @@ struct dns_answer {
 /* The answer and all it points to are lent for the time of the call. */
 typedef void dns_done(void *arg, const struct dns_answer *);
 
+/* One printable line for a log: a nameserver that cannot be used. */
+typedef void dns_remark(const char *text);
+
 /*
  * Nameservers and transport come from conf (lent; must outlive the dns).
  * Ignores SIGPIPE for the process.  NULL: no memory, or no nameserver known;
  * err says which.
  */
-struct dns *dns_new(struct event_base *, const struct sts_conf *,
+struct dns *dns_new(struct event_base *, const struct sts_conf *, dns_remark *,
     struct sts_err *err);
 void dns_free(struct dns *); /* NULL is fine; open questions never call back */
 

@@ -9,6 +9,8 @@
  */
 #include "question.h"
 
+#include <stdio.h>
+
 #include <event2/event.h>
 
 #include "base/clock.h"
@@ -161,6 +163,15 @@ is_final(enum dns_why why)
 	    why == DNS_WHY_LOCAL;
 }
 
+/* It ends without an attempt, but not from inside dns_ask(). */
+static void
+hopeless(struct dns_question *q, enum dns_why why)
+{
+	q->state = DNS_HOPELESS;
+	q->found.why = why;
+	arm(q, 0);
+}
+
 /* Its turn has come, and with it its time begins; not where all is silent. */
 static void
 leave_queue(struct dns_question *q)
@@ -174,6 +185,27 @@ leave_queue(struct dns_question *q)
 	q->deadline = now + q->timeout;
 }
 
+/* Interfaces come and go, and the other servers answer meanwhile. */
+static void
+look_for_interfaces(struct dns_pool *pool)
+{
+	char addr[STS_ADDR_TEXT], text[128];
+
+	for (size_t i = 0; i < pool->n; i++) {
+		const struct sts_server *server = &pool->server[i];
+		bool missing = !dns_upstream_here(server);
+
+		if (missing && !pool->peer[i].missing && pool->remark != NULL) {
+			snprintf(text, sizeof text,
+			    "nameserver %s%%%s: no such interface on this "
+			    "host, not asked",
+			    sts_addr_text(&server->addr, addr), server->scope);
+			pool->remark(text);
+		}
+		pool->peer[i].missing = missing;
+	}
+}
+
 static void
 start_waiting(struct dns_pool *pool)
 {
@@ -183,12 +215,16 @@ start_waiting(struct dns_pool *pool)
 	while (pool->busy < BUSY_MAX &&
 	    (q = TAILQ_FIRST(&pool->waiting)) != NULL) {
 		leave_queue(q);
-		q->state = DNS_BUSY;
-		pool->busy++;
+		look_for_interfaces(pool);
 		dns_attempts_init(&q->plan, pool->peer, pool->n,
 		    pool->conf->transport, sts_now_ms());
-		if (dns_attempts_next(&q->plan, &step))
-			attempt(q, &step);
+		if (!dns_attempts_next(&q->plan, &step)) {
+			hopeless(q, DNS_WHY_LOCAL); /* no server is left */
+			continue;
+		}
+		q->state = DNS_BUSY;
+		pool->busy++;
+		attempt(q, &step);
 	}
 }
 
@@ -313,9 +349,7 @@ dns_question_ask(struct dns_question *q, struct dns_pool *pool,
 	q->deadline = q->asked + timeout_ms;
 	evtimer_assign(&q->timer, pool->base, tick, q);
 	if (!dns_wire_parse(&q->name, q->text)) {
-		q->state = DNS_HOPELESS;
-		q->found.why = DNS_WHY_NAME;
-		arm(q, 0);
+		hopeless(q, DNS_WHY_NAME);
 		return;
 	}
 	q->state = DNS_WAITING;
@@ -372,9 +406,10 @@ without_edns(void)
 
 enum sts_rc
 dns_pool_init(struct dns_pool *pool, struct event_base *base,
-    const struct sts_conf *conf, struct sts_err *err)
+    const struct sts_conf *conf, dns_remark *remark, struct sts_err *err)
 {
 	pool->conf = conf;
+	pool->remark = remark;
 	TAILQ_INIT(&pool->waiting);
 	pool->base = base;
 	if ((pool->plain = without_edns()) == NULL)

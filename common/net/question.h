@@ -25,6 +25,7 @@ TAILQ_HEAD(dns_questions, dns_question);
 struct dns_pool {
 	struct event_base *base;
 	const struct sts_conf *conf;
+	dns_remark *remark; /* or NULL */
 	getdns_dict *plain; /* extensions of a query without EDNS */
 	size_t n;
 	struct sts_server server[STS_SERVERS_MAX];
@@ -70,7 +71,7 @@ struct dns_question {
 
 /* All zero; without servers as yet. */
 enum sts_rc dns_pool_init(struct dns_pool *, struct event_base *,
-    const struct sts_conf *, struct sts_err *err);
+    const struct sts_conf *, dns_remark *, struct sts_err *err);
 
 /*
  * The servers from now on.  Questions under way come to their end with what

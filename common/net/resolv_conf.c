@@ -22,7 +22,10 @@ is_scope(char c)
 	return is_alnum(c) || c == '.' || c == '_' || c == '-';
 }
 
-/* "fe80::1%eth0"; the scope is kept, a link-local address needs it. */
+/*
+ * "fe80::1%eth0"; the scope is kept where the address needs it.  Elsewhere it
+ * says nothing (RFC 4007 6), and getdns would refuse the server.
+ */
 static bool
 take_server(struct sts_server *out, struct sts_str word)
 {
@@ -36,8 +39,11 @@ take_server(struct sts_server *out, struct sts_str word)
 	scope = scan_rest(&s);
 	if (scope.len >= sizeof out->scope || !str_all(scope, is_scope))
 		return false;
-	memcpy(out->scope, scope.p, scope.len);
-	return sts_addr_parse(&out->addr, addr) && out->addr.v6;
+	if (!sts_addr_parse(&out->addr, addr) || !out->addr.v6)
+		return false;
+	if (out->addr.bytes[0] == 0xfe && (out->addr.bytes[1] & 0xc0) == 0x80)
+		memcpy(out->scope, scope.p, scope.len);
+	return true;
 }
 
 static bool

@@ -297,7 +297,7 @@ renew_servers(struct dns *dns)
 
 struct dns *
 dns_new(struct event_base *base, const struct sts_conf *conf,
-    struct sts_err *err)
+    dns_remark *remark, struct sts_err *err)
 {
 	struct dns *dns = calloc(1, sizeof *dns);
 	struct sts_server server[STS_SERVERS_MAX];
@@ -308,7 +308,7 @@ dns_new(struct event_base *base, const struct sts_conf *conf,
 		return NULL;
 	}
 	TAILQ_INIT(&dns->asks);
-	if (dns_pool_init(&dns->pool, base, conf, err) != STS_OK ||
+	if (dns_pool_init(&dns->pool, base, conf, remark, err) != STS_OK ||
 	    (n == 0 &&
 		read_resolv_conf(server, &n, &dns->resolv, err) != STS_OK)) {
 		dns_free(dns);

@@ -134,6 +134,26 @@ run(getdns_eventloop *ext)
 	(void)event_base_dispatch(loop_of(ext)->base);
 }
 
+/* By name or by number, RFC 4007 11.2. */
+static uint32_t
+scope_id(const struct sts_server *server)
+{
+	uint64_t n;
+
+	if (str_u64(str_of(server->scope), UINT32_MAX, &n))
+		return (uint32_t)n;
+	return if_nametoindex(server->scope);
+}
+
+bool
+dns_upstream_here(const struct sts_server *server)
+{
+	char name[IF_NAMESIZE];
+
+	return server->scope[0] == '\0' ||
+	    if_indextoname(scope_id(server), name) != NULL;
+}
+
 static void
 set_peer(struct dns_loop *loop, const struct sts_server *server)
 {
@@ -142,7 +162,7 @@ set_peer(struct dns_loop *loop, const struct sts_server *server)
 	loop->peer_len = sockaddr_of(&loop->peer, &server->addr,
 	    server->port == 0 ? 53 : server->port);
 	if (server->addr.v6)
-		sin6->sin6_scope_id = if_nametoindex(server->scope);
+		sin6->sin6_scope_id = scope_id(server);
 }
 
 /*

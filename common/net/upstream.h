@@ -7,6 +7,7 @@
 #ifndef STS_UPSTREAM_H
 #define STS_UPSTREAM_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include <getdns/getdns.h>
@@ -31,6 +32,9 @@ struct dns_upstream {
 	bool retired;   /* goes with the last of them */
 	int64_t heard;  /* when the last answer came, sts_now_ms() */
 };
+
+/* Is the interface of the server's scope there?  Without a scope: always. */
+bool dns_upstream_here(const struct sts_server *);
 
 /* NULL: no memory.  server and conf are read, not kept. */
 struct dns_upstream *dns_upstream_new(struct event_base *,

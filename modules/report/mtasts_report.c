@@ -206,7 +206,7 @@ run(struct program *p, const struct options *o, struct sts_err *err)
 	}
 	p->base = event_base_new();
 	if (p->base == NULL ||
-	    (p->dns = dns_new(p->base, p->conf, err)) == NULL)
+	    (p->dns = dns_new(p->base, p->conf, NULL, err)) == NULL)
 		return fault(p->base == NULL ? "no event loop" : err->text);
 	if (!o->forward)
 		return run_days(p, dirfd, only, err);

@@ -142,11 +142,17 @@ lookup_add(struct lookups *l, const char *domain, unsigned flags,
 	evtimer_add(job->lock_timer, &at_once);
 }
 
+static void
+dns_remarks(const char *text)
+{
+	syslog(LOG_WARNING, "%s", text);
+}
+
 struct dns *
 lookup_dns(struct lookups *l, struct sts_err *err)
 {
 	if (l->dns == NULL)
-		l->dns = dns_new(l->base, l->conf, err);
+		l->dns = dns_new(l->base, l->conf, dns_remarks, err);
 	return l->dns;
 }
 

@@ -126,6 +126,12 @@ on_reply(void *arg, const struct sts_reply *r)
 	done(arg);
 }
 
+static void
+on_remark(const char *text)
+{
+	printf("REMARK %s\n", text);
+}
+
 static struct asking *
 new_asking(struct probe *probe, const char *name)
 {
@@ -214,12 +220,15 @@ take_server(struct probe *probe, const char *text)
 	size_t n = probe->conf.nserver++;
 	struct sts_server *server = &probe->conf.server[n];
 	const char *port = strchr(text, '@'), *name = strchr(text, '#');
-	size_t len = strcspn(text, "@#");
+	size_t len = strcspn(text, "%@#"), scope = strcspn(text, "@#") - len;
 	uint64_t number = 0;
 
 	if (n == STS_SERVERS_MAX ||
 	    !sts_addr_parse(&server->addr, (struct sts_str){ text, len }))
 		die(text, "not a nameserver");
+	if (scope > 0)
+		(void)snprintf(server->scope, sizeof server->scope, "%.*s",
+		    (int)scope - 1, text + len + 1);
 	if (name != NULL) {
 		(void)snprintf(probe->tls_name[n], STS_NAME_SIZE, "%s",
 		    name + 1);
@@ -296,7 +305,8 @@ main(int argc, char **argv)
 		probe.http = http_new(probe.base, &probe.conf, &err);
 		if (probe.http == NULL)
 			die(sts_rc_name(err.rc), err.text);
-	} else if ((probe.dns = dns_new(probe.base, &probe.conf, &err)) == NULL)
+	} else if ((probe.dns = dns_new(probe.base, &probe.conf, on_remark,
+			&err)) == NULL)
 		die(sts_rc_name(err.rc), err.text);
 	next(&probe);
 	(void)event_base_dispatch(probe.base);

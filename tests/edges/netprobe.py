@@ -36,6 +36,10 @@ AUTH = dns.AUTH  # knot itself: does not recurse
 GOOD = dnsd.address("good")
 BLACKHOLE = "198.18.66.1"
 CLOSED = "198.18.53.250"  # nobody listens
+NO_IF = "fe80::1%wlan9"
+NO_IF_SAID = ("REMARK nameserver fe80::1%wlan9: no such interface on this host, "
+              "not asked\n")
+LO = socket.if_nametoindex("lo")
 
 # --- Servers on this side, where they are on loopback -----------------------
 
@@ -443,6 +447,27 @@ DNS_ROWS = [
         500),
     Probe("another question from the first of two",
         f"{s('wrong-question', 'good')} dns txt _mta-sts.one.test", ONE, 500),
+    # RFC 4007 11: a nameserver whose interface is not there.
+    Probe("no such interface before a good one",
+        f"{s(NO_IF, 'good')} dns txt _mta-sts.one.test", NO_IF_SAID + ONE, 500),
+    Probe("no such interface after a good one",
+        f"{s('good', NO_IF)} dns txt _mta-sts.one.test", NO_IF_SAID + ONE, 500),
+    Probe("no such interface after SERVFAIL",
+        f"{s('servfail', NO_IF)} dns txt one.test",
+        NO_IF_SAID + "TEMPFAIL servfail", 1000),
+    Probe("no such interface, told once",
+        f"{s(NO_IF, 'good')} -n 3 dns txt _mta-sts.one.test",
+        f"(?s)^{NO_IF_SAID}({ONE}[^\n]*\n){{3}}$", 1000),
+    Probe("no such interface, nor any other server",
+        f"{s(NO_IF)} -n 2 dns txt one.test",
+        f"(?s)^{NO_IF_SAID}(TEMPFAIL local[^\n]*\n){{2}}$", 100),
+    Probe("interface of no such number",
+        f"{s('fe80::1%4000000', 'good')} dns txt _mta-sts.one.test",
+        "REMARK nameserver fe80::1%4000000: .*\n" + ONE, 500),
+    Probe("interface by its name",
+        f"{s('fe80::53%lo')} -T udp dns txt _mta-sts.one.test", ONE, 500),
+    Probe("interface by its number",
+        f"{s(f'fe80::53%{LO}')} -T udp dns txt _mta-sts.one.test", ONE, 500),
     Probe("slow resolver", f"{s('slow')} dns txt _mta-sts.one.test", ONE, 5000),
     # 64 at a time, 2 s each: the last wait longer than they may take.
     Probe("200 at once, slow resolver", f"{s('slow')} -T udp -t 3000 -n 200 "
@@ -735,6 +760,10 @@ def build(_: Path) -> None:
     dnsd.reply = near_reply
     for kind in NEAR:
         NearServer(kind).start()
+    net.sh("ip", "address", "add", "fe80::53/64", "dev", "lo", "nodad")
+    s6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s6.bind(("fe80::53", 53, 0, LO))
+    dnsd.spawn(NearServer("near-good").serve_udp, s6)
     ctx = tls_context(DOT_NAME)
     serve(DOT, 853, lambda c: dot(c, ctx))
     web = tls_context(*[f"mta-sts.{n}.near.test" for n in NEAR_WEB])

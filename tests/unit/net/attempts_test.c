@@ -52,7 +52,8 @@ outcome(char c, bool *no_edns)
 static const struct plan_case {
 	const char *what;
 	enum sts_transport transport;
-	const char *peers; /* r remote, l loopback, s TLS; upper case: dead */
+	const char *peers; /* r remote, l loopback, s TLS, m missing; upper
+			    * case: dead */
 	const char *outcomes, *steps;
 	enum dns_why why;
 } plan_cases[] = {
@@ -66,6 +67,10 @@ static const struct plan_case {
 	    DNS_WHY_TIMEOUT },
 	{ "TLS and nothing else", STS_TRANSPORT_UDP, "s", "n", "0s 0s 0s ",
 	    DNS_WHY_NETWORK },
+	{ "one without its interface is not asked", STS_TRANSPORT_AUTO, "ml",
+	    "s", "1u 1u ", DNS_WHY_SERVFAIL },
+	{ "nor where there is no other", STS_TRANSPORT_AUTO, "m", "t", "",
+	    DNS_WHY_OK },
 	{ "no server", STS_TRANSPORT_AUTO, "", "t", "", DNS_WHY_OK },
 	{ "all servers in each round", STS_TRANSPORT_AUTO, "ll", "t",
 	    "0u 1u 0u 1u 0t 1t ", DNS_WHY_TIMEOUT },
@@ -116,6 +121,7 @@ order(void **state)
 		for (size_t k = 0; c->peers[k] != '\0'; k++) {
 			peer[k].loopback = to_lower(c->peers[k]) == 'l';
 			peer[k].tls = c->peers[k] == 's';
+			peer[k].missing = c->peers[k] == 'm';
 			if (c->peers[k] == 'R')
 				peer[k].tcp_dead = NOW + 1;
 			else if (c->peers[k] == 'L')
