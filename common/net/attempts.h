@@ -61,7 +61,7 @@ bool dns_attempts_next(struct dns_attempts *, struct dns_attempt *out);
 /* Milliseconds that the attempt just handed out may take of left. */
 unsigned dns_attempts_timeout(const struct dns_attempts *, unsigned left);
 
-/* How an attempt failed; no_edns: FORMERR or NOTIMP was the answer. */
+/* How an attempt failed; no_edns: it may do without EDNS. */
 void dns_attempts_note(struct dns_attempts *, const struct dns_attempt *,
     enum dns_why why, bool no_edns);
 

@@ -59,6 +59,7 @@ struct dns_answer {
 	 * DNS_NONE the negative TTL (RFC 2308 5); 0 where unknown.
 	 */
 	uint32_t ttl;
+	bool no_soa;     /* DNS_NONE, and not to be kept at all, RFC 2308 5 */
 	unsigned waited; /* ms for its turn, which its timeout does not count */
 	size_t n; /* of the array that fits the type; 0 unless DNS_FOUND */
 	const struct sts_str *txt; /* each RR with its strings joined, 3.1; a

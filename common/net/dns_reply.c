@@ -21,7 +21,8 @@ enum {
 	SERVFAIL = 2,
 	NXDOMAIN = 3,
 	NOTIMP = 4,
-	REFUSED = 5
+	REFUSED = 5,
+	BADVERS = 16
 };
 
 struct rr {
@@ -301,6 +302,7 @@ nothing(struct dns_found *out, const getdns_dict *reply, uint32_t rcode,
 	uint32_t ra = 0;
 
 	out->ttl = soa ? ttl : 0;
+	out->no_soa = !soa;
 	if (rcode == NXDOMAIN)
 		return DNS_WHY_NXDOMAIN;
 	if (!soa && (getdns_dict_get_int(reply, "/header/ra", &ra) || ra == 0))
@@ -324,6 +326,34 @@ rcode_why(uint32_t rcode)
 	}
 }
 
+/*
+ * RFC 6891 6.1.3: an OPT record holds the upper bits of the rcode.  False: not
+ * all of the records that the header promised are there.
+ */
+static bool
+whole_rcode(const getdns_dict *reply, uint32_t *rcode)
+{
+	getdns_list *more = NULL;
+	getdns_dict *rr;
+	uint32_t type, upper, arcount;
+
+	if (getdns_dict_get_int(reply, "/header/rcode", rcode) ||
+	    getdns_dict_get_int(reply, "/header/arcount", &arcount) ||
+	    getdns_dict_get_list(reply, "additional", &more) ||
+	    arcount != length(more))
+		return false;
+	for (size_t i = 0; i < length(more); i++) {
+		if (getdns_list_get_dict(more, i, &rr) ||
+		    getdns_dict_get_int(rr, "type", &type) ||
+		    type != GETDNS_RRTYPE_OPT)
+			continue;
+		if (getdns_dict_get_int(rr, "extended_rcode", &upper))
+			return false;
+		*rcode |= upper << 4;
+	}
+	return true;
+}
+
 static enum dns_why
 judge(struct dns_found *out, const getdns_dict *reply,
     const struct dns_wire *name, uint32_t type)
@@ -334,11 +364,11 @@ judge(struct dns_found *out, const getdns_dict *reply,
 	struct end end;
 	enum dns_why why;
 
-	if (getdns_dict_get_int(reply, "/header/rcode", &rcode) ||
+	if (!whole_rcode(reply, &rcode) ||
 	    getdns_dict_get_int(reply, "/header/tc", &tc) ||
 	    getdns_dict_get_int(reply, "/header/qr", &qr) || qr != 1)
 		return DNS_WHY_MALFORMED;
-	out->no_edns = rcode == FORMERR || rcode == NOTIMP;
+	out->no_edns = rcode == FORMERR || rcode == NOTIMP || rcode == BADVERS;
 	/* A server that could not read the question need not repeat it. */
 	if (out->no_edns)
 		return DNS_WHY_RCODE;

@@ -17,7 +17,8 @@ enum { DNS_CHAIN_MAX = 9 };
 /* The records of one answer, or why there are none. */
 struct dns_found {
 	enum dns_why why;
-	bool no_edns; /* FORMERR or NOTIMP */
+	bool no_edns; /* FORMERR, NOTIMP or BADVERS */
+	bool no_soa;
 	uint32_t ttl;
 	size_t n;
 	struct sts_str *txt; /* into text */

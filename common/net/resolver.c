@@ -123,9 +123,12 @@ deliver(struct ask *ask)
 		found->why = DNS_WHY_LOCAL;
 	answer = (struct dns_answer){ .outcome = outcome(found->why),
 		.why = found->why };
-	for (size_t i = 0; i < ask->n; i++)
+	for (size_t i = 0; i < ask->n; i++) {
 		if (ask->q[i].waited > answer.waited)
 			answer.waited = ask->q[i].waited;
+		if (answer.outcome == DNS_NONE && ask->q[i].found.no_soa)
+			answer.no_soa = true;
+	}
 	if (answer.outcome != DNS_TEMPFAIL)
 		answer.ttl = found->ttl;
 	if (answer.outcome == DNS_FOUND && !ask->soa) {

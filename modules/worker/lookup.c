@@ -200,6 +200,9 @@ after_txt(struct job *job)
 {
 	struct sts_next next = sts_decide(&job->facts);
 
+	/* It still tells those who cannot wait what was seen, and when. */
+	if (job->no_soa && next.entry.kind == STS_ENTRY_NONE)
+		next.entry.until = next.entry.checked;
 	if (next.act == STS_ACT_FETCH)
 		ask_policy_host(job);
 	else
@@ -288,6 +291,7 @@ got_txt(void *arg, const struct dns_answer *ans)
 		evtimer_del(job->probe_timer);
 	job->facts.now = time(NULL);
 	job->facts.ttl = ans->ttl;
+	job->no_soa = ans->no_soa; /* not to be remembered, RFC 2308 5 */
 	job->deadline += ans->waited;
 	if (ans->why == DNS_WHY_LOCAL) {
 		snprintf(job->fault, sizeof job->fault,

@@ -35,6 +35,7 @@ struct job {
 	struct probe *probe; /* while one is under way */
 	bool probed;         /* one came to its end */
 	bool waits;          /* for that end; the TXT question failed */
+	bool no_soa;         /* "none" counts for this look alone */
 	struct sts_facts facts;
 	struct sts_loaded cached;
 	struct sts_loaded newer; /* the same again, before it is written over */

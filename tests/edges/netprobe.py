@@ -57,6 +57,10 @@ NEAR = {  # name: (address, UDP does, TCP does), as in dnsd.KINDS
     "near-nx-records": ("127.0.0.20", "nx-records", "nx-records"),
     "near-other-type": ("127.0.0.21", "other-type", "other-type"),
     "near-promises": ("127.0.0.29", "promises", "promises"),
+    "near-badvers-nx": ("127.0.0.31", "badvers-nx", "badvers-nx"),
+    "near-badvers-found": ("127.0.0.32", "badvers-found", "badvers-found"),
+    "near-badvers-once": ("127.0.0.33", "badvers-once", "badvers-once"),
+    "near-cut-opt": ("127.0.0.34", "cut-opt", "cut-opt"),
     "near-no-aaaa": ("127.0.0.22", "no-aaaa", "no-aaaa"),
     "near-a-servfail": ("127.0.0.23", "a-servfail", "a-servfail"),
     "near-closes": ("127.0.0.24", "drop", "close"),
@@ -74,6 +78,17 @@ def near_reply(act: str, msg: bytes, tcp: bool) -> bytes | None:
         if struct.unpack_from("!H", msg, 10)[0] > 0:
             return dnsd.header_only(msg, 1)
         return dnsd.ask_good(msg, tcp)
+    if act == "badvers-once":
+        if struct.unpack_from("!H", msg, 10)[0] == 0:
+            return dnsd.ask_good(msg, tcp)
+        return dnsd.badvers(dnsd.header_only(msg, 0))
+    if act == "badvers-nx":
+        return dnsd.badvers(dnsd.header_only(msg, 3))
+    if act == "badvers-found":
+        plain = msg[:10] + b"\0\0" + msg[12:dnsd.question(msg)[2]]
+        return dnsd.badvers(dnsd.ask_good(plain, tcp) or b"")
+    if act == "cut-opt":
+        return dnsd.badvers(dnsd.header_only(msg, 0))[:-11]
     if act == "referral":
         out = bytearray(dnsd.header_only(msg, 0))
         out[3] &= 0x7f  # no recursion available
@@ -369,6 +384,22 @@ DNS_ROWS = [
     Probe("FORMERR", f"{s('formerr')} dns txt one.test", "TEMPFAIL rcode", 1000),
     Probe("NOTIMP", f"{s('near-notimp')} dns txt one.test", "TEMPFAIL rcode",
         1000),
+    # RFC 6891 6.1.3: an rcode has 12 bits where there is an OPT record.
+    Probe("BADVERS", f"{s('badvers')} dns txt one.test", "TEMPFAIL rcode",
+        1000),
+    Probe("the header's part of the rcode is 3",
+        f"{s('near-badvers-nx')} dns txt one.test", "TEMPFAIL rcode", 1000),
+    Probe("BADVERS beside an answer",
+        f"{s('near-badvers-found')} dns txt _mta-sts.one.test",
+        "TEMPFAIL rcode", 1000),
+    Probe("BADVERS to EDNS alone",
+        f"{s('near-badvers-once')} dns txt _mta-sts.one.test", ONE, 500),
+    Probe("BADVERS from the first of two",
+        f"{s('badvers', 'good')} dns txt _mta-sts.one.test", ONE,
+        500),
+    Probe("an OPT record that is promised alone",
+        f"{s('near-cut-opt')} -t 1000 dns txt one.test",
+        "TEMPFAIL ", 1300),
     Probe("FORMERR to EDNS alone",
         f"{s('near-no-edns')} dns txt _mta-sts.one.test", ONE, 500),
     Probe("FORMERR to EDNS alone, TCP",

@@ -35,6 +35,7 @@ KINDS = {
     "tcp-closes": (26, "pass", "close"),
     "dead-udp": (27, None, None),
     "forged": (28, "forge", "drop"),
+    "badvers": (29, "badvers", "badvers"),
 }
 
 
@@ -56,6 +57,12 @@ def header_only(msg: bytes, rcode: int, tc: bool = False) -> bytes:
     end = question(msg)[2]
     flags = 0x8180 | rcode | (0x0200 if tc else 0)
     return msg[:2] + struct.pack("!HHHHH", flags, 1, 0, 0, 0) + msg[12:end]
+
+
+def badvers(msg: bytes) -> bytes:
+    """RFC 6891 6.1.3: the upper bits of rcode 16 are in an OPT record."""
+    opt = b"\0" + struct.pack("!HHIH", 41, 1232, 1 << 24, 0)
+    return msg[:10] + b"\0\1" + msg[12:] + opt
 
 
 def ask_good(msg: bytes, tcp: bool) -> bytes | None:
@@ -93,6 +100,8 @@ def reply(act: str, msg: bytes, tcp: bool) -> bytes | None:
         return header_only(msg, 0, tc=True)
     if act == "empty":
         return header_only(msg, 0)
+    if act == "badvers":
+        return badvers(header_only(msg, 0))
     if act == "garbage":
         return msg[:2] + b"\xff" * 40
     if act == "question":
