@@ -5,6 +5,7 @@
  *   domain  = label *( "." label )            (RFC 5321 4.1.2)
  *   label   = let-dig [ *( let-dig / "-" ) let-dig ]
  *   pattern = [ "*." ] domain
+ *   host    = domain, with "_" for any let-dig
  */
 #include "domain_name.h"
 
@@ -22,8 +23,9 @@ next_label(struct scan *s, struct sts_str *label, bool *dot)
 	return true;
 }
 
-bool
-sts_name_valid(struct sts_str name)
+/* more: a byte that may stand wherever a letter may, or a letter. */
+static inline bool
+labels_valid(struct sts_str name, char more)
 {
 	size_t label = 0; /* bytes of the one in hand */
 	char last = '-';
@@ -35,11 +37,23 @@ sts_name_valid(struct sts_str name)
 			if (label == 0 || last == '-')
 				return false;
 			label = 0;
-		} else if (!is_ldh(name.p[i]) ||
+		} else if ((!is_ldh(name.p[i]) && name.p[i] != more) ||
 		    (label == 0 && name.p[i] == '-') || ++label > STS_LABEL_MAX)
 			return false;
 	}
 	return label > 0 && last != '-';
+}
+
+bool
+sts_name_valid(struct sts_str name)
+{
+	return labels_valid(name, 'a');
+}
+
+static bool
+host_valid(struct sts_str name)
+{
+	return labels_valid(name, '_');
 }
 
 static bool
@@ -103,22 +117,70 @@ same(struct sts_str a, struct sts_str b)
 	return true;
 }
 
+static struct sts_str
+without_root(struct sts_str name)
+{
+	if (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	return name;
+}
+
 bool
-sts_pattern_match(struct sts_str name, struct sts_str pattern)
+sts_host_normal(char out[STS_NAME_SIZE], struct sts_str name)
+{
+	name = without_root(name);
+	if (!host_valid(name) || sts_name_numeric(name))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		out[i] = to_lower(name.p[i]);
+	out[name.len] = '\0';
+	return true;
+}
+
+bool
+sts_host_is_normal(struct sts_str name)
+{
+	char out[STS_NAME_SIZE];
+
+	return sts_host_normal(out, name) && str_is(name, out);
+}
+
+/* 4.1, for a pattern that is valid. */
+static bool
+match(struct sts_str name, struct sts_str pattern)
 {
 	bool wild, dot;
 	struct sts_str base = pattern_base(pattern, &wild), label;
 	struct scan s;
 
-	if (name.len > 0 && name.p[name.len - 1] == '.')
-		name.len--;
-	if (!sts_name_valid(name) || !sts_pattern_valid(pattern) ||
+	name = without_root(name);
+	if (!host_valid(name) ||
 	    sts_name_numeric(base)) /* as is every name that it could match */
 		return false;
 	s = scan_str(name);
 	if (wild) /* 4.1: exactly one label, the left-most */
 		next_label(&s, &label, &dot);
 	return same(scan_rest(&s), base);
+}
+
+bool
+sts_pattern_match(struct sts_str name, struct sts_str pattern)
+{
+	return sts_pattern_valid(pattern) && match(name, pattern);
+}
+
+bool
+sts_dns_id_valid(struct sts_str id)
+{
+	bool wild;
+
+	return id.len <= STS_NAME_MAX && host_valid(pattern_base(id, &wild));
+}
+
+bool
+sts_dns_id_match(struct sts_str name, struct sts_str id)
+{
+	return sts_dns_id_valid(id) && match(name, id);
 }
 
 bool

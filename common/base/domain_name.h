@@ -19,6 +19,15 @@ enum {
 bool sts_name_valid(struct sts_str);
 
 /*
+ * The name of a host as an MX record or a certificate has it, in lower case
+ * without the root dot: the above, '_' in the place of any letter, and no
+ * address.  Policy domains and patterns have none (RFC 8461 3.2, 3.4), but
+ * hosts do, and 4.1 compares labels.  _is_: and it is in that form already.
+ */
+bool sts_host_normal(char out[STS_NAME_SIZE], struct sts_str);
+bool sts_host_is_normal(struct sts_str);
+
+/*
  * Every label a number: an IPv4 address in one of its spellings, never a host
  * name (RFC 1123 2.1).
  */
@@ -27,8 +36,15 @@ bool sts_name_numeric(struct sts_str);
 /* Is it what sts_name_valid() takes, or "*." and that? */
 bool sts_pattern_valid(struct sts_str);
 
-/* Does a valid name match a valid pattern?  One trailing dot is ignored. */
+/*
+ * Does the name of a host match a valid pattern?  One trailing dot of the name
+ * is ignored.
+ */
 bool sts_pattern_match(struct sts_str name, struct sts_str pattern);
+
+/* The same two of a dNSName, in which a host name may stand, or "*." and it. */
+bool sts_dns_id_valid(struct sts_str);
+bool sts_dns_id_match(struct sts_str name, struct sts_str id);
 
 /*
  * sts_domain_normal() of borrowed bytes; false: not one.  _is_: and it is in

@@ -138,7 +138,7 @@ bool
 sts_cert_has_dns_id(const void *der, size_t len, const char *host)
 {
 	struct scan san, name;
-	struct sts_str pattern;
+	struct sts_str id;
 	unsigned char tag;
 	bool found = false;
 
@@ -147,11 +147,11 @@ sts_cert_has_dns_id(const void *der, size_t len, const char *host)
 	while (san.p < san.end) {
 		if (!next_any(&san, &tag, &name))
 			return false;
-		pattern = scan_rest(&name);
+		id = scan_rest(&name);
 		if (tag != TAG_DNS_NAME)
 			continue;
-		if (host == NULL ? sts_pattern_valid(pattern)
-				 : sts_pattern_match(str_of(host), pattern))
+		if (host == NULL ? sts_dns_id_valid(id)
+				 : sts_dns_id_match(str_of(host), id))
 			found = true;
 	}
 	return found;

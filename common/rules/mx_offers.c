@@ -55,7 +55,7 @@ take(struct sts_str line, const char *address, struct sts_mx_offer *out)
 		return false;
 	out->when = (int64_t)ms;
 	return sts_domain_is_normal(out->domain, domain) &&
-	    sts_domain_is_normal(out->host, host);
+	    sts_host_is_normal(host) && sts_host_normal(out->host, host);
 }
 
 bool

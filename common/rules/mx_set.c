@@ -48,20 +48,6 @@ clear(struct sts_mx_set *set)
 /* --- What makes sense, in both directions ------------------------------- */
 
 static bool
-is_lower_name(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
-}
-
-/* "192.0.2.1" would be an address to whoever connects: RFC 5321 5.1. */
-static bool
-good_name(struct sts_str name)
-{
-	return str_all(name, is_lower_name) && sts_name_valid(name) &&
-	    !sts_name_numeric(name);
-}
-
-static bool
 good_kind(const struct sts_mx_set *set, const char *domain)
 {
 	switch (set->kind) {
@@ -126,7 +112,7 @@ add_host(struct out *o, const struct sts_mx_host *h)
 
 	if (h->naddr > STS_MX_ADDRS_MAX ||
 	    memchr(h->name, '\0', sizeof h->name) == NULL ||
-	    !good_name(str_of(h->name)))
+	    !sts_host_is_normal(str_of(h->name)))
 		return false;
 	add(o, "host %u %s %s", h->preference, h->self ? "self" : "other",
 	    h->name);
@@ -201,10 +187,10 @@ take_host(struct sts_str line, struct sts_mx_host *h)
 	if (!next_word(&s, &w) || !str_u64(w, UINT16_MAX, &preference) ||
 	    !next_word(&s, &w) ||
 	    (!(h->self = str_is(w, "self")) && !str_is(w, "other")) ||
-	    !next_word(&s, &w) || !good_name(w))
+	    !next_word(&s, &w) || !sts_host_is_normal(w))
 		return false;
 	h->preference = (uint16_t)preference;
-	memcpy(h->name, w.p, w.len); /* good_name(): 253 bytes at most */
+	memcpy(h->name, w.p, w.len); /* 253 bytes at most */
 	h->name[w.len] = '\0';
 	for (h->naddr = 0; next_word(&s, &w); h->naddr++)
 		if (h->naddr == STS_MX_ADDRS_MAX ||
@@ -345,7 +331,7 @@ explain(const struct sts_mx_set *set, size_t n, struct sts_err *err)
 		    ("it has no MX record, and its own name does "
 		     "not match its MTA-STS policy"),
 		[STS_MX_NULL] = "it takes no mail (null MX, RFC 7505)",
-		[STS_MX_NOTHING] = "it has neither MX nor address records",
+		[STS_MX_NOTHING] = "it has no usable MX or address record",
 	};
 	const char *text = why[set->kind];
 

@@ -40,7 +40,7 @@ enum sts_mx_kind {
 	STS_MX_HOSTS,    /* from MX records */
 	STS_MX_IMPLICIT, /* no MX record: the domain is the one host */
 	STS_MX_NULL,     /* RFC 7505: the domain takes no mail */
-	STS_MX_NOTHING   /* neither MX nor address records */
+	STS_MX_NOTHING   /* no MX or address record that can be used */
 };
 
 struct sts_mx_host {

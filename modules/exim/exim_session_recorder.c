@@ -305,23 +305,25 @@ first_time(struct exim_sessions *s, const char *domain)
 	return true;
 }
 
-/* The first of the MX hosts in list that the policy does not permit. */
+/*
+ * The first of the MX hosts in list that the policy does not permit, and be it
+ * for its odd name.
+ */
 static bool
 forbidden(char host[STS_NAME_SIZE], const struct sts_policy *policy,
     const char *list)
 {
-	char name[STS_NAME_SIZE];
-	size_t len;
+	size_t len, dot;
 
 	for (; *list != '\0'; list += len) {
 		list += strspn(list, ":");
 		len = strcspn(list, ":");
-		if (len == 0 || len >= sizeof name)
+		dot = len > 0 && list[len - 1] == '.';
+		if (len == dot || len >= STS_NAME_SIZE)
 			continue;
-		memcpy(name, list, len);
-		name[len] = '\0';
-		if (sts_domain_normal(host, name, NULL) == STS_OK &&
-		    !sts_policy_permits(policy, host))
+		memcpy(host, list, len - dot);
+		host[len - dot] = '\0';
+		if (!sts_policy_permits(policy, host))
 			return true;
 	}
 	return false;

@@ -2,7 +2,7 @@
 /*
  * The policy's mx patterns as an Exim host list (RFC 8461 4.1):
  *
- *   ! ^(?i)mx\.example\.com$ : ! ^(?i)[^.]+\.example\.net$ : *
+ *   ! ^(?i)mx\.example\.com$ : ! ^(?i)[a-z0-9_-]+\.example\.net$ : *
  *
  * "not one of these, then everything".  Exact names are regular expressions
  * too, for Exim resolves a bare name and compares addresses.  One bad regular
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define BEFORE "! ^(?i)"
-#define ONE_LABEL "[^.]+" /* 4.1: "*" is exactly one label */
+#define ONE_LABEL "[a-z0-9_-]+" /* 4.1: "*" is exactly one label */
 #define AFTER "$ : "
 
 static bool

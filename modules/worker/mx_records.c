@@ -2,6 +2,8 @@
 /* MX records to an MX set, RFC 5321 5.1 and RFC 7505. */
 #include "mx_records.h"
 
+#include "base/domain_name.h"
+
 static const struct dns_mx *
 best(const struct dns_mx *mx, size_t n, const bool *taken)
 {
@@ -46,7 +48,8 @@ mx_records_hosts(struct sts_mx_set *set, const struct dns_mx *mx, size_t n)
 	    set->n < STS_MX_HOSTS_MAX && (next = best(mx, n, taken)) != NULL) {
 		taken[next - mx] = true;
 		/* An address is no host name (RFC 5321 5.1, RFC 1035 3.3.9). */
-		if (!sts_mx_usable(next->name) || known(set, next->name))
+		if (!sts_host_is_normal(str_of(next->name)) ||
+		    known(set, next->name))
 			continue;
 		set->host[set->n] =
 		    (struct sts_mx_host){ .preference = next->preference };

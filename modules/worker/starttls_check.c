@@ -285,7 +285,7 @@ starttls_checks_add(struct starttls_checks *j, char *line, size_t len)
 	if (!sts_session_decode(&s, line, len) ||
 	    (s.result != STS_SESSION_OK && s.result != STS_VALIDATION_FAILURE))
 		return;
-	if (!sts_domain_of(host, s.mx_host) ||
+	if (!sts_host_normal(host, s.mx_host) ||
 	    !sts_addr_parse(&addr, s.receiving_ip)) {
 		record(j, &s, &nothing);
 		return;

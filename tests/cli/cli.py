@@ -259,6 +259,8 @@ MX = [
     (["mx.a.example", "mx.a.example"], True),
     (["MX.a.example.", "mx.A.example"], True),
     (["mx.a.example", "b.example", "*.a.example"], True),
+    (["mx_1.a.example", "*.a.example"], True),
+    (["mx_1.a.example", "mx_1.a.example"], False),  # RFC 8461 3.2
     (["a.example", "*.a.example"], False),
     (["x.mx.a.example", "*.a.example"], False),
     (["mx.a.example", "*.example"], False),

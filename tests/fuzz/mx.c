@@ -30,7 +30,7 @@ check(struct sts_str in)
 	MUST(m.n <= STS_MX_HOSTS_MAX && m.asked >= 0 && m.until >= m.asked);
 	MUST(m.until - m.asked <= STS_MX_TTL_MAX);
 	for (size_t k = 0; k < m.n; k++) {
-		MUST(sts_name_valid(str_of(m.host[k].name)));
+		MUST(sts_host_is_normal(str_of(m.host[k].name)));
 		MUST(!sts_name_numeric(str_of(m.host[k].name)));
 		MUST(strpbrk(m.host[k].name, "ABCXYZ/: \n") == NULL);
 		MUST(m.host[k].naddr <= STS_MX_ADDRS_MAX);

@@ -36,7 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		MUST(sts_mx_usable(pattern));
 		if (host[strlen(host) - 1] == '.')
 			host[strlen(host) - 1] = '\0';
-		MUST(sts_name_valid(str_of(host)));
+		MUST(sts_host_normal(out, str_of(host)));
 		tail = strchr(host, '.');
 		MUST(pattern[0] == '*'
 			? tail != NULL && strcasecmp(tail, pattern + 1) == 0

@@ -145,8 +145,14 @@ match(void **state)
 		    false },
 		{ "3.2 underscore", "a_b.example.com", "a_b.example.com",
 		    false },
-		{ "3.2 underscore below a wildcard", "a_b.example.com",
-		    "*.example.com", false },
+		{ "4.1 underscore of a host below a wildcard",
+		    "a_b.example.com", "*.example.com", true },
+		{ "4.1 one that begins and ends so", "_x_.example.com.",
+		    "*.example.com", true },
+		{ "3.2 underscore behind the star", "a.b_c.example",
+		    "*.b_c.example", false },
+		{ "5321 4.1.2 hyphen first", "-a.example.com", "*.example.com",
+		    false },
 		{ "3.2 address as pattern", "1.2.3.4", "1.2.3.4", false },
 		{ "3.2 address as host", "1.2.3.4", "*.2.3.4", false },
 		{ "3.2 address below a wildcard", "a.1.2.3.4", "*.1.2.3.4",
@@ -247,6 +253,50 @@ valid(void **state)
 	rows_done();
 }
 
+/* What DNS gives for a host: RFC 5321 4.1.2, and the underscore. */
+static void
+hosts(void **state)
+{
+	static const struct {
+		const char *clause;
+		struct sts_str in;
+		const char *out; /* NULL: none */
+	} cases[] = {
+		{ "5321 4.1.2 a name", LIT("MX.Example"), "mx.example" },
+		{ "root dot", LIT("mx.example."), "mx.example" },
+		{ "underscore", LIT("mx_1.a_b.example"), "mx_1.a_b.example" },
+		{ "underscore first and last", LIT("_mx_.example"),
+		    "_mx_.example" },
+		{ "5321 5.1 an address", LIT("192.0.2.1"), NULL },
+		{ "hyphen first", LIT("-mx.example"), NULL },
+		{ "hyphen last", LIT("mx-.example"), NULL },
+		{ "star", LIT("*.example"), NULL },
+		{ "slash", LIT("a/b.example"), NULL },
+		{ "empty label", LIT("a..example"), NULL },
+		{ "NUL", LIT("a\0b.example"), NULL },
+		{ "empty", LIT(""), NULL },
+		{ "root", LIT("."), NULL },
+		{ "1035 2.3.4 label of 64", LIT(LABEL63 "x.example"), NULL },
+		{ "1035 2.3.4 253 octets and the root", LIT(NAME253 "."),
+		    NAME253 },
+		{ "1035 2.3.4 254 octets", LIT(NAME253 "a"), NULL },
+	};
+	char out[STS_NAME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sts_str in = { guard_copy(cases[i].in.p,
+					  cases[i].in.len),
+			cases[i].in.len };
+		bool good = sts_host_normal(out, in);
+
+		ROW(good == (cases[i].out != NULL) &&
+			(!good || strcmp(out, cases[i].out) == 0),
+		    "%s: %s", cases[i].clause, good ? out : "none");
+	}
+	rows_done();
+}
+
 int
 main(void)
 {
@@ -254,6 +304,7 @@ main(void)
 		cmocka_unit_test(normal),
 		cmocka_unit_test(match),
 		cmocka_unit_test(valid),
+		cmocka_unit_test(hosts),
 	};
 
 	return cmocka_run_group_tests_name("name", tests, NULL, NULL);

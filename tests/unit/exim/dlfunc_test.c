@@ -57,7 +57,7 @@ test_policy(void **state)
 		    "*\"" },
 		{ "wild.example", 0,
 		    "sts=enforce ignore=\"! "
-		    "^(?i)[^.]+\\\\.wild\\\\.example$ : ! "
+		    "^(?i)[a-z0-9_-]+\\\\.wild\\\\.example$ : ! "
 		    "^(?i)mx\\\\.b\\\\.example$ : *\"" },
 		{ "odd.example", 0,
 		    "sts=enforce ignore=\"! ^(?i)a-b\\\\.c$ : *\"" },

@@ -214,10 +214,15 @@ static const struct {
 	    { { "no-host", "mx.enforce.example:evil.example", D, "",
 		  "enforce id=1", 0 },
 		{ "no-host", "evil.example", D, "", "enforce id=1", 0 },
-		{ "no-host", "a b:..:" MX, "test.example", "", "enforce id=1",
-		    0 } },
+		{ "no-host", MX, "test.example", "", "enforce id=1", 0 } },
 	    "validation-failure enforce.example evil.example -\n"
 	    "validation-failure test.example mx.enforce.example -\n" },
+	{ "4.1 no name that a policy can permit, and which one it was",
+	    { { "no-host", "a_b.c_d.example.:" MX, "test.example", "",
+		  "enforce id=1", 0 },
+		{ "no-host", ".:a\tb/c", D, "", "enforce id=1", 0 } },
+	    "validation-failure test.example a_b.c_d.example -\n"
+	    "validation-failure enforce.example a%09b/c -\n" },
 	{ "no MX host at all, all permitted, an address test",
 	    { { "no-host", "", D, "", "enforce id=1", 0 },
 		{ "no-host", MX, "test.example", "", "enforce id=", 0 },

@@ -45,6 +45,9 @@ test_next(void **state)
 		{ "one", LIT("5 a.b mx.c.d 192.0.2.1\n"), "5 a.b mx.c.d, " },
 		{ "among others", LIT("5 a.b mx.c.d 192.0.2.9,192.0.2.1,::1\n"),
 		    "5 a.b mx.c.d, " },
+		{ "a host with an underscore", LIT("5 a.b m_x.c.d " A "\n"),
+		    "5 a.b m_x.c.d, " },
+		{ "no domain has one", LIT("5 a_b.c m.c " A "\n"), "" },
 		{ "two, one of another address",
 		    LIT("5 a.b m.c 192.0.2.1\n6 x.y m.c 192.0.2.11\n"
 			"7 e.f m.c 192.0.2.1\n"),

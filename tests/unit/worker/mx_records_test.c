@@ -66,7 +66,9 @@ static const struct {
 	{ "5321 5.1 an address is no host", "10 192.0.2.1, 20 a.example",
 	    K(HOSTS), "20 a.example" },
 	{ "5321 5.1 none can be used", "10 192.0.2.1", K(NOTHING), "" },
-	{ "not a host name", "10 a_b.example, 20 -.example", K(NOTHING), "" },
+	{ "underscore", "10 a_b.example, 20 c.example", K(HOSTS),
+	    "10 a_b.example, 20 c.example" },
+	{ "not a host name", "10 a/b.example, 20 -.example", K(NOTHING), "" },
 #undef K
 };
 
