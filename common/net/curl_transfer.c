@@ -77,6 +77,19 @@ set_texts(CURL *curl)
 	return true;
 }
 
+/*
+ * RFC 9110 12.5.3: without it a server may encode the body, and what is not
+ * decoded is no policy.  CURLOPT_ACCEPT_ENCODING would make curl a decoder.
+ */
+static bool
+set_fields(CURL *curl)
+{
+	static char identity[] = "Accept-Encoding: identity";
+	static struct curl_slist fields = { identity, NULL };
+
+	return curl_easy_setopt(curl, CURLOPT_HTTPHEADER, &fields) == CURLE_OK;
+}
+
 /* --- Callbacks --------------------------------------------------------- */
 
 /*
@@ -182,7 +195,8 @@ http_transfer_new(void)
 
 	if (curl == NULL)
 		return NULL;
-	if (set_numbers(curl) && set_texts(curl) && set_callbacks(curl))
+	if (set_numbers(curl) && set_texts(curl) && set_fields(curl) &&
+	    set_callbacks(curl))
 		return curl;
 	curl_easy_cleanup(curl);
 	return NULL;
