@@ -155,6 +155,7 @@ struct stream {
 	struct event *retry; /* while there is too much at work */
 	char buf[LINE_MAX_LEN];
 	size_t used;
+	bool overlong; /* the rest of a line that was too long is to come */
 };
 
 static unsigned
@@ -216,12 +217,16 @@ stream_lines(struct stream *st)
 
 	while ((nl = memchr(line, '\n', left)) != NULL) {
 		*nl = '\0';
-		stream_line(st, line);
+		if (!st->overlong)
+			stream_line(st, line);
+		st->overlong = false;
 		left -= (size_t)(nl + 1 - line);
 		line = nl + 1;
 	}
-	if (left == sizeof st->buf) /* no name is that long */
+	if (left == sizeof st->buf || st->overlong) {
+		st->overlong = true; /* no name is that long */
 		left = 0;
+	}
 	memmove(st->buf, line, left);
 	st->used = left;
 }

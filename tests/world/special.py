@@ -175,8 +175,8 @@ def serve(p: steps.Place) -> str:
          "--clear-groups", f"/usr/libexec/mtasts/mtasts-fetch-{p.flavour}",
          "-c", str(p.conf_file), "--serve"],
         input=f"{d}\n{d.upper()}.\nnone.{d}\nb\u00fccher.{d}\n[192.0.2.1]\n"
-        f"{d} fresh\n\n../x\n", text=True, check=False, capture_output=True,
-        timeout=60)
+        f"{d} fresh\n\n../x\n{'x' * 9000}long.{d}\n{d}\n",
+        text=True, check=False, capture_output=True, timeout=60)
     return "".join(sorted(r.stdout.splitlines(True))) + r.stderr
 
 
