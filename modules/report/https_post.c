@@ -130,22 +130,30 @@ set_texts(CURL *curl, const struct rua *to, const struct tls_ca *ca)
 	return true;
 }
 
+/* 5.4: taken is what went out as a whole and was answered so, with 2xx. */
 static enum sts_rc
-judge(CURL *curl, CURLcode code, const char *why, struct sts_err *err)
+perform(CURL *curl, size_t len, const size_t *got, const char *why,
+    struct sts_err *err)
 {
+	CURLcode code = curl_easy_perform(curl);
 	char shown[160];
+	curl_off_t sent = 0;
 	long status = 0;
 
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status >= 200 && status < 300) /* 5.4 */
-		return STS_OK;
-	if (status != 0)
+	(void)curl_easy_getinfo(curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+	if (code == CURLE_WRITE_ERROR && *got > ANSWER_MAX)
+		code = CURLE_OK; /* it was we who had heard enough */
+	if (status >= 300)
 		return sts_fail(err, STS_TEMPFAIL, 0, "status %ld", status);
-	if (code == CURLE_OK)
-		return sts_fail(err, STS_TEMPFAIL, 0, "no answer");
-	return sts_fail(err, STS_TEMPFAIL, 0, "%s",
-	    sts_escape(shown, sizeof shown,
-		str_of(why[0] != '\0' ? why : curl_easy_strerror(code))));
+	if (code != CURLE_OK)
+		return sts_fail(err, STS_TEMPFAIL, 0, "%s",
+		    sts_escape(shown, sizeof shown,
+			str_of(
+			    why[0] != '\0' ? why : curl_easy_strerror(code))));
+	if (status < 200 || sent != (curl_off_t)len)
+		return sts_fail(err, STS_TEMPFAIL, 0, "no answer to all of it");
+	return STS_OK;
 }
 
 enum sts_rc
@@ -176,7 +184,7 @@ post_send(const struct rua *to, const struct tls_ca *ca,
 	    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &got) != CURLE_OK)
 		sts_fail(err, STS_LOCAL, 0, "libcurl cannot be set up");
 	else
-		rc = judge(curl, curl_easy_perform(curl), why, err);
+		rc = perform(curl, len, &got, why, err);
 	curl_slist_free_all(resolve);
 	curl_slist_free_all(head);
 	curl_easy_cleanup(curl);

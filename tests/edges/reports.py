@@ -651,6 +651,17 @@ def https_endless(new):
     assert h.state("c7.test")[0].startswith("sent "), h.state("c7.test")
 
 
+@row("5.4 an answer that is cut off: not taken, again later")
+def https_cut(new):
+    h = new()
+    began = time.time()
+    hook("c9.test", "/cut")
+    h.add(session("c9.test"))
+    h.run()
+    assert len(posted(began)) == 1, posted(began)
+    assert h.state("c9.test")[0].startswith("waits 1 "), h.state("c9.test")
+
+
 # --- State -----------------------------------------------------------------------------
 
 @row("5.5 sendmail fails: again later")
@@ -766,7 +777,7 @@ def build_world(_: Path) -> None:
     dns.build()
     POSTED.mkdir()
     names = {HOOK: (["*.test", "*.c1.test"] + [
-        f"hook.{d}.test" for d in ("c1", "c2", "c3", "c4", "c7")], "good"),
+        f"hook.{d}.test" for d in ("c1", "c2", "c3", "c4", "c7", "c9")], "good"),
         "198.18.1.41": (["www.elsewhere.test"], "good"),
         "198.18.1.42": (["hook.c6.test"], "other-ca")}
     argv = [str(POSTED)]

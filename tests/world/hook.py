@@ -54,6 +54,11 @@ class Hook(BaseHTTPRequestHandler):
                     self.wfile.write(b"x" * 65536)
             except OSError:
                 return
+        if word == "cut":
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.close_connection = True
+            return
         self.send_header("Content-Length", "0")
         self.end_headers()
 
