@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The DNS names a certificate is for, RFC 8461 3.3 and 4.2, without a TLS
- * library: a walk over the DER of RFC 5280 4.1.
+ * The DNS names a certificate is for, RFC 8461 3.3 and 4.2, and its purpose,
+ * without a TLS library: a walk over the DER of RFC 5280 4.1.
  *
  *   Certificate ::= SEQUENCE { tbs, algorithm, signature }
  *   tbs         ::= SEQUENCE { ..., [3] SEQUENCE OF Extension OPTIONAL }
  *   Extension   ::= SEQUENCE { OID, BOOLEAN OPTIONAL, OCTET STRING }
  *   SubjectAltName ::= SEQUENCE OF GeneralName    dNSName is [2] IA5String
+ *   ExtKeyUsage    ::= SEQUENCE OF OID
  *
  * No recursion; every step shrinks what is left.  One broken length anywhere
  * on the way, and there are no names.
@@ -25,8 +26,10 @@ enum {
 	LENGTH_BYTES_MAX = 4
 };
 
-/* 2.5.29.17 */
+/* subjectAltName 2.5.29.17, extKeyUsage 2.5.29.37, id-kp-serverAuth */
 static const char san_oid[] = "\x55\x1d\x11";
+static const char usage_oid[] = "\x55\x1d\x25";
+static const char server_oid[] = "\x2b\x06\x01\x05\x05\x07\x03\x01";
 
 static bool
 next_byte(struct scan *s, unsigned char *b)
@@ -85,9 +88,9 @@ next_is(struct scan *s, unsigned char want, struct scan *inside)
 	return next_any(s, &tag, inside) && tag == want;
 }
 
-/* One Extension: *san is set where it is a subjectAltName. */
+/* One Extension: *inside is set where its OID is the one that is wanted. */
 static bool
-extension(struct scan ext, struct scan *san, bool *is_san)
+extension(struct scan ext, const char *want, struct scan *inside, bool *is_it)
 {
 	struct scan oid, value;
 	unsigned char tag;
@@ -98,37 +101,43 @@ extension(struct scan ext, struct scan *san, bool *is_san)
 		return false;
 	if (tag != TAG_OCTETS || ext.p != ext.end)
 		return false;
-	*is_san = str_is(scan_rest(&oid), san_oid);
-	if (*is_san)
-		return next_is(&value, TAG_SEQUENCE, san) &&
+	*is_it = str_is(scan_rest(&oid), want);
+	if (*is_it)
+		return next_is(&value, TAG_SEQUENCE, inside) &&
 		    value.p == value.end;
 	return true;
 }
 
-/* The one subjectAltName of a certificate; two of them are none. */
-static bool
-find_san(struct scan cert, struct scan *san)
+enum found { BROKEN, ABSENT, FOUND };
+
+/* The one extension of a certificate with this OID; two are a broken one. */
+static enum found
+find(struct scan cert, const char *oid, struct scan *inside)
 {
-	struct scan outer, tbs, field, list, one, names;
-	unsigned char tag;
-	bool found = false, is_san;
+	struct scan outer, tbs, field, list, one, it;
+	enum found found = ABSENT;
+	unsigned char tag = 0;
+	bool is_it;
 
 	if (!next_is(&cert, TAG_SEQUENCE, &outer) || cert.p != cert.end ||
 	    !next_is(&outer, TAG_SEQUENCE, &tbs))
-		return false;
-	do /* all before the extensions is of no interest */
+		return BROKEN;
+	while (tag != TAG_EXTENSIONS) { /* what is before is of no interest */
+		if (tbs.p == tbs.end)
+			return ABSENT;
 		if (!next_any(&tbs, &tag, &field))
-			return false;
-	while (tag != TAG_EXTENSIONS);
+			return BROKEN;
+	}
 	if (!next_is(&field, TAG_SEQUENCE, &list) || field.p != field.end)
-		return false;
+		return BROKEN;
 	while (list.p < list.end) {
 		if (!next_is(&list, TAG_SEQUENCE, &one) ||
-		    !extension(one, &names, &is_san) || (is_san && found))
-			return false;
-		if (is_san) {
-			*san = names;
-			found = true;
+		    !extension(one, oid, &it, &is_it) ||
+		    (is_it && found == FOUND))
+			return BROKEN;
+		if (is_it) {
+			*inside = it;
+			found = FOUND;
 		}
 	}
 	return found;
@@ -142,7 +151,7 @@ sts_cert_has_dns_id(const void *der, size_t len, const char *host)
 	unsigned char tag;
 	bool found = false;
 
-	if (!find_san(scan_bytes(der, len), &san))
+	if (find(scan_bytes(der, len), san_oid, &san) != FOUND)
 		return false;
 	while (san.p < san.end) {
 		if (!next_any(&san, &tag, &name))
@@ -153,6 +162,28 @@ sts_cert_has_dns_id(const void *der, size_t len, const char *host)
 		if (host == NULL ? sts_dns_id_valid(id)
 				 : sts_dns_id_match(str_of(host), id))
 			found = true;
+	}
+	return found;
+}
+
+bool
+sts_cert_for_server(const void *der, size_t len)
+{
+	struct scan usage, oid;
+	bool found = false;
+
+	switch (find(scan_bytes(der, len), usage_oid, &usage)) {
+	case BROKEN:
+		return false;
+	case ABSENT:
+		return true;
+	case FOUND:
+		break;
+	}
+	while (usage.p < usage.end) {
+		if (!next_is(&usage, TAG_OID, &oid))
+			return false;
+		found = found || str_is(scan_rest(&oid), server_oid);
 	}
 	return found;
 }

@@ -186,7 +186,10 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 	return result(yield, EXIM_OK, text);
 }
 
-/* 4.2: only a DNS-ID counts, where Exim would take a bare common name. */
+/*
+ * 4.2: only a DNS-ID counts, where Exim would take a bare common name, and by
+ * GnuTLS a certificate for clients.
+ */
 static const char *
 judge_certificate(const struct exim_event *e)
 {
@@ -194,10 +197,12 @@ judge_certificate(const struct exim_event *e)
 	    strcmp(e->data, "0") != 0 || strcmp(e->args.mode, "enforce") != 0 ||
 	    !e->said_cert)
 		return "";
-	return e->der != NULL && sts_cert_has_dns_id(e->der, e->der_len, NULL)
-	    ? ""
-	    : "MTA-STS: certificate without a DNS name in its "
-	      "subjectAltName";
+	if (e->der == NULL || !sts_cert_has_dns_id(e->der, e->der_len, NULL))
+		return "MTA-STS: certificate without a DNS name in its "
+		       "subjectAltName";
+	if (!sts_cert_for_server(e->der, e->der_len))
+		return "MTA-STS: certificate that is not for TLS servers";
+	return "";
 }
 
 /* RFC 8461 5: look for a newer policy before giving up. */

@@ -190,7 +190,8 @@ judge_session(struct exim_sessions *s, struct sts_ctx *ctx,
 	    strstr(e->args.tls, "1.1") != NULL)
 		count(s, ctx, STS_VALIDATION_FAILURE, e->args.tls, false);
 	else if (!e->args.verified ||
-	    !sts_cert_has_dns_id(s->der, s->conn.der_len, NULL))
+	    !sts_cert_has_dns_id(s->der, s->conn.der_len, NULL) ||
+	    !sts_cert_for_server(s->der, s->conn.der_len))
 		count(s, ctx, STS_CERTIFICATE_REFUSED, NULL, false);
 	else
 		count(s, ctx, STS_SESSION_OK, NULL, false);

@@ -24,6 +24,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			}
 		}
 	/* A certificate is all its bytes. */
+	if (sts_cert_for_server(data, len))
+		MUST(!sts_cert_for_server(data, len - 1));
 	if (any)
 		MUST(!sts_cert_has_dns_id(data, len - 1, NULL));
 	return 0;

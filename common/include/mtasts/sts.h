@@ -96,6 +96,9 @@ void sts_policy_free(struct sts_policy *); /* NULL is fine */
  */
 bool sts_cert_has_dns_id(const void *der, size_t len, const char *host);
 
+/* May a TLS server show it: no extended key usage, or serverAuth among them? */
+bool sts_cert_for_server(const void *der, size_t len);
+
 /* --- Asking ------------------------------------------------------------ */
 
 /* Configuration and cache of one process. */

@@ -264,6 +264,64 @@ extensions(void **state)
 	rows_done();
 }
 
+/* What for, RFC 5280 4.2.1.12. */
+static void
+purpose(void **state)
+{
+#define EKU_OID "\x06\x03\x55\x1d\x25"
+#define SERVER "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01"
+#define CLIENT "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02"
+#define ANY "\x06\x04\x55\x1d\x25\x00"
+#define EKU_ONE(oid) "\x30\x13" EKU_OID "\x04\x0c\x30\x0a" oid
+	static const struct {
+		const char *clause;
+		struct sts_str list;
+		bool want;
+	} cases[] = {
+		{ "no extension", LIT(""), true },
+		{ "none of this kind", LIT(SAN), true },
+		{ "servers", LIT(SAN EKU_ONE(SERVER)), true },
+		{ "clients", LIT(EKU_ONE(CLIENT) SAN), false },
+		{ "both",
+		    LIT("\x30\x1d" EKU_OID "\x04\x16\x30\x14" CLIENT SERVER),
+		    true },
+		{ "both, critical",
+		    LIT("\x30\x20" EKU_OID CRITICAL
+			"\x04\x16\x30\x14" SERVER CLIENT),
+		    true },
+		{ "any purpose is not said to be this one",
+		    LIT("\x30\x0f" EKU_OID "\x04\x08\x30\x06" ANY), false },
+		{ "an OID that begins so",
+		    LIT("\x30\x14" EKU_OID "\x04\x0d\x30\x0b"
+			"\x06\x09\x2b\x06\x01\x05\x05\x07\x03\x01\x01"),
+		    false },
+		{ "not an OID",
+		    LIT("\x30\x13" EKU_OID "\x04\x0c\x30\x0a"
+			"\x04\x08\x2b\x06\x01\x05\x05\x07\x03\x01"),
+		    false },
+		{ "an empty list", LIT("\x30\x09" EKU_OID "\x04\x02\x30\x00"),
+		    false },
+		{ "a broken list",
+		    LIT("\x30\x15" EKU_OID "\x04\x0e\x30\x0c" SERVER
+			"\x06\x01"),
+		    false },
+		{ "twice", LIT(EKU_ONE(SERVER) EKU_ONE(SERVER)), false },
+	};
+	struct der d;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		certificate(&d, cases[i].list, nothing);
+		ROW(sts_cert_for_server(guard_copy(d.at, d.n), d.n) ==
+			cases[i].want,
+		    "%s", cases[i].clause);
+	}
+	for (size_t n = 0; n < d.n; n++)
+		ROW(!sts_cert_for_server(guard_copy(d.at, n), n), "cut at %zu",
+		    n);
+	rows_done();
+}
+
 /* A good certificate cut anywhere, and with bytes behind it, has no names. */
 static void
 cut(void **state)
@@ -329,6 +387,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test(extensions),
+		cmocka_unit_test(purpose),
 		cmocka_unit_test(cut),
 		{ "real", real, NULL, NULL, argc == 2 ? argv[1] : NULL },
 	};
