@@ -70,8 +70,9 @@ uid_t sts_store_uid(const struct sts_store *);
 gid_t sts_store_gid(const struct sts_store *);
 
 /*
- * STS_OK with entry.kind ABSENT where nothing usable is there; STS_LOCAL only
- * where reading itself failed: "cannot read" is not "there is none".
+ * STS_OK with entry.kind ABSENT where nothing is there, or a torn file of our
+ * own.  STS_LOCAL where it cannot be read, or it or its directory has another
+ * owner, type or a second link: "cannot read" is not "there is none".
  */
 enum sts_rc sts_store_get(struct sts_store *, const char *domain,
     struct sts_loaded *, struct sts_err *err);
@@ -97,10 +98,7 @@ enum sts_rc sts_store_put_replaced(struct sts_store *, const char *domain,
 enum sts_rc sts_store_get_replaced(struct sts_store *, const char *domain,
     const char *id, struct sts_loaded *, struct sts_err *err);
 
-/*
- * The MX set of a domain; kind UNKNOWN where nothing usable is there.  The
- * same file rules as for entries.
- */
+/* The MX set of a domain, UNKNOWN where there is none; as for entries. */
 enum sts_rc sts_store_get_mx(struct sts_store *, const char *domain,
     struct sts_mx_set *, struct sts_err *err);
 enum sts_rc sts_store_put_mx(struct sts_store *, const char *domain,
@@ -124,7 +122,14 @@ enum sts_mark {
 enum sts_rc sts_store_mark(struct sts_store *, enum sts_mark,
     const char *domain, struct sts_err *err);
 int64_t sts_store_marked(struct sts_store *, enum sts_mark,
-    const char *domain); /* 0: not there */
+    const char *domain); /* 0: not there, or not to be seen */
+/*
+ * When a mark was set, 0: it is not there.  STS_LOCAL as for an entry.  The
+ * caller has the owner's ids.
+ */
+enum sts_rc sts_store_look(const struct sts_store *, enum sts_mark,
+    const char *domain, int64_t *when, struct sts_err *err);
+
 void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
 
 /*
@@ -140,17 +145,19 @@ int sts_store_lock_file(struct sts_store *);
 /* Every entry; loaded is lent for the call; fn returns false to stop. */
 typedef bool sts_loaded_fn(void *arg, const char *domain,
     const struct sts_loaded *);
+/* STS_LOCAL: some could not be read; the others were told. */
 enum sts_rc sts_store_walk(struct sts_store *, sts_loaded_fn *fn, void *arg,
     struct sts_err *err);
 
 /*
- * Remove what is past its use.  Over the limit of entries, what protects
- * least goes first and live enforce policies last.
+ * Remove what was past its use when it was last looked at, a day ago or longer.
+ * Over the limit of entries, what protects least goes first and live enforce
+ * policies last.  STS_LOCAL: a part is not to be had; the others are done.
  */
 enum sts_rc sts_store_prune(struct sts_store *, int64_t now, size_t *removed,
     struct sts_err *err);
 
-/* The same for the part of the store that holds domain, once a day. */
+/* The same for the part of the store that holds domain. */
 void sts_store_tidy(struct sts_store *, const char *domain, int64_t now);
 
 #endif

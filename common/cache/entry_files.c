@@ -77,11 +77,66 @@ sts_store_same(const struct sts_store *s, const char *path,
 	    same_time(now.changed, then->changed);
 }
 
-bool
-sts_store_odd(int error)
+static enum sts_rc
+cannot_read(const char *path, int error, struct sts_err *err)
 {
-	return error == ENOENT || error == ELOOP || error == ENOTDIR ||
-	    error == ENXIO || error == EMLINK || error == EISDIR;
+	return sts_fail(err, STS_LOCAL, 0, "cannot read %s in the cache: %s",
+	    path, strerror(error));
+}
+
+enum sts_rc
+sts_store_judge(const struct sts_store *s, const char *path,
+    const struct stat *st, struct sts_err *err)
+{
+	if (st->st_uid != s->uid)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "wrong owner in the cache (uid %u, not %u): %s",
+		    (unsigned)st->st_uid, (unsigned)s->uid, path);
+	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
+		return sts_fail(err, STS_LOCAL, 0,
+		    "neither file nor link in the cache: %s", path);
+	/* No link is left where a writer replaced it since it was opened. */
+	if (st->st_nlink > 1)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "%u hard links to one file in the cache: %s",
+		    (unsigned)st->st_nlink, path);
+	return STS_OK;
+}
+
+enum sts_rc
+sts_store_judge_dir(const struct sts_store *s, const char *path,
+    struct sts_err *err)
+{
+	size_t len = strcspn(path, "/");
+	char dir[STS_STORE_NAME];
+	struct stat st;
+
+	if (path[len] == '\0')
+		return STS_OK; /* in the cache directory itself */
+	snprintf(dir, sizeof dir, "%.*s", (int)len, path);
+	if (fstatat(s->fd, dir, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? STS_OK : cannot_read(dir, errno, err);
+	if (!S_ISDIR(st.st_mode))
+		return sts_fail(err, STS_LOCAL, 0,
+		    "not a directory in the cache: %s", dir);
+	if (st.st_uid == s->uid)
+		return STS_OK;
+	return sts_fail(err, STS_LOCAL, 0,
+	    "wrong owner of a directory in the cache (uid %u, not %u): %s",
+	    (unsigned)st.st_uid, (unsigned)s->uid, dir);
+}
+
+/*
+ * After a failed look at path.  Nothing is there only where it could be: a
+ * directory of another owner is why we cannot store, not why there is none.
+ */
+static enum sts_rc
+not_there(const struct sts_store *s, const char *path, int error,
+    struct sts_err *err)
+{
+	if (error == ENOENT || error == ENOTDIR)
+		return sts_store_judge_dir(s, path, err);
+	return cannot_read(path, error, err);
 }
 
 void
@@ -110,91 +165,95 @@ read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-int
+enum sts_rc
 sts_store_read_file(const struct sts_store *s, const char *path,
-    struct sts_file *f)
+    struct sts_file *f, struct sts_err *err)
 {
 	struct stat st;
 	ssize_t n;
-	int error = 0;
+	enum sts_rc rc;
 	int fd = openat(s->fd, path,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
 	f->good = false;
 	if (fd == -1)
-		return sts_store_odd(errno) ? 0 : errno;
+		return not_there(s, path, errno, err);
 	if (fstat(fd, &st) == -1) {
-		error = errno;
+		rc = cannot_read(path, errno, err);
 		goto out;
 	}
 	f->used = st.st_mtime;
 	f->stamp = stamp_of(&st);
-	/* No link is left where a writer replaced it since it was opened. */
-	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_uid != s->uid ||
+	if ((rc = sts_store_judge(s, path, &st, err)) != STS_OK ||
 	    st.st_size > (off_t)f->size)
 		goto out;
 	if ((f->buf == NULL &&
 		(f->buf = malloc((size_t)st.st_size + 1)) == NULL) ||
 	    (n = read_all(fd, f->buf, (size_t)st.st_size)) == -1) {
-		error = errno;
+		rc = cannot_read(path, errno, err);
 		goto out;
 	}
 	f->len = (size_t)n;
 	f->good = true;
 out:
 	close(fd);
-	return error;
+	return rc;
 }
 
-static int
+static enum sts_rc
 read_file(const struct sts_store *s, const char *path, const char *domain,
-    struct sts_loaded *loaded)
+    struct sts_loaded *loaded, struct sts_err *err)
 {
 	struct sts_file f = { .size = STS_ENTRY_MAX };
-	int error = sts_store_read_file(s, path, &f);
+	enum sts_rc rc = sts_store_read_file(s, path, &f, err);
 
 	loaded->buf = f.buf;
 	loaded->used = f.used;
 	loaded->stamp = f.stamp;
-	if (f.good)
-		loaded->broken = !sts_entry_decode(&loaded->entry,
-		    (struct sts_str){ f.buf, f.len }, false, domain);
-	return error;
+	/* Removed since, or cut: too large, or never written to the disk. */
+	loaded->broken = !f.good ||
+	    !sts_entry_decode(&loaded->entry, (struct sts_str){ f.buf, f.len },
+		false, domain);
+	return rc;
 }
 
-static int
+static enum sts_rc
 read_link(const struct sts_store *s, const char *path, const char *domain,
-    struct sts_loaded *loaded, struct sts_str text)
+    struct sts_loaded *loaded, struct sts_str text, struct sts_err *err)
 {
 	struct stat st;
+	enum sts_rc rc;
 
 	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return sts_store_odd(errno) ? 0 : errno;
+		return not_there(s, path, errno, err);
 	loaded->used = st.st_mtime;
-	if (st.st_uid == s->uid)
+	if ((rc = sts_store_judge(s, path, &st, err)) == STS_OK)
 		loaded->broken =
 		    !sts_entry_decode(&loaded->entry, text, true, domain);
-	return 0;
+	return rc;
 }
 
-int
+enum sts_rc
 sts_store_read(const struct sts_store *s, const char *path, const char *domain,
-    struct sts_loaded *loaded)
+    struct sts_loaded *loaded, struct sts_err *err)
 {
 	char link[STS_LINK_MAX + 1];
+	enum sts_rc rc;
 	ssize_t n;
 
-	sts_loaded_clear(loaded);
-	n = readlinkat(s->fd, path, link, sizeof link);
-	if (n == -1 && errno == ENOENT)
-		return 0;
-	loaded->broken = true; /* until it proves good */
-	if (n != -1)
-		return read_link(s, path, domain, loaded,
-		    (struct sts_str){ link, (size_t)n });
-	if (errno == EINVAL) /* not a link */
-		return read_file(s, path, domain, loaded);
-	return sts_store_odd(errno) ? 0 : errno;
+	/* A link may take the place of a file while we look. */
+	for (int tries = 0;; tries++) {
+		sts_loaded_clear(loaded);
+		n = readlinkat(s->fd, path, link, sizeof link);
+		if (n != -1)
+			return read_link(s, path, domain, loaded,
+			    (struct sts_str){ link, (size_t)n }, err);
+		if (errno != EINVAL) /* EINVAL: not a link */
+			return not_there(s, path, errno, err);
+		rc = read_file(s, path, domain, loaded, err);
+		if (rc == STS_OK || tries == 3)
+			return rc;
+	}
 }
 
 enum sts_rc
@@ -203,18 +262,15 @@ sts_store_get(struct sts_store *s, const char *domain,
 {
 	char path[STS_STORE_NAME];
 	struct sts_ids ids;
-	int error = EPERM;
+	enum sts_rc rc;
 
 	sts_store_path(path, domain, "");
 	sts_loaded_clear(loaded);
-	if (sts_store_enter(s, &ids)) {
-		error = sts_store_read(s, path, domain, loaded);
-		sts_store_leave(&ids);
-	}
-	if (error == 0)
-		return STS_OK;
-	return sts_fail(err, STS_LOCAL, 0, "cannot read the cache entry %s: %s",
-	    path, strerror(error));
+	if (!sts_store_enter(s, &ids))
+		return cannot_read(path, EPERM, err);
+	rc = sts_store_read(s, path, domain, loaded, err);
+	sts_store_leave(&ids);
+	return rc;
 }
 
 /* --- Writing ------------------------------------------------------------ */

@@ -3,6 +3,8 @@
 #ifndef STS_STORE_DIR_H
 #define STS_STORE_DIR_H
 
+#include <sys/stat.h>
+
 #include "cache.h"
 
 struct sts_store {
@@ -44,12 +46,9 @@ void sts_store_path(char path[STS_STORE_NAME], const char *domain,
 #define STS_STORE_REPLACED "~replaced"
 enum { STS_STORE_REPLACED_N = 4 };
 
-/*
- * Read the entry at path below the store.  0, or an errno where reading
- * itself failed; ENOENT is 0 with an absent entry.
- */
-int sts_store_read(const struct sts_store *, const char *path,
-    const char *domain, struct sts_loaded *);
+/* sts_store_get() by path; the caller has the owner's ids. */
+enum sts_rc sts_store_read(const struct sts_store *, const char *path,
+    const char *domain, struct sts_loaded *, struct sts_err *err);
 
 /*
  * Is what stands at path the very file, in the very state, that the stamp was
@@ -65,17 +64,24 @@ struct sts_file {
 	size_t len;
 	int64_t used;
 	struct sts_stamp stamp;
-	bool good; /* false: nothing there, or nothing of ours */
+	bool good; /* false: nothing there, or too large */
 };
 
 /* sts_store_read() for any file below the store; the caller has the owner's
  * ids. */
-int sts_store_read_file(const struct sts_store *, const char *path,
-    struct sts_file *);
+enum sts_rc sts_store_read_file(const struct sts_store *, const char *path,
+    struct sts_file *, struct sts_err *err);
 
-/* sts_store_marked(); the caller has the owner's ids. */
-int64_t sts_store_look(const struct sts_store *, enum sts_mark,
-    const char *domain);
+/*
+ * STS_LOCAL: of another owner, with a second link, or neither file nor link.
+ * Nobody but root can have put it there, and what it hides may be a policy.
+ */
+enum sts_rc sts_store_judge(const struct sts_store *, const char *path,
+    const struct stat *, struct sts_err *err);
+
+/* The same for the directory that is named in a path; it may be missing. */
+enum sts_rc sts_store_judge_dir(const struct sts_store *, const char *path,
+    struct sts_err *err);
 
 /*
  * Replace what is at path, in the part of domain, in one step; 0, or an
@@ -97,8 +103,5 @@ int sts_store_make_dir(const struct sts_store *, const char *path);
 
 /* 0, or an errno; removing what is not there is fine. */
 int sts_store_unlink(const struct sts_store *, const char *path);
-
-/* The errno values that say "there is nothing usable", not "cannot read". */
-bool sts_store_odd(int error);
 
 #endif

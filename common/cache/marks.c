@@ -52,34 +52,47 @@ sts_store_mark(struct sts_store *s, enum sts_mark mark, const char *domain,
 {
 	char path[STS_STORE_NAME];
 	struct sts_ids ids;
+	struct stat st;
 	int fd, error = EPERM;
+	enum sts_rc rc = STS_OK;
 
 	mark_path(path, mark, domain);
 	if (sts_store_enter(s, &ids)) {
 		fd = sts_store_create(s, path, 0, 0600);
-		error = fd == -1 || futimens(fd, NULL) == -1 ? errno : 0;
+		error =
+		    fd == -1 || futimens(fd, NULL) == -1 || fstat(fd, &st) == -1
+		    ? errno
+		    : 0;
+		if (error == 0)
+			rc = sts_store_judge(s, path, &st, err);
 		if (fd != -1)
 			close(fd);
 		sts_store_leave(&ids);
 	}
 	if (error == 0)
-		return STS_OK;
+		return rc;
 	return sts_fail(err, STS_LOCAL, 0, "cannot set the mark %s: %s", path,
 	    strerror(error));
 }
 
-int64_t
+enum sts_rc
 sts_store_look(const struct sts_store *s, enum sts_mark mark,
-    const char *domain)
+    const char *domain, int64_t *when, struct sts_err *err)
 {
 	char path[STS_STORE_NAME];
 	struct stat st;
+	enum sts_rc rc;
 
+	*when = 0;
 	mark_path(path, mark, domain);
-	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode) && st.st_uid == s->uid)
-		return st.st_mtime;
-	return 0;
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT
+		    ? STS_OK
+		    : sts_fail(err, STS_LOCAL, 0, "cannot see the mark %s: %s",
+			  path, strerror(errno));
+	if ((rc = sts_store_judge(s, path, &st, err)) == STS_OK)
+		*when = st.st_mtime;
+	return rc;
 }
 
 int64_t
@@ -90,7 +103,7 @@ sts_store_marked(struct sts_store *s, enum sts_mark mark, const char *domain)
 
 	if (!sts_store_enter(s, &ids))
 		return 0;
-	t = sts_store_look(s, mark, domain);
+	(void)sts_store_look(s, mark, domain, &t, NULL);
 	sts_store_leave(&ids);
 	return t;
 }

@@ -13,19 +13,18 @@ sts_store_get_mx(struct sts_store *s, const char *domain,
 	char path[STS_STORE_NAME], buf[STS_MX_BYTES_MAX];
 	struct sts_file f = { .buf = buf, .size = sizeof buf };
 	struct sts_ids ids;
-	int error = EPERM;
+	enum sts_rc rc;
 
 	sts_store_path(path, domain, STS_STORE_MX);
 	if (sts_store_enter(s, &ids)) {
-		error = sts_store_read_file(s, path, &f);
+		rc = sts_store_read_file(s, path, &f, err);
 		sts_store_leave(&ids);
-	}
+	} else
+		rc = sts_fail(err, STS_LOCAL, 0,
+		    "cannot become the owner of the cache");
 	/* No set is empty: what was not read is UNKNOWN. */
 	(void)sts_mx_decode(set, (struct sts_str){ buf, f.len }, domain);
-	if (error == 0)
-		return STS_OK;
-	return sts_fail(err, STS_LOCAL, 0, "cannot read the MX set %s: %s",
-	    path, strerror(error));
+	return rc;
 }
 
 enum sts_rc

@@ -18,6 +18,7 @@
 
 enum {
 	UNUSED_MAX = 180 * 86400, /* s a policy is kept without being used */
+	EXPIRED_MAX = 7 * 86400,  /* s an expired one is kept */
 	LEFTOVER_MAX = 86400,     /* s a mark or half-written entry is kept */
 	WAS_MAX = 3 * 86400,      /* s a replaced policy is kept for reports */
 	TIDY_EVERY = 86400,
@@ -62,7 +63,7 @@ worth_of(const struct sts_loaded *loaded, int64_t now)
 	case STS_ENTRY_POLICY:
 		break;
 	}
-	if (now - loaded->used > UNUSED_MAX || now - e->until > LEFTOVER_MAX)
+	if (now - loaded->used > UNUSED_MAX || now - e->until > EXPIRED_MAX)
 		return WORTH_NOTHING;
 	if (now >= e->until)
 		return WORTH_LITTLE;
@@ -173,7 +174,7 @@ relayed(const struct sts_store *s, const char *domain, int64_t now)
 
 	sts_store_path(path, domain, STS_STORE_RELAYED);
 	return fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    sts_within(now, st.st_mtime, RELAYED_MAX);
+	    now - st.st_mtime < RELAYED_MAX;
 }
 
 /* Does a live policy, or mail on its way, need the domain's MX set? */
@@ -186,7 +187,7 @@ mx_needed(const struct sts_store *s, const char *domain, int64_t now,
 	if (relayed(s, domain, now))
 		return true;
 	sts_store_path(path, domain, "");
-	return sts_store_read(s, path, domain, loaded) != 0 ||
+	return sts_store_read(s, path, domain, loaded, NULL) != STS_OK ||
 	    (loaded->entry.kind == STS_ENTRY_POLICY &&
 		now < loaded->entry.until);
 }
@@ -214,12 +215,12 @@ drop_leftover(const struct sts_store *s, DIR *dir, const char *name,
 
 	if (strchr(name, '~') == NULL || strcmp(name, "~tidied") == 0 ||
 	    fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    sts_within(now, st.st_mtime, LEFTOVER_MAX + 1))
+	    now - st.st_mtime <= LEFTOVER_MAX)
 		return;
-	if (is_was(name) && sts_within(now, st.st_mtime, WAS_MAX))
+	if (is_was(name) && now - st.st_mtime < WAS_MAX)
 		return;
 	if (splits(name, STS_STORE_RELAYED, domain) &&
-	    sts_within(now, st.st_mtime, RELAYED_MAX))
+	    now - st.st_mtime < RELAYED_MAX)
 		return;
 	if (splits(name, STS_STORE_MX, domain) &&
 	    mx_needed(s, domain, now, loaded))
@@ -241,7 +242,7 @@ prune_marks(const struct sts_store *s, const char *name, int64_t now,
 	while ((d = readdir(dir)) != NULL)
 		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
 			0 &&
-		    !sts_within(now, st.st_mtime, span))
+		    now - st.st_mtime >= span)
 			(void)unlinkat(dirfd(dir), d->d_name, 0);
 	closedir(dir);
 }
@@ -253,6 +254,7 @@ prune_lists(const struct sts_store *s, int64_t now)
 	prune_marks(s, "~mx", now, ADDRESS_MAX);
 }
 
+/* What was past its use at a time. */
 static void
 prune_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
 {
@@ -272,7 +274,7 @@ prune_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
 			continue;
 		}
 		snprintf(path, sizeof path, "%02x/%s", n, d->d_name);
-		if (sts_store_read(s, path, d->d_name, &loaded) != 0)
+		if (sts_store_read(s, path, d->d_name, &loaded, NULL) != STS_OK)
 			continue;
 		worth = worth_of(&loaded, now);
 		if (worth == WORTH_NOTHING)
@@ -290,50 +292,86 @@ prune_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
 	closedir(dir);
 }
 
+/*
+ * When this directory was last looked at, a day ago or longer; 0: it was not,
+ * and is from now on.  What goes is judged by that time: a clock that jumps
+ * ahead and back within a day removes nothing.
+ */
+static int64_t
+last_look(const struct sts_store *s, unsigned n, int64_t now)
+{
+	struct timespec t[2] = { { now, 0 }, { now, 0 } };
+	char path[STS_STORE_NAME];
+	int64_t then = 0;
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof path, "%02x/~tidied", n);
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		then = st.st_mtime;
+	if (then <= now && now - then <= TIDY_EVERY)
+		return 0;
+	fd = openat(s->fd, path,
+	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd == -1 || futimens(fd, t) == -1)
+		then = 0;
+	if (fd != -1)
+		close(fd);
+	return then <= now ? then : 0;
+}
+
+/* Returns the time by which it was judged. */
+static int64_t
+tidy_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
+{
+	int64_t then = last_look(s, n, now);
+
+	if (then != 0)
+		prune_dir(s, n, then, removed);
+	return then;
+}
+
 enum sts_rc
 sts_store_prune(struct sts_store *s, int64_t now, size_t *removed,
     struct sts_err *err)
 {
+	int64_t then = 0, dir_then;
+	enum sts_rc rc = STS_OK;
 	struct sts_ids ids;
 	size_t n = 0;
+	char path[8];
 
 	if (!sts_store_enter(s, &ids))
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of the cache");
-	for (unsigned i = 0; i < STS_STORE_DIRS; i++)
-		prune_dir(s, i, now, &n);
-	prune_lists(s, now);
+	for (unsigned i = 0; i < STS_STORE_DIRS; i++) {
+		snprintf(path, sizeof path, "%02x/", i);
+		if (sts_store_judge_dir(s, path, err) != STS_OK)
+			rc = STS_LOCAL;
+		else if ((dir_then = tidy_dir(s, i, now, &n)) != 0)
+			then = dir_then;
+	}
+	if (then != 0)
+		prune_lists(s, then);
 	sts_store_leave(&ids);
 	if (removed != NULL)
 		*removed = n;
-	return STS_OK;
+	return rc;
 }
 
 void
 sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 {
-	char path[STS_STORE_NAME];
 	struct sts_ids ids;
-	struct stat st;
 	size_t removed = 0;
-	unsigned n = sts_store_dir_of(domain);
-	int fd;
+	int64_t then;
 
-	snprintf(path, sizeof path, "%02x/~tidied", n);
-	if (sts_store_enter(s, &ids)) {
-		fd = openat(s->fd, path,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd == -1 &&
-		    fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    now - st.st_mtime > TIDY_EVERY) {
-			(void)utimensat(s->fd, path, NULL, AT_SYMLINK_NOFOLLOW);
-			prune_dir(s, n, now, &removed);
-			prune_lists(s, now);
-		}
-		if (fd != -1) /* the first entry here: nothing to tidy yet */
-			close(fd);
-		sts_store_leave(&ids);
-	}
+	if (!sts_store_enter(s, &ids))
+		return;
+	then = tidy_dir(s, sts_store_dir_of(domain), now, &removed);
+	if (then != 0)
+		prune_lists(s, then);
+	sts_store_leave(&ids);
 }
 
 /* --- Walking ------------------------------------------------------------ */
@@ -344,6 +382,7 @@ sts_store_walk(struct sts_store *s, sts_loaded_fn *fn, void *arg,
 {
 	struct sts_loaded loaded = { .buf = NULL };
 	char path[STS_STORE_NAME];
+	enum sts_rc rc = STS_OK;
 	struct sts_ids ids;
 	struct dirent *d;
 	bool more = true;
@@ -353,19 +392,24 @@ sts_store_walk(struct sts_store *s, sts_loaded_fn *fn, void *arg,
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of the cache");
 	for (unsigned i = 0; i < STS_STORE_DIRS && more; i++) {
-		snprintf(path, sizeof path, "%02x", i);
+		snprintf(path, sizeof path, "%02x/", i);
+		if (sts_store_judge_dir(s, path, err) != STS_OK)
+			rc = STS_LOCAL;
 		if ((dir = open_dir(s, path)) == NULL)
 			continue;
 		while (more && (d = readdir(dir)) != NULL) {
 			if (!is_entry(d->d_name, i))
 				continue;
 			snprintf(path, sizeof path, "%02x/%s", i, d->d_name);
-			if (sts_store_read(s, path, d->d_name, &loaded) == 0)
+			if (sts_store_read(s, path, d->d_name, &loaded, err) ==
+			    STS_OK)
 				more = fn(arg, d->d_name, &loaded);
+			else
+				rc = STS_LOCAL;
 		}
 		closedir(dir);
 	}
 	sts_store_leave(&ids);
 	sts_loaded_clear(&loaded);
-	return STS_OK;
+	return rc;
 }

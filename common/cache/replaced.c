@@ -77,13 +77,14 @@ sts_store_put_replaced(struct sts_store *s, const char *domain,
 /* Is it at that path?  What cannot be read does not hide the others. */
 static bool
 is_it(const struct sts_store *s, const char *path, const char *domain,
-    const char *id, struct sts_loaded *loaded, int *error)
+    const char *id, struct sts_loaded *loaded, enum sts_rc *rc,
+    struct sts_err *err)
 {
-	int this = sts_store_read(s, path, domain, loaded);
-
-	if (this != 0)
-		*error = this;
-	return this == 0 && loaded->entry.kind == STS_ENTRY_POLICY &&
+	if (sts_store_read(s, path, domain, loaded, err) != STS_OK) {
+		*rc = STS_LOCAL;
+		return false;
+	}
+	return loaded->entry.kind == STS_ENTRY_POLICY &&
 	    strcmp(loaded->entry.id, id) == 0;
 }
 
@@ -92,25 +93,22 @@ sts_store_get_replaced(struct sts_store *s, const char *domain, const char *id,
     struct sts_loaded *loaded, struct sts_err *err)
 {
 	char path[STS_STORE_NAME];
-	int error = 0;
-	bool found = false;
+	enum sts_rc rc = STS_OK;
 	struct sts_ids ids;
+	bool found;
 
 	if (!sts_store_enter(s, &ids))
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of the cache");
 	sts_store_path(path, domain, "");
-	found = is_it(s, path, domain, id, loaded, &error);
+	found = is_it(s, path, domain, id, loaded, &rc, err);
 	for (unsigned i = 0; i < STS_STORE_REPLACED_N && !found; i++) {
 		path_of(path, domain, i);
-		found = is_it(s, path, domain, id, loaded, &error);
+		found = is_it(s, path, domain, id, loaded, &rc, err);
 	}
 	sts_store_leave(&ids);
 	if (found)
 		return STS_OK;
 	sts_loaded_clear(loaded);
-	if (error == 0)
-		return STS_OK;
-	return sts_fail(err, STS_LOCAL, 0, "cannot read the policies of %s: %s",
-	    domain, strerror(error));
+	return rc;
 }

@@ -119,10 +119,12 @@ sts_cache_remove(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
 	char name[STS_NAME_SIZE];
 	enum sts_rc rc;
 
-	if ((rc = find(ctx, domain, name, err)) != STS_OK ||
-	    (rc = sts_store_get(ctx->store, name, &ctx->loaded, err)) != STS_OK)
+	if ((rc = find(ctx, domain, name, err)) != STS_OK)
 		return rc;
-	if (ctx->loaded.entry.kind == STS_ENTRY_ABSENT && !ctx->loaded.broken)
+	/* What cannot be read can be removed, and often should be. */
+	rc = sts_store_get(ctx->store, name, &ctx->loaded, err);
+	if (rc == STS_OK && ctx->loaded.entry.kind == STS_ENTRY_ABSENT &&
+	    !ctx->loaded.broken)
 		return sts_fail(err, STS_ABSENT, 0, "%.100s: not in the cache",
 		    name);
 	sts_store_unmark(ctx->store, STS_MARK_FAILED, name);

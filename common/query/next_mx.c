@@ -106,7 +106,7 @@ tell(struct sts_store *s, const char *name, const char *address, int64_t since,
 
 	if (!sts_store_enter(s, &ids))
 		return false;
-	(void)sts_store_read_file(s, name, &f);
+	(void)sts_store_read_file(s, name, &f, NULL);
 	sts_store_leave(&ids);
 	if (f.good) {
 		scan = scan_bytes(f.buf, f.len);

@@ -271,13 +271,11 @@ read_entry(struct sts_ctx *ctx, const char *path, const char *domain,
     const struct sts_facts *f, struct sts_policy **policy, struct sts_err *err)
 {
 	struct sts_entry *e = &ctx->loaded.entry;
-	int error = sts_store_read(ctx->store, path, domain, &ctx->loaded);
-	enum sts_rc rc;
+	enum sts_rc rc =
+	    sts_store_read(ctx->store, path, domain, &ctx->loaded, err);
 
-	if (error != 0)
-		return sts_fail(err, STS_LOCAL, 0,
-		    "cannot read the cache entry %s: %s", path,
-		    strerror(error));
+	if (rc != STS_OK)
+		return rc;
 	/* Who may wait can still need one that has just expired. */
 	if (e->kind != STS_ENTRY_POLICY ||
 	    (f->now >= e->until &&
@@ -312,12 +310,14 @@ read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 		if (rc != STS_OK)
 			return rc;
 	}
-	if (*policy != NULL &&
-	    (f->marked = sts_store_look(ctx->store, STS_MARK_FAILED, domain)) !=
-		0)
-		f->answered =
-		    sts_store_look(ctx->store, STS_MARK_ANSWERED, domain);
-	return STS_OK;
+	if (*policy == NULL)
+		return STS_OK;
+	rc = sts_store_look(ctx->store, STS_MARK_FAILED, domain, &f->marked,
+	    err);
+	if (rc == STS_OK && f->marked != 0)
+		rc = sts_store_look(ctx->store, STS_MARK_ANSWERED, domain,
+		    &f->answered, err);
+	return rc;
 }
 
 /* One change of identity for all cache work of a query. */

@@ -289,27 +289,14 @@ cli_cache_show(struct cli *cli, int argc, char **argv)
 
 /* --- Purge ---------------------------------------------------------------- */
 
-static bool
-seen_row(void *arg, const struct sts_row *row)
-{
-	(void)row;
-	*(bool *)arg = true;
-	return true;
-}
-
 static int
 purge_one(const struct cli *cli, struct sts_ctx *ctx,
     const struct cli_name *name)
 {
 	struct sts_err err = { 0 };
-	bool seen = false;
-	enum sts_rc rc;
+	enum sts_rc rc = sts_cache_remove(ctx, name->ascii, &err);
 
-	/* Removal says nothing of what was there, and takes marks as well. */
-	rc = sts_cache_get(ctx, name->ascii, seen_row, &seen, &err);
-	if (rc == STS_OK || rc == STS_ABSENT)
-		rc = sts_cache_remove(ctx, name->ascii, &err);
-	if (rc == STS_ABSENT || (rc == STS_OK && !seen))
+	if (rc == STS_ABSENT)
 		return absent(cli, name->ascii);
 	if (rc != STS_OK)
 		return complain(cli, name->ascii, &err);

@@ -57,15 +57,15 @@ begin(struct job *job)
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
 	/* What cannot be read may be a policy: it must not be written over. */
 	if (sts_store_get(l->store, job->domain, &job->cached, &err) !=
-	    STS_OK) {
+		STS_OK ||
+	    sts_store_look(l->store, STS_MARK_FAILED, job->domain,
+		&job->facts.marked, &err) != STS_OK ||
+	    sts_store_look(l->store, STS_MARK_ANSWERED, job->domain,
+		&job->facts.answered, &err) != STS_OK) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
 		job_fault(job);
 		return;
 	}
-	job->facts.marked =
-	    sts_store_marked(l->store, STS_MARK_FAILED, job->domain);
-	job->facts.answered =
-	    sts_store_marked(l->store, STS_MARK_ANSWERED, job->domain);
 	next = sts_decide(&job->facts);
 	if (next.act == STS_ACT_ANSWER) {
 		job_finish(job, &next);

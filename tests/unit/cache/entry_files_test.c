@@ -88,6 +88,26 @@ get(const char *domain, struct sts_loaded *s)
 	return s->entry.kind;
 }
 
+/* A fault of this host whose line names what is at fault. */
+static struct sts_err err;
+
+static bool
+get_fails(const char *domain, const char *name)
+{
+	err.text[0] = '\0';
+	return sts_store_get(store, domain, &loaded, &err) == STS_LOCAL &&
+	    loaded.entry.kind == STS_ENTRY_ABSENT &&
+	    strstr(err.text, name) != NULL;
+}
+
+static bool
+count(void *arg, const char *domain, const struct sts_loaded *s)
+{
+	(void)domain;
+	*(unsigned *)arg += s->entry.kind != STS_ENTRY_ABSENT;
+	return true;
+}
+
 static void
 test_entries(void **state)
 {
@@ -163,26 +183,82 @@ test_planted(void **state)
 		plants[i](path);
 		if (geteuid() == 0)
 			(void)!lchown(path, OWNER, OWNER);
-		ROW(get("b.example", &loaded) == STS_ENTRY_ABSENT &&
-			loaded.broken,
-		    "plant %zu is believed or blocks", i);
+		if (plant_is_fault(plants[i]))
+			ROW(get_fails("b.example", "b.example"),
+			    "plant %zu is absent", i);
+		else
+			ROW(get("b.example", &loaded) == STS_ENTRY_ABSENT &&
+				loaded.broken,
+			    "plant %zu is believed or blocks", i);
 		if (plants[i] == plant_directory)
 			(void)rmdir(path);
 		ROW(sts_store_put(store, "b.example", &p, NULL) == STS_OK &&
 			get("b.example", &loaded) == STS_ENTRY_POLICY,
 		    "plant %zu cannot be replaced", i);
 	}
-	if (geteuid() == 0) {
-		(void)!chown(path, 0, 0);
-		ROW(sts_store_get(store, "b.example", &loaded, NULL) ==
-			STS_LOCAL,
-		    "what cannot be read is not absent");
-		(void)chmod(path, 0644);
-		ROW(get("b.example", &loaded) == STS_ENTRY_ABSENT &&
-			loaded.broken,
-		    "a file of another owner is believed");
-	}
 	(void)unlink(path);
+	rows_done();
+}
+
+/*
+ * Right in all but its owner, as a copy made by root is, or in a directory of
+ * another: nothing says that there is no policy.
+ */
+static void
+test_owner(void **state)
+{
+	struct sts_entry p = policy("good"), n = no_policy(time(NULL) + 60);
+	char dir[sizeof top + 8], mark[STS_STORE_NAME + sizeof top + 16];
+	int64_t t;
+	unsigned seen = 0;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(sts_store_put(store, "b.example", &p, NULL), STS_OK);
+	(void)!chown(path_of("b.example"), 0, 0);
+	ROW(get_fails("b.example", "b.example"), "what cannot be read");
+	(void)chmod(path_of("b.example"), 0644);
+	ROW(get_fails("b.example", "b.example"), "a file of another owner");
+	ROW(sts_store_walk(store, count, &seen, NULL) == STS_LOCAL,
+	    "a walk leaves it out and says nothing");
+	ROW(sts_store_put(store, "b.example", &n, NULL) == STS_OK,
+	    "a link of ours");
+	(void)!lchown(path_of("b.example"), 0, 0);
+	ROW(get_fails("b.example", "b.example"), "a link of another owner");
+	(void)sts_store_remove(store, "b.example", NULL);
+	ROW(get("b.example", &loaded) == STS_ENTRY_ABSENT, "removed");
+
+	snprintf(mark, sizeof mark, "%s~failed", path_of("b.example"));
+	assert_int_equal(sts_store_mark(store, STS_MARK_FAILED, "b.example",
+			     NULL),
+	    STS_OK);
+	(void)!chown(mark, 0, 0);
+	ROW(sts_store_look(store, STS_MARK_FAILED, "b.example", &t, &err) ==
+		    STS_LOCAL &&
+		t == 0 && strstr(err.text, "b.example~failed") != NULL,
+	    "a mark of another owner");
+	(void)chmod(mark, 0666);
+	ROW(sts_store_mark(store, STS_MARK_FAILED, "b.example", &err) ==
+		    STS_LOCAL &&
+		strstr(err.text, "b.example~failed") != NULL,
+	    "which cannot be set");
+	sts_store_unmark(store, STS_MARK_FAILED, "b.example");
+	ROW(sts_store_look(store, STS_MARK_FAILED, "b.example", &t, NULL) ==
+		    STS_OK &&
+		t == 0,
+	    "no mark");
+
+	snprintf(dir, sizeof dir, "%s/%02x", top,
+	    sts_store_dir_of("b.example"));
+	(void)!chown(dir, 0, 0);
+	(void)chmod(dir, 0755);
+	ROW(get_fails("b.example", dir + sizeof top),
+	    "no entry in a directory of another owner");
+	ROW(sts_store_prune(store, time(NULL), NULL, NULL) == STS_LOCAL,
+	    "which cannot be tidied");
+	(void)!chown(dir, OWNER, OWNER);
+	(void)chmod(dir, 0750);
 	rows_done();
 }
 
@@ -209,14 +285,6 @@ test_marks(void **state)
 	rows_done();
 }
 
-static bool
-count(void *arg, const char *domain, const struct sts_loaded *s)
-{
-	(void)domain;
-	*(unsigned *)arg += s->entry.kind != STS_ENTRY_ABSENT;
-	return true;
-}
-
 static void
 age_path(const char *path, long days)
 {
@@ -241,6 +309,60 @@ age_mark(const char *domain, long days)
 	age_path(path, days);
 }
 
+/* Twice, a day apart: what was past its use by the first goes. */
+static enum sts_rc
+prune_by(int64_t now, size_t *removed)
+{
+	(void)sts_store_prune(store, now, NULL, NULL);
+	return sts_store_prune(store, now + 86460, removed, NULL);
+}
+
+/*
+ * A10: what is past its use goes by the clock of the look before, so one that
+ * jumps, once on a day, removes nothing.
+ */
+static void
+test_clock(void **state)
+{
+#define YEAR (366 * 86400)
+	static const struct {
+		const char *what;
+		int64_t at[4]; /* looks, in seconds from now; 0: no more */
+		bool stays;
+	} t[] = {
+		{ "a minute ahead", { -86401, 60 }, true },
+		{ "a year ahead", { -86401, YEAR }, true },
+		{ "and back", { -86401, YEAR, 1, 86402 }, true },
+		{ "a year ahead for a day", { -86401, YEAR, YEAR + 80000, 1 },
+		    true },
+		{ "started in 1970", { -1700000000, -1 }, true },
+		{ "the last look is from the future", { YEAR, 1, 60 }, true },
+		{ "really a year later", { YEAR, YEAR + 86401 }, false },
+		{ "expired for a day", { 86500, 3 * 86400 }, true },
+		{ "expired for six days", { 7 * 86400 - 10, 9 * 86400 }, true },
+		{ "expired for a week", { 8 * 86400 + 10, 10 * 86400 }, false },
+	};
+	int64_t now = time(NULL);
+	struct sts_entry p = policy("p");
+	char tidied[sizeof top + 32];
+
+	(void)state;
+	snprintf(tidied, sizeof tidied, "%s/%02x/~tidied", top,
+	    sts_store_dir_of("clock.example"));
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		(void)sts_store_put(store, "clock.example", &p, NULL);
+		(void)unlink(tidied);
+		for (size_t k = 0; k < 4 && t[i].at[k] != 0; k++)
+			sts_store_tidy(store, "clock.example",
+			    now + t[i].at[k]);
+		ROW((get("clock.example", &loaded) == STS_ENTRY_POLICY) ==
+			t[i].stays,
+		    "%s", t[i].what);
+	}
+	(void)sts_store_remove(store, "clock.example", NULL);
+	rows_done();
+}
+
 static void
 test_prune(void **state)
 {
@@ -252,8 +374,8 @@ test_prune(void **state)
 	size_t removed = 0;
 
 	(void)state;
-	over.fetched = now - 3 * 86400;
-	over.until = now - 2 * 86400;
+	over.fetched = now - 9 * 86400;
+	over.until = now - 8 * 86400;
 	(void)sts_store_put(store, "live.example", &live, NULL);
 	(void)sts_store_put(store, "unused.example", &unused, NULL);
 	age("unused.example", 181);
@@ -264,7 +386,7 @@ test_prune(void **state)
 	(void)sts_store_put(store, "none-over.example", &none_over, NULL);
 	(void)sts_store_mark(store, STS_MARK_FAILED, "live.example", NULL);
 	age_mark("live.example", 2);
-	ROW(sts_store_prune(store, now, &removed, NULL) == STS_OK, "prune");
+	ROW(prune_by(now, &removed) == STS_OK, "prune");
 	ROW(get("live.example", &loaded) == STS_ENTRY_POLICY, "live stays");
 	ROW(get("used.example", &loaded) == STS_ENTRY_POLICY,
 	    "used in half a year stays");
@@ -285,8 +407,9 @@ test_prune(void **state)
 static void
 test_torn(void **state)
 {
-	struct sts_entry p = policy("one"), q = policy("two");
+	struct sts_entry p = policy("one"), q = no_policy(time(NULL) + 60);
 	unsigned seen = 0, bad = 0;
+	enum sts_entry_kind kind;
 	pid_t pid[4];
 
 	(void)state;
@@ -300,7 +423,9 @@ test_torn(void **state)
 					    NULL);
 		for (unsigned i = 0; i < 200; i++) {
 			seen++;
-			bad += get("torn.example", &other) != STS_ENTRY_POLICY;
+			kind = get("torn.example", &other);
+			bad +=
+			    kind != STS_ENTRY_POLICY && kind != STS_ENTRY_NONE;
 		}
 		for (size_t i = 0; i < ARRAY_LEN(pid); i++) {
 			(void)kill(pid[i], SIGKILL);
@@ -328,7 +453,6 @@ test_open(void **state)
 	};
 	char path[] = "/tmp/mtasts-open.XXXXXX";
 	struct sts_store *s;
-	struct sts_err err;
 
 	(void)state;
 	ROW(sts_store_open(&s, "/nonexistent/x", &err) == STS_LOCAL &&
@@ -355,7 +479,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_planted),
+		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_prune),
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_open),
