@@ -4,14 +4,14 @@
  * owned by the user of the MTA, that any number of processes read and write
  * at once.
  *
- *   DIR/ab/example.com             an entry (ab: hash of the name)
+ *   DIR/ab/example.com             an entry (ab: keyed hash of the name)
  *   DIR/ab/example.com~failed      a mark about a domain; also ~answered
  *   DIR/ab/example.com~mx          the MX set of a domain, rules/mx_set.h
  *   DIR/ab/example.com~replaced0   a policy that was; also 1 to 3
  *   DIR/ab/~tmp.PID.N              an entry while it is written
  *   DIR/~mx/192.0.2.1~failed       marks about an address of an MX host
  *   DIR/~mx-offers                 what sts_mx_next() told, rules/mx_offers.h
- *   DIR/~...                       marks about the machine, the lock file
+ *   DIR/~...                       marks about the machine, lock file, key
  *
  * "~" cannot stand in a domain name.  A process with effective uid 0 does all
  * of this under the effective ids of the directory's owner: root must not
@@ -56,15 +56,21 @@ struct sts_loaded {
 void sts_loaded_clear(struct sts_loaded *); /* zeroed again */
 
 /*
- * STS_LOCAL: missing, unreadable, owned by root, or writable by others than
- * its owner.
+ * STS_LOCAL: missing, unreadable, owned by root, writable by others than its
+ * owner, or without the key of what is in it.
  */
 enum sts_rc sts_store_open(struct sts_store **out, const char *dir,
     struct sts_err *err);
 void sts_store_close(struct sts_store *); /* NULL is fine */
 
-/* Is dir, under which it was opened, another directory by now, or gone? */
+/* Is dir, under which it was opened, gone, or another cache by now? */
 bool sts_store_moved(const struct sts_store *, const char *dir);
+
+/*
+ * Read the key of the cache again, or make it where that is empty: before work
+ * on a domain, by who keeps a store open for long.
+ */
+enum sts_rc sts_store_key(struct sts_store *, struct sts_err *err);
 
 uid_t sts_store_uid(const struct sts_store *);
 gid_t sts_store_gid(const struct sts_store *);

@@ -17,26 +17,19 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/hash.h"
 
 /* --- Names -------------------------------------------------------------- */
-
-unsigned
-sts_store_dir_of(const char *domain)
-{
-	return (unsigned)(sts_hash(str_of(domain)) % STS_STORE_DIRS);
-}
 
 /*
  * Not by snprintf(3), which touches pages that nothing else on a hit does: 7 of
  * 70 us in a fresh process.
  */
 void
-sts_store_path(char path[STS_STORE_NAME], const char *domain,
-    const char *suffix)
+sts_store_path(const struct sts_store *s, char path[STS_STORE_NAME],
+    const char *domain, const char *suffix)
 {
 	static const char hex[] = "0123456789abcdef";
-	unsigned dir = sts_store_dir_of(domain);
+	unsigned dir = sts_store_dir_of(s, domain);
 	size_t len = strlen(domain);
 
 	*path++ = hex[dir >> 4];
@@ -264,7 +257,7 @@ sts_store_get(struct sts_store *s, const char *domain,
 	struct sts_ids ids;
 	enum sts_rc rc;
 
-	sts_store_path(path, domain, "");
+	sts_store_path(s, path, domain, "");
 	sts_loaded_clear(loaded);
 	if (!sts_store_enter(s, &ids))
 		return cannot_read(path, EPERM, err);
@@ -327,8 +320,8 @@ sts_store_replace(struct sts_store *s, const char *path, const char *domain,
 	    S_ISREG(st.st_mode);
 	int error;
 
-	snprintf(tmp, sizeof tmp, "%02x/~tmp.%ld.%u", sts_store_dir_of(domain),
-	    (long)getpid(), s->serial++);
+	snprintf(tmp, sizeof tmp, "%02x/~tmp.%ld.%u",
+	    sts_store_dir_of(s, domain), (long)getpid(), s->serial++);
 	if (is_link) {
 		buf[len] = '\0';
 		error = write_link(s, tmp, buf);
@@ -354,7 +347,7 @@ sts_store_put(struct sts_store *s, const char *domain,
 
 	if (buf == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	sts_store_path(path, domain, "");
+	sts_store_path(s, path, domain, "");
 	len = sts_entry_encode(buf, e, domain, &is_link);
 	if (len == 0)
 		error = EINVAL;
@@ -388,7 +381,7 @@ sts_store_remove(struct sts_store *s, const char *domain, struct sts_err *err)
 	char path[STS_STORE_NAME];
 	int error;
 
-	sts_store_path(path, domain, "");
+	sts_store_path(s, path, domain, "");
 	if ((error = sts_store_unlink(s, path)) == 0)
 		return STS_OK;
 	return sts_fail(err, STS_LOCAL, 0, "cannot remove cache entry %s: %s",

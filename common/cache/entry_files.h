@@ -12,7 +12,11 @@ struct sts_store {
 	uid_t uid; /* of the directory's owner */
 	gid_t gid;
 	unsigned serial; /* tells this process's temporary files apart */
+	uint64_t key[2]; /* of a cache, and the link it was read from */
+	char key_link[48];
 };
+
+#define STS_STORE_KEY "~key"
 
 /* sts_store_open() for a directory of another purpose, named in messages. */
 enum sts_rc sts_store_open_as(struct sts_store **out, const char *what,
@@ -33,11 +37,11 @@ void sts_store_leave(const struct sts_ids *);
 enum { STS_STORE_NAME = STS_NAME_SIZE + 16, STS_STORE_DIRS = 256 };
 
 /* "ab" of a domain. */
-unsigned sts_store_dir_of(const char *domain);
+unsigned sts_store_dir_of(const struct sts_store *, const char *domain);
 
 /* "ab/example.com" and what follows it: "", or one of those below. */
-void sts_store_path(char path[STS_STORE_NAME], const char *domain,
-    const char *suffix);
+void sts_store_path(const struct sts_store *, char path[STS_STORE_NAME],
+    const char *domain, const char *suffix);
 
 /* What follows the domain in the name of its MX set. */
 #define STS_STORE_MX "~mx"

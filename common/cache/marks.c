@@ -14,7 +14,8 @@
 #include "entry_files.h"
 
 static void
-mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
+mark_path(const struct sts_store *s, char out[STS_STORE_NAME],
+    enum sts_mark mark, const char *about)
 {
 	/* The name of what it is about stands in front, behind, or nowhere. */
 	static const struct {
@@ -35,7 +36,7 @@ mark_path(char out[STS_STORE_NAME], enum sts_mark mark, const char *about)
 
 	switch (marks[mark].kind) {
 	case DOMAIN:
-		sts_store_path(out, about, word);
+		sts_store_path(s, out, about, word);
 		break;
 	case ADDRESS:
 		snprintf(out, STS_STORE_NAME, "~mx/%s%s", about, word);
@@ -56,7 +57,7 @@ sts_store_mark(struct sts_store *s, enum sts_mark mark, const char *domain,
 	int fd, error = EPERM;
 	enum sts_rc rc = STS_OK;
 
-	mark_path(path, mark, domain);
+	mark_path(s, path, mark, domain);
 	if (sts_store_enter(s, &ids)) {
 		fd = sts_store_create(s, path, 0, 0600);
 		error =
@@ -84,7 +85,7 @@ sts_store_look(const struct sts_store *s, enum sts_mark mark,
 	enum sts_rc rc;
 
 	*when = 0;
-	mark_path(path, mark, domain);
+	mark_path(s, path, mark, domain);
 	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT
 		    ? STS_OK
@@ -113,7 +114,7 @@ sts_store_unmark(struct sts_store *s, enum sts_mark mark, const char *domain)
 {
 	char path[STS_STORE_NAME];
 
-	mark_path(path, mark, domain);
+	mark_path(s, path, mark, domain);
 	(void)sts_store_unlink(s, path);
 }
 
@@ -126,7 +127,7 @@ sts_store_claim(struct sts_store *s, enum sts_mark mark, const char *domain,
 	struct stat st;
 	int fd;
 
-	mark_path(path, mark, domain);
+	mark_path(s, path, mark, domain);
 	if (!sts_store_enter(s, &ids))
 		return false;
 	fd = sts_store_create(s, path, O_EXCL, 0600);

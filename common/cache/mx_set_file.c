@@ -15,7 +15,7 @@ sts_store_get_mx(struct sts_store *s, const char *domain,
 	struct sts_ids ids;
 	enum sts_rc rc;
 
-	sts_store_path(path, domain, STS_STORE_MX);
+	sts_store_path(s, path, domain, STS_STORE_MX);
 	if (sts_store_enter(s, &ids)) {
 		rc = sts_store_read_file(s, path, &f, err);
 		sts_store_leave(&ids);
@@ -36,7 +36,7 @@ sts_store_put_mx(struct sts_store *s, const char *domain,
 	struct sts_ids ids;
 	int error = EPERM;
 
-	sts_store_path(path, domain, STS_STORE_MX);
+	sts_store_path(s, path, domain, STS_STORE_MX);
 	if (len == 0)
 		error = EINVAL;
 	else if (sts_store_enter(s, &ids)) {

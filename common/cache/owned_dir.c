@@ -94,19 +94,13 @@ sts_store_open_as(struct sts_store **out, const char *what, const char *dir,
 		rc = sts_fail(err, STS_NOMEM, 0, "out of memory");
 		goto out;
 	}
-	*s = (struct sts_store){ fd, st.st_uid, st.st_gid, 0 };
+	*s = (struct sts_store){ .fd = fd, .uid = st.st_uid, .gid = st.st_gid };
 	*out = s;
 	return STS_OK;
 out:
 	if (fd != -1)
 		close(fd);
 	return rc;
-}
-
-enum sts_rc
-sts_store_open(struct sts_store **out, const char *dir, struct sts_err *err)
-{
-	return sts_store_open_as(out, "cache directory", dir, err);
 }
 
 void
@@ -118,13 +112,27 @@ sts_store_close(struct sts_store *s)
 	free(s);
 }
 
+/* A cache that was emptied has no key, or another one. */
+static bool
+same_key(const struct sts_store *s)
+{
+	char text[sizeof s->key_link];
+	size_t len = strlen(s->key_link);
+
+	return len == 0 ||
+	    (readlinkat(s->fd, STS_STORE_KEY, text, sizeof text) ==
+		    (ssize_t)len &&
+		memcmp(text, s->key_link, len) == 0);
+}
+
 bool
 sts_store_moved(const struct sts_store *s, const char *dir)
 {
 	struct stat now, then;
 
 	return lstat(dir, &now) == -1 || fstat(s->fd, &then) == -1 ||
-	    now.st_dev != then.st_dev || now.st_ino != then.st_ino;
+	    now.st_dev != then.st_dev || now.st_ino != then.st_ino ||
+	    !same_key(s);
 }
 
 uid_t
@@ -152,6 +160,10 @@ sts_store_make_dir(const struct sts_store *s, const char *path)
 		return -1;
 	memcpy(dir, path, (size_t)(slash - path));
 	dir[slash - path] = '\0';
+	if (!same_key(s)) {
+		errno = ESTALE; /* nobody would look there */
+		return -1;
+	}
 	if (mkdirat(s->fd, dir, 0750) == -1)
 		return errno == EEXIST ? 0 : -1;
 	return fchmodat(s->fd, dir, 0750, 0); /* whatever the umask */

@@ -94,12 +94,12 @@ open_dir(const struct sts_store *s, const char *name)
 
 /* A name that is an entry's and stands in the right directory. */
 static bool
-is_entry(const char *name, unsigned dir)
+is_entry(const struct sts_store *s, const char *name, unsigned dir)
 {
 	char normal[STS_NAME_SIZE];
 
 	return sts_domain_is_normal(normal, str_of(name)) &&
-	    sts_store_dir_of(name) == dir;
+	    sts_store_dir_of(s, name) == dir;
 }
 
 static bool
@@ -172,7 +172,7 @@ relayed(const struct sts_store *s, const char *domain, int64_t now)
 	char path[STS_STORE_NAME];
 	struct stat st;
 
-	sts_store_path(path, domain, STS_STORE_RELAYED);
+	sts_store_path(s, path, domain, STS_STORE_RELAYED);
 	return fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    now - st.st_mtime < RELAYED_MAX;
 }
@@ -186,7 +186,7 @@ mx_needed(const struct sts_store *s, const char *domain, int64_t now,
 
 	if (relayed(s, domain, now))
 		return true;
-	sts_store_path(path, domain, "");
+	sts_store_path(s, path, domain, "");
 	return sts_store_read(s, path, domain, loaded, NULL) != STS_OK ||
 	    (loaded->entry.kind == STS_ENTRY_POLICY &&
 		now < loaded->entry.until);
@@ -269,7 +269,7 @@ prune_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
 	if ((dir = open_dir(s, path)) == NULL)
 		return;
 	while ((d = readdir(dir)) != NULL) {
-		if (!is_entry(d->d_name, n)) {
+		if (!is_entry(s, d->d_name, n)) {
 			drop_leftover(s, dir, d->d_name, now, &loaded);
 			continue;
 		}
@@ -368,7 +368,7 @@ sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 
 	if (!sts_store_enter(s, &ids))
 		return;
-	then = tidy_dir(s, sts_store_dir_of(domain), now, &removed);
+	then = tidy_dir(s, sts_store_dir_of(s, domain), now, &removed);
 	if (then != 0)
 		prune_lists(s, then);
 	sts_store_leave(&ids);
@@ -398,7 +398,7 @@ sts_store_walk(struct sts_store *s, sts_loaded_fn *fn, void *arg,
 		if ((dir = open_dir(s, path)) == NULL)
 			continue;
 		while (more && (d = readdir(dir)) != NULL) {
-			if (!is_entry(d->d_name, i))
+			if (!is_entry(s, d->d_name, i))
 				continue;
 			snprintf(path, sizeof path, "%02x/%s", i, d->d_name);
 			if (sts_store_read(s, path, d->d_name, &loaded, err) ==

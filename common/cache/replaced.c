@@ -15,12 +15,13 @@
 
 /* "ab/example.com~replaced2" */
 static void
-path_of(char path[STS_STORE_NAME], const char *domain, unsigned n)
+path_of(const struct sts_store *s, char path[STS_STORE_NAME],
+    const char *domain, unsigned n)
 {
 	char suffix[sizeof STS_STORE_REPLACED + 1];
 
 	snprintf(suffix, sizeof suffix, "%s%u", STS_STORE_REPLACED, n % 10);
-	sts_store_path(path, domain, suffix);
+	sts_store_path(s, path, domain, suffix);
 }
 
 /* The first that is free, or else the oldest. */
@@ -32,7 +33,7 @@ choose(const struct sts_store *s, char path[STS_STORE_NAME], const char *domain)
 	struct stat st;
 
 	for (unsigned i = 0; i < STS_STORE_REPLACED_N; i++) {
-		path_of(path, domain, i);
+		path_of(s, path, domain, i);
 		if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 			best = i;
 			break;
@@ -42,7 +43,7 @@ choose(const struct sts_store *s, char path[STS_STORE_NAME], const char *domain)
 			oldest = st.st_mtime;
 		}
 	}
-	path_of(path, domain, best);
+	path_of(s, path, domain, best);
 }
 
 enum sts_rc
@@ -100,10 +101,10 @@ sts_store_get_replaced(struct sts_store *s, const char *domain, const char *id,
 	if (!sts_store_enter(s, &ids))
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot become the owner of the cache");
-	sts_store_path(path, domain, "");
+	sts_store_path(s, path, domain, "");
 	found = is_it(s, path, domain, id, loaded, &rc, err);
 	for (unsigned i = 0; i < STS_STORE_REPLACED_N && !found; i++) {
-		path_of(path, domain, i);
+		path_of(s, path, domain, i);
 		found = is_it(s, path, domain, id, loaded, &rc, err);
 	}
 	sts_store_leave(&ids);

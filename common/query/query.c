@@ -302,7 +302,7 @@ read_cache(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 	enum sts_rc rc;
 
 	*policy = NULL;
-	sts_store_path(path, domain, "");
+	sts_store_path(ctx->store, path, domain, "");
 	if (!f->nonblocking ||
 	    !sts_recent_recall(ctx->recent, ctx->store, path, domain,
 		&ctx->loaded, policy)) {

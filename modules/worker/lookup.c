@@ -56,7 +56,8 @@ begin(struct job *job)
 	job->facts.must_look = (job->flags & (STS_FRESH | STS_REFETCH)) != 0;
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
 	/* What cannot be read may be a policy: it must not be written over. */
-	if (sts_store_get(l->store, job->domain, &job->cached, &err) !=
+	if (sts_store_key(l->store, &err) != STS_OK ||
+	    sts_store_get(l->store, job->domain, &job->cached, &err) !=
 		STS_OK ||
 	    sts_store_look(l->store, STS_MARK_FAILED, job->domain,
 		&job->facts.marked, &err) != STS_OK ||

@@ -61,8 +61,8 @@ path_of(const char *domain)
 {
 	static char path[STS_STORE_NAME + sizeof top + 8];
 
-	snprintf(path, sizeof path, "%s/%02x/%s", top, sts_store_dir_of(domain),
-	    domain);
+	snprintf(path, sizeof path, "%s/%02x/%s", top,
+	    sts_store_dir_of(store, domain), domain);
 	return path;
 }
 
@@ -163,7 +163,7 @@ plant_others_link(const char *path)
 	/* a good policy, but of another domain */
 	(void)sts_store_put(store, "c.example", &p, NULL);
 	snprintf(from, sizeof from, "%s/%02x/c.example", top,
-	    sts_store_dir_of("c.example"));
+	    sts_store_dir_of(store, "c.example"));
 	(void)rename(from, path);
 }
 
@@ -250,7 +250,7 @@ test_owner(void **state)
 	    "no mark");
 
 	snprintf(dir, sizeof dir, "%s/%02x", top,
-	    sts_store_dir_of("b.example"));
+	    sts_store_dir_of(store, "b.example"));
 	(void)!chown(dir, 0, 0);
 	(void)chmod(dir, 0755);
 	ROW(get_fails("b.example", dir + sizeof top),
@@ -348,7 +348,7 @@ test_clock(void **state)
 
 	(void)state;
 	snprintf(tidied, sizeof tidied, "%s/%02x/~tidied", top,
-	    sts_store_dir_of("clock.example"));
+	    sts_store_dir_of(store, "clock.example"));
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		(void)sts_store_put(store, "clock.example", &p, NULL);
 		(void)unlink(tidied);

@@ -35,7 +35,7 @@ path_of(const char *domain, const char *what)
 	static char path[STS_STORE_NAME + sizeof top + 16];
 
 	snprintf(path, sizeof path, "%s/%02x/%s%s", top,
-	    sts_store_dir_of(domain), domain, what);
+	    sts_store_dir_of(store, domain), domain, what);
 	return path;
 }
 
@@ -113,7 +113,7 @@ plant_others_set(const char *path)
 
 	(void)sts_store_put_mx(store, "c.example", one_host("c.example"), NULL);
 	snprintf(from, sizeof from, "%s/%02x/c.example~mx", top,
-	    sts_store_dir_of("c.example"));
+	    sts_store_dir_of(store, "c.example"));
 	(void)rename(from, path);
 }
 

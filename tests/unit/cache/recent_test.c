@@ -60,7 +60,7 @@ path_of(const char *domain)
 	static char path[sizeof top + 8 + STS_STORE_NAME];
 	char below[STS_STORE_NAME];
 
-	sts_store_path(below, domain, "");
+	sts_store_path(store, below, domain, "");
 	snprintf(path, sizeof path, "%s/cache/%s", top, below);
 	return path;
 }
@@ -91,7 +91,7 @@ recalls(struct sts_recent *m, const char *domain, enum sts_mode mode)
 	char path[STS_STORE_NAME];
 	bool good;
 
-	sts_store_path(path, domain, "");
+	sts_store_path(store, path, domain, "");
 	if (!sts_recent_recall(m, store, path, domain, &loaded, &policy))
 		return false;
 	good = loaded.buf == NULL && loaded.entry.body.len == 0 &&

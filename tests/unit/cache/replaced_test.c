@@ -36,7 +36,7 @@ path_of(const char *domain, const char *what)
 	static char path[STS_STORE_NAME + sizeof top + 16];
 
 	snprintf(path, sizeof path, "%s/%02x/%s%s", top,
-	    sts_store_dir_of(domain), domain, what);
+	    sts_store_dir_of(store, domain), domain, what);
 	return path;
 }
 

@@ -606,7 +606,7 @@ test_newer(void **state)
 	(void)sts_store_mark(ctx->store, STS_MARK_ANSWERED, "a.example", NULL);
 	sts_store_unmark(ctx->store, STS_MARK_REFRESH, "a.example");
 	snprintf(path, sizeof path, "%02x/a.example~failed",
-	    sts_store_dir_of("a.example"));
+	    sts_store_dir_of(ctx->store, "a.example"));
 	age_mark(path, 20);
 	ROW(next_is(ctx, "mx1.example.com") && !LOOKS, "looked a moment ago");
 	ROW(sts_store_marked(ctx->store, STS_MARK_FAILED, "a.example") < marked,
@@ -638,7 +638,7 @@ test_relayed(void **state)
 	(void)state;
 	put_set(ctx, "a.example", STS_MX_HOSTS, 1, 60);
 	snprintf(path, sizeof path, "%02x/a.example~relayed",
-	    sts_store_dir_of("a.example"));
+	    sts_store_dir_of(ctx->store, "a.example"));
 	ROW(next_is(ctx, "mx1.example.com"), "next");
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		int64_t m;
