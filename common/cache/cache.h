@@ -157,13 +157,16 @@ enum sts_rc sts_store_walk(struct sts_store *, sts_loaded_fn *fn, void *arg,
 
 /*
  * Remove what was past its use when it was last looked at, a day ago or longer.
- * Over the limit of entries, what protects least goes first and live enforce
- * policies last.  STS_LOCAL: a part is not to be had; the others are done.
+ * Over the limit of bytes or entries no policy goes first, then expired ones,
+ * then those that came since that look, then the others; of each, the domains
+ * of an owner with many before those of one with few, then the least used.
+ * STS_LOCAL: a part is not to be had; the others are done.
  */
-enum sts_rc sts_store_prune(struct sts_store *, int64_t now, size_t *removed,
-    struct sts_err *err);
+enum sts_rc sts_store_prune(struct sts_store *, int64_t now, unsigned max_mib,
+    size_t *removed, struct sts_err *err);
 
-/* The same for the part of the store that holds domain. */
-void sts_store_tidy(struct sts_store *, const char *domain, int64_t now);
+/* The same for the part that holds domain, where it is due or full. */
+void sts_store_tidy(struct sts_store *, const char *domain, int64_t now,
+    unsigned max_mib);
 
 #endif

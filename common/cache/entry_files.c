@@ -306,6 +306,26 @@ write_link(const struct sts_store *s, const char *tmp, const char *text)
 	return errno;
 }
 
+/* For whoever bounds the directory; lost where it fails, until the next day. */
+static void
+count_units(const struct sts_store *s, const char *domain, size_t len)
+{
+	static const char nothing[64];
+	unsigned units = sts_store_units(len), n;
+	char path[STS_STORE_NAME];
+	int fd;
+
+	snprintf(path, sizeof path, "%02x/" STS_STORE_SIZE,
+	    sts_store_dir_of(s, domain));
+	fd = sts_store_create(s, path, O_APPEND, 0600);
+	for (; fd != -1 && units > 0; units -= n) {
+		n = units < sizeof nothing ? units : sizeof nothing;
+		(void)!write(fd, nothing, n);
+	}
+	if (fd != -1)
+		close(fd);
+}
+
 /*
  * A power failure may empty a new file, and then there is no entry.  So it was
  * before where there was none; but a policy must not be lost by its renewal.
@@ -331,6 +351,8 @@ sts_store_replace(struct sts_store *s, const char *path, const char *domain,
 		error = errno;
 	if (error != 0)
 		(void)unlinkat(s->fd, tmp, 0);
+	else
+		count_units(s, domain, is_link ? 0 : len);
 	return error;
 }
 

@@ -43,6 +43,18 @@ unsigned sts_store_dir_of(const struct sts_store *, const char *domain);
 void sts_store_path(const struct sts_store *, char path[STS_STORE_NAME],
     const char *domain, const char *suffix);
 
+/*
+ * What a file takes: blocks of the disk, most have eight of these, and one for
+ * what every file has.  A link, of length 0 here, has no more than that.
+ */
+enum { STS_STORE_UNIT = 512 };
+static inline unsigned
+sts_store_units(size_t len)
+{
+	return (unsigned)((len + 4095) / 4096 * 8 + 1);
+}
+#define STS_STORE_SIZE "~size" /* in each directory: prune.c */
+
 /* What follows the domain in the name of its MX set. */
 #define STS_STORE_MX "~mx"
 #define STS_STORE_RELAYED "~relayed" /* the same for the mark */

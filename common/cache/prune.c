@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Going through the whole store, and keeping it bounded: what is past its use
- * goes; over the limit goes what protects least, live enforce policies last.
+ * goes; over the limit goes what removal_order.c says.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "base/domain_name.h"
 #include "base/err.h"
 #include "entry_files.h"
+#include "removal_order.h"
 #include "rules/decide.h"
 
 enum {
@@ -25,57 +26,41 @@ enum {
 	ADDRESS_MAX = 2 * STS_MX_FAILED_SPAN,
 	/* The mark is set at most once in a gap. */
 	RELAYED_MAX = STS_MX_KEEP + STS_MX_RELAYED_GAP,
-	PER_DIR_MAX = 8192 /* entries; two million in the whole store */
-};
-
-/* What an entry is worth, least first. */
-enum worth { WORTH_NOTHING, WORTH_LITTLE, WORTH_TESTING, WORTH_ENFORCE };
-
-struct row {
-	enum worth worth;
-	int64_t used;
-	char *name;
+	PER_DIR_MAX = 8192 /* files; two million in the whole store */
 };
 
 struct rows {
-	struct row *row;
+	struct sts_removable *row;
 	size_t n, room;
+	uint64_t units;
 };
 
-static enum worth
-worth_of(const struct sts_loaded *loaded, int64_t now)
+/* By the clock of the look before: a day ago or longer, 0: there was none. */
+static enum sts_worth
+worth_of(const struct sts_loaded *loaded, int64_t then)
 {
 	const struct sts_entry *e = &loaded->entry;
-	enum worth worth = WORTH_LITTLE;
-	struct sts_policy *pol;
 
 	switch (e->kind) {
 	case STS_ENTRY_ABSENT:
-		return WORTH_NOTHING;
+		return STS_WORTH_NOTHING;
 	case STS_ENTRY_NONE:
-		return now < e->until ? WORTH_LITTLE : WORTH_NOTHING;
+		return then < e->until ? STS_WORTH_NO_POLICY
+				       : STS_WORTH_NOTHING;
 	case STS_ENTRY_NO_FETCH:
-		return now - e->failed < LEFTOVER_MAX ? WORTH_LITTLE
-						      : WORTH_NOTHING;
+		return then - e->failed < LEFTOVER_MAX ? STS_WORTH_NO_POLICY
+						       : STS_WORTH_NOTHING;
 	case STS_ENTRY_UNASKED:
-		return now - e->retry < LEFTOVER_MAX ? WORTH_LITTLE
-						     : WORTH_NOTHING;
+		return then - e->retry < LEFTOVER_MAX ? STS_WORTH_NO_POLICY
+						      : STS_WORTH_NOTHING;
 	case STS_ENTRY_POLICY:
 		break;
 	}
-	if (now - loaded->used > UNUSED_MAX || now - e->until > EXPIRED_MAX)
-		return WORTH_NOTHING;
-	if (now >= e->until)
-		return WORTH_LITTLE;
-	if (sts_policy_parse(&pol, e->body.p, e->body.len, NULL, NULL, NULL) !=
-	    STS_OK)
-		return WORTH_NOTHING;
-	if (sts_policy_mode(pol) == STS_MODE_ENFORCE)
-		worth = WORTH_ENFORCE;
-	else if (sts_policy_mode(pol) == STS_MODE_TESTING)
-		worth = WORTH_TESTING;
-	sts_policy_free(pol);
-	return worth;
+	if (then - loaded->used > UNUSED_MAX || then - e->until > EXPIRED_MAX)
+		return STS_WORTH_NOTHING;
+	if (then >= e->until)
+		return STS_WORTH_EXPIRED;
+	return e->since <= then ? STS_WORTH_IN_USE : STS_WORTH_NEW;
 }
 
 /* --- One directory ------------------------------------------------------ */
@@ -103,12 +88,16 @@ is_entry(const struct sts_store *s, const char *name, unsigned dir)
 }
 
 static bool
-add_row(struct rows *rows, const char *name, enum worth worth, int64_t used)
+add_row(struct rows *rows, DIR *dir, const char *name, enum sts_worth worth)
 {
-	struct row *more;
+	struct sts_removable *more;
+	struct stat st;
+	unsigned units;
 	size_t room;
 	char *copy;
 
+	if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return true; /* gone */
 	if (rows->n == rows->room) {
 		room = rows->room == 0 ? 64 : rows->room * 2;
 		more = reallocarray(rows->row, room, sizeof *more);
@@ -119,7 +108,10 @@ add_row(struct rows *rows, const char *name, enum worth worth, int64_t used)
 	}
 	if ((copy = strdup(name)) == NULL)
 		return false;
-	rows->row[rows->n++] = (struct row){ worth, used, copy };
+	units = sts_store_units(S_ISLNK(st.st_mode) ? 0 : (size_t)st.st_size);
+	rows->units += units;
+	rows->row[rows->n++] =
+	    (struct sts_removable){ worth, units, 0, st.st_mtime, copy };
 	return true;
 }
 
@@ -131,22 +123,12 @@ free_rows(struct rows *rows)
 	free(rows->row);
 }
 
-static int
-by_worth(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	if (x->worth != y->worth)
-		return x->worth < y->worth ? -1 : 1;
-	return (x->used > y->used) - (x->used < y->used);
-}
-
 static bool
 drop(DIR *dir, const char *name, size_t *removed)
 {
 	if (unlinkat(dirfd(dir), name, 0) == -1)
 		return false;
-	++*removed;
+	*removed += strchr(name, '~') == NULL;
 	return true;
 }
 
@@ -204,28 +186,29 @@ is_was(const char *name)
 
 /*
  * What is no entry: marks, MX sets, policies that were, and half-written files
- * of processes that were killed.
+ * of processes that were killed.  True: it takes room, and stays.
  */
-static void
-drop_leftover(const struct sts_store *s, DIR *dir, const char *name,
-    int64_t now, struct sts_loaded *loaded)
+static bool
+keep_leftover(const struct sts_store *s, DIR *dir, const char *name,
+    int64_t then, struct sts_loaded *loaded)
 {
+	bool is_mx, was = is_was(name);
 	char domain[STS_NAME_SIZE];
 	struct stat st;
 
-	if (strchr(name, '~') == NULL || strcmp(name, "~tidied") == 0 ||
-	    fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    now - st.st_mtime <= LEFTOVER_MAX)
-		return;
-	if (is_was(name) && now - st.st_mtime < WAS_MAX)
-		return;
-	if (splits(name, STS_STORE_RELAYED, domain) &&
-	    now - st.st_mtime < RELAYED_MAX)
-		return;
-	if (splits(name, STS_STORE_MX, domain) &&
-	    mx_needed(s, domain, now, loaded))
-		return;
+	if (strcmp(name, "~tidied") == 0 || strcmp(name, STS_STORE_SIZE) == 0 ||
+	    name[0] == '.' ||
+	    fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	is_mx = splits(name, STS_STORE_MX, domain);
+	if (then - st.st_mtime <= LEFTOVER_MAX ||
+	    (was && then - st.st_mtime < WAS_MAX) ||
+	    (splits(name, STS_STORE_RELAYED, domain) &&
+		then - st.st_mtime < RELAYED_MAX) ||
+	    (is_mx && mx_needed(s, domain, then, loaded)))
+		return is_mx || was;
 	(void)unlinkat(dirfd(dir), name, 0);
+	return false;
 }
 
 /* A directory of marks, each of which is over after a time. */
@@ -254,86 +237,155 @@ prune_lists(const struct sts_store *s, int64_t now)
 	prune_marks(s, "~mx", now, ADDRESS_MAX);
 }
 
-/* What was past its use at a time. */
+/*
+ * Down to what fits.  Of what is new a little more goes, so that not every
+ * newcomer has the whole directory looked at; what is in use never goes for
+ * that.
+ */
 static void
-prune_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
+drop_excess(DIR *dir, struct rows *rows, uint64_t limit, size_t *removed)
+{
+	const struct sts_removable *r = rows->row;
+	size_t left = rows->n;
+	bool over;
+
+	if (rows->units <= limit && left <= PER_DIR_MAX)
+		return;
+	sts_removal_order(rows->row, rows->n);
+	for (; left > 0; r++) {
+		over = rows->units > limit || left > PER_DIR_MAX;
+		if (!over &&
+		    (r->worth == STS_WORTH_IN_USE ||
+			rows->units <= limit - limit / 8))
+			break;
+		drop(dir, r->name, removed);
+		rows->units -= r->units;
+		left--;
+	}
+}
+
+/* Returns the units that are left. */
+static uint64_t
+prune_dir(const struct sts_store *s, unsigned n, int64_t then, uint64_t limit,
+    size_t *removed)
 {
 	struct sts_loaded loaded = { .buf = NULL };
 	char path[STS_STORE_NAME];
 	struct rows rows = { 0 };
+	enum sts_worth worth;
 	struct dirent *d;
-	enum worth worth;
 	DIR *dir;
 
 	snprintf(path, sizeof path, "%02x", n);
 	if ((dir = open_dir(s, path)) == NULL)
-		return;
+		return 0;
 	while ((d = readdir(dir)) != NULL) {
-		if (!is_entry(s, d->d_name, n)) {
-			drop_leftover(s, dir, d->d_name, now, &loaded);
+		worth = STS_WORTH_EXPIRED;
+		if (is_entry(s, d->d_name, n)) {
+			snprintf(path, sizeof path, "%02x/%s", n, d->d_name);
+			if (sts_store_read(s, path, d->d_name, &loaded, NULL) !=
+			    STS_OK)
+				continue;
+			worth = worth_of(&loaded, then);
+		} else if (!keep_leftover(s, dir, d->d_name, then, &loaded))
 			continue;
-		}
-		snprintf(path, sizeof path, "%02x/%s", n, d->d_name);
-		if (sts_store_read(s, path, d->d_name, &loaded, NULL) != STS_OK)
-			continue;
-		worth = worth_of(&loaded, now);
-		if (worth == WORTH_NOTHING)
+		else if (is_was(d->d_name))
+			worth = STS_WORTH_NO_POLICY;
+		if (worth == STS_WORTH_NOTHING)
 			drop(dir, d->d_name, removed);
-		else if (!add_row(&rows, d->d_name, worth, loaded.used))
+		else if (!add_row(&rows, dir, d->d_name, worth))
 			break;
 	}
 	sts_loaded_clear(&loaded);
-	if (rows.n > PER_DIR_MAX) {
-		qsort(rows.row, rows.n, sizeof *rows.row, by_worth);
-		for (size_t i = 0; i < rows.n - PER_DIR_MAX; i++)
-			drop(dir, rows.row[i].name, removed);
-	}
+	drop_excess(dir, &rows, limit, removed);
 	free_rows(&rows);
 	closedir(dir);
+	return rows.units;
 }
 
 /*
- * When this directory was last looked at, a day ago or longer; 0: it was not,
- * and is from now on.  What goes is judged by that time: a clock that jumps
- * ahead and back within a day removes nothing.
+ * AB/~tidied: its time of modification is that of the last look at this
+ * directory, its time of access that of the look before.  What goes is judged
+ * by one of them, a day ago or longer: a clock that jumps ahead and back within
+ * a day removes nothing.
  */
-static int64_t
-last_look(const struct sts_store *s, unsigned n, int64_t now)
+struct looks {
+	bool due;
+	int64_t then; /* the time to judge by; 0: none */
+};
+
+static struct looks
+next_look(const struct sts_store *s, unsigned n, int64_t now)
 {
-	struct timespec t[2] = { { now, 0 }, { now, 0 } };
+	struct timespec t[2] = { { 0, 0 }, { now, 0 } };
+	struct looks l = { true, 0 };
 	char path[STS_STORE_NAME];
-	int64_t then = 0;
 	struct stat st;
 	int fd;
 
 	snprintf(path, sizeof path, "%02x/~tidied", n);
-	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		then = st.st_mtime;
-	if (then <= now && now - then <= TIDY_EVERY)
-		return 0;
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_mtime <= now) {
+		l.due = now - st.st_mtime > TIDY_EVERY;
+		l.then = l.due ? st.st_mtime : st.st_atime;
+	}
+	if (!l.due)
+		return l;
+	t[0].tv_sec = l.then;
 	fd = openat(s->fd, path,
 	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd == -1 || futimens(fd, t) == -1)
-		then = 0;
+		l.then = 0;
 	if (fd != -1)
 		close(fd);
-	return then <= now ? then : 0;
+	return l;
 }
 
-/* Returns the time by which it was judged. */
-static int64_t
-tidy_dir(const struct sts_store *s, unsigned n, int64_t now, size_t *removed)
+/* AB/~size: has as many bytes as units are in use, or somewhat more. */
+static bool
+is_full(const struct sts_store *s, const char *path, uint64_t limit)
 {
-	int64_t then = last_look(s, n, now);
+	struct stat st;
 
-	if (then != 0)
-		prune_dir(s, n, then, removed);
-	return then;
+	return fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (uint64_t)st.st_size > limit;
+}
+
+static void
+set_size(const struct sts_store *s, const char *path, uint64_t units)
+{
+	int fd =
+	    openat(s->fd, path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	(void)!ftruncate(fd, (off_t)units);
+	close(fd);
+}
+
+/* Returns the time by which it was judged; 0: nothing was due. */
+static int64_t
+tidy_dir(const struct sts_store *s, unsigned n, int64_t now, unsigned max_mib,
+    size_t *removed)
+{
+	uint64_t units,
+	    limit =
+		(uint64_t)max_mib * (1048576 / STS_STORE_UNIT) / STS_STORE_DIRS;
+	struct looks l = next_look(s, n, now);
+	char path[STS_STORE_NAME];
+
+	snprintf(path, sizeof path, "%02x/" STS_STORE_SIZE, n);
+	if ((!l.due || l.then == 0) && !is_full(s, path, limit))
+		return 0;
+	units = prune_dir(s, n, l.then, limit, removed);
+	/* Of a full one with nothing but what is in use: not at every call. */
+	set_size(s, path, units < limit ? units : limit - limit / 8);
+	return l.due ? l.then : 0;
 }
 
 enum sts_rc
-sts_store_prune(struct sts_store *s, int64_t now, size_t *removed,
-    struct sts_err *err)
+sts_store_prune(struct sts_store *s, int64_t now, unsigned max_mib,
+    size_t *removed, struct sts_err *err)
 {
 	int64_t then = 0, dir_then;
 	enum sts_rc rc = STS_OK;
@@ -348,7 +400,7 @@ sts_store_prune(struct sts_store *s, int64_t now, size_t *removed,
 		snprintf(path, sizeof path, "%02x/", i);
 		if (sts_store_judge_dir(s, path, err) != STS_OK)
 			rc = STS_LOCAL;
-		else if ((dir_then = tidy_dir(s, i, now, &n)) != 0)
+		else if ((dir_then = tidy_dir(s, i, now, max_mib, &n)) != 0)
 			then = dir_then;
 	}
 	if (then != 0)
@@ -360,7 +412,8 @@ sts_store_prune(struct sts_store *s, int64_t now, size_t *removed,
 }
 
 void
-sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
+sts_store_tidy(struct sts_store *s, const char *domain, int64_t now,
+    unsigned max_mib)
 {
 	struct sts_ids ids;
 	size_t removed = 0;
@@ -368,7 +421,7 @@ sts_store_tidy(struct sts_store *s, const char *domain, int64_t now)
 
 	if (!sts_store_enter(s, &ids))
 		return;
-	then = tidy_dir(s, sts_store_dir_of(s, domain), now, &removed);
+	then = tidy_dir(s, sts_store_dir_of(s, domain), now, max_mib, &removed);
 	if (then != 0)
 		prune_lists(s, then);
 	sts_store_leave(&ids);

@@ -192,6 +192,7 @@ set_defaults(struct sts_conf *c)
 
 	c->enabled = true;
 	c->cache_dir = STS_CACHE_DIR;
+	c->cache_max = 256;
 	c->worker_dir = STS_WORKER_DIR;
 	c->fetch_timeout = 15000;
 	c->dns_timeout = 5000;

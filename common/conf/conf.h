@@ -74,6 +74,7 @@ struct sts_conf {
 	struct sts_conf_file file;
 	bool enabled; /* the kill switch */
 	const char *cache_dir;
+	unsigned cache_max; /* MiB */
 	const char *worker_dir;
 	enum sts_flavour flavour;
 	struct sts_server server[STS_SERVERS_MAX]; /* none: resolv.conf(5) */

@@ -66,12 +66,15 @@ take_path(struct sts_load *l, struct sts_str v, char *at)
 
 /* A number needs its unit, so that nobody has to guess it. */
 static bool
-take_seconds(struct sts_str v, const struct sts_key *key, char *at)
+take_number(struct sts_str v, const struct sts_key *key, char *at)
 {
 	static const struct {
 		char unit;
-		unsigned s;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+		bool bytes;
+		unsigned factor;
+	} units[] = { { 's', false, 1 }, { 'm', false, 60 },
+		{ 'h', false, 3600 }, { 'd', false, 86400 }, { 'M', true, 1 },
+		{ 'G', true, 1024 } };
 	unsigned out;
 	uint64_t n;
 
@@ -79,8 +82,9 @@ take_seconds(struct sts_str v, const struct sts_key *key, char *at)
 	    !str_u64((struct sts_str){ v.p, v.len - 1 }, 1000000, &n))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)
-		if (units[i].unit == v.p[v.len - 1]) {
-			n *= units[i].s;
+		if (units[i].unit == v.p[v.len - 1] &&
+		    units[i].bytes == (key->kind == STS_KEY_MIB)) {
+			n *= units[i].factor;
 			if (n < key->min || n > key->max)
 				return false;
 			out =
@@ -122,7 +126,8 @@ take_value(struct sts_load *l, void *into, const struct sts_key *key,
 		return take_path(l, v, at);
 	case STS_KEY_SECONDS:
 	case STS_KEY_MS:
-		return take_seconds(v, key, at);
+	case STS_KEY_MIB:
+		return take_number(v, key, at);
 	case STS_KEY_CHOICE:
 		return take_choice(v, key, at);
 	}
@@ -242,6 +247,8 @@ static const struct sts_key keys[] = {
 	{ "enabled", STS_KEY_BOOL, AT(enabled), .wants = "yes or no" },
 	{ "cache_dir", STS_KEY_PATH, AT(cache_dir),
 	    .wants = "an absolute path" },
+	{ "cache_max_bytes", STS_KEY_MIB, AT(cache_max), .min = 16,
+	    .max = 1 << 20, .wants = "16M to 1024G" },
 	{ "worker_dir", STS_KEY_PATH, AT(worker_dir),
 	    .wants = "an absolute path" },
 	{ "worker_flavour", STS_KEY_CHOICE, AT(flavour),

@@ -55,6 +55,7 @@ struct sts_key {
 		STS_KEY_PATH,    /* absolute */
 		STS_KEY_SECONDS, /* min to max, with a unit: "15s", "1h" */
 		STS_KEY_MS,      /* the same, kept as milliseconds */
+		STS_KEY_MIB,     /* the same, "256M", kept as mebibytes */
 		STS_KEY_CHOICE   /* one of the words; the first is 0 */
 	} kind;
 	unsigned at, min, max;

@@ -138,7 +138,8 @@ sts_cache_prune(struct sts_ctx *ctx, size_t *n, struct sts_err *err)
 
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
-	return sts_store_prune(ctx->store, sts_now(), n, err);
+	return sts_store_prune(ctx->store, sts_now(), ctx->conf->cache_max, n,
+	    err);
 }
 
 /* --- MX sets ------------------------------------------------------------- */

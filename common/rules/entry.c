@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Cache entries, format 1.
+ * Cache entries: files of format 2, links of format 1.
  *
  *   file = first-line *( word *( " " word ) LF ) LF body
  *   link = "1" kind ":" *( number ":" ) sum
@@ -16,7 +16,7 @@
 #include "base/hash.h"
 #include "checksum_line.h"
 
-#define FILE_MAGIC "mtasts1"
+#define FILE_MAGIC "mtasts2"
 
 static const char reasons[][24] = {
 	[STS_WHY_NOTHING] = "-",
@@ -148,11 +148,12 @@ encode_file(char *buf, const struct sts_entry *e, const char *domain)
 	if (e->body.len > STS_BODY_MAX || e->id[0] == '\0')
 		return 0;
 	n = snprintf(head, sizeof head,
-	    "domain %s\nid %s\nfetched %" PRId64 "\nchecked %" PRId64
-	    "\nexpires %" PRId64 "\ntried %" PRId64 " %" PRId64
-	    "\nfailed %" PRId64 " %" PRIu32 "\nwhy %s\n\n",
-	    domain, e->id, e->fetched, e->checked, e->until, e->tried, e->retry,
-	    e->failed, e->failed_id, sts_reason_name(e->why));
+	    "domain %s\nid %s\nsince %" PRId64 "\nfetched %" PRId64
+	    "\nchecked %" PRId64 "\nexpires %" PRId64 "\ntried %" PRId64
+	    " %" PRId64 "\nfailed %" PRId64 " %" PRIu32 "\nwhy %s\n\n",
+	    domain, e->id, e->since != 0 ? e->since : e->fetched, e->fetched,
+	    e->checked, e->until, e->tried, e->retry, e->failed, e->failed_id,
+	    sts_reason_name(e->why));
 	if (n < 0 || (size_t)n >= sizeof head)
 		return 0;
 	len = (size_t)n + e->body.len;
@@ -196,6 +197,7 @@ decode_head(struct sts_entry *e, struct scan *s, const char *domain)
 
 	if (!scan_lit(s, "domain ") || !scan_word(s, '\n', &w) ||
 	    !str_is(w, domain) || !scan_lit(s, "id ") || !decode_id(s, e) ||
+	    !scan_lit(s, "since ") || !sts_time_word(s, '\n', &e->since) ||
 	    !scan_lit(s, "fetched ") || !sts_time_word(s, '\n', &e->fetched) ||
 	    !scan_lit(s, "checked ") || !sts_time_word(s, '\n', &e->checked) ||
 	    !scan_lit(s, "expires ") || !sts_time_word(s, '\n', &e->until) ||

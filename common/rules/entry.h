@@ -49,6 +49,7 @@ struct sts_entry {
 	enum sts_entry_kind kind;
 	enum sts_reason why;
 	char id[STS_ID_SIZE]; /* POLICY: of the TXT record it came with */
+	int64_t since;        /* POLICY: there has been one; 0: fetched */
 	int64_t fetched;      /* POLICY: when the body was received */
 	int64_t checked;      /* the TXT record was asked for and answered */
 	int64_t until; /* POLICY: expiry; NONE: ask again; others: tried */

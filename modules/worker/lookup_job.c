@@ -217,6 +217,16 @@ keep_was(const struct job *job, const struct sts_next *next)
 		    was, NULL);
 }
 
+/* A policy in use is one, however often it is fetched anew. */
+static void
+keep_since(const struct job *job, struct sts_entry *e)
+{
+	const struct sts_entry *was = job->facts.cached;
+
+	if (e->kind == STS_ENTRY_POLICY)
+		e->since = was->kind == STS_ENTRY_POLICY ? was->since : 0;
+}
+
 /*
  * Store before the lock goes, so that who waits for it reads the result, and
  * say so first: a slow disk of ours is no failure of the policy host.
@@ -237,6 +247,7 @@ store(struct job *job, struct sts_next *next)
 	if (overtaken(job, next))
 		return;
 	keep_was(job, next);
+	keep_since(job, &next->entry);
 	rc = sts_store_put(st, job->domain, &next->entry, &err);
 	if (rc != STS_OK && job->fault[0] == '\0') {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
@@ -286,8 +297,8 @@ job_finish(struct job *job, const struct sts_next *decided)
 		log_end(job);
 	report_fetch(job);
 	if (next.keep == STS_KEEP_ENTRY)
-		sts_store_tidy(job->lookups->store, job->domain,
-		    job->facts.now);
+		sts_store_tidy(job->lookups->store, job->domain, job->facts.now,
+		    job->lookups->conf->cache_max);
 	job_free(job);
 }
 

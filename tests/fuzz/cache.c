@@ -36,6 +36,7 @@ check(struct sts_str in, bool is_link)
 	    DOMAIN));
 	MUST(again.kind == e.kind && again.why == e.why);
 	MUST(strcmp(again.id, e.id) == 0 && again.until == e.until);
+	MUST(again.since == e.since || e.since == 0);
 	MUST(again.fetched == e.fetched && again.checked == e.checked);
 	MUST(again.tried == e.tried && again.retry == e.retry);
 	MUST(again.failed == e.failed && again.failed_id == e.failed_id);
@@ -59,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	sum = sts_hash_fold(sts_hash_more(sts_hash(str_of(DOMAIN)), in));
 	if (data[0] == 'F')
 		n = (size_t)snprintf(buf, sizeof buf,
-		    "mtasts1 %zu %08" PRIx32 "\n", in.len, sum);
+		    "mtasts2 %zu %08" PRIx32 "\n", in.len, sum);
 	memcpy(buf + n, in.p, in.len);
 	n += in.len;
 	if (data[0] == 'L')

@@ -17,7 +17,7 @@ plant_garbage(const char *path)
 {
 	int fd = open(path, O_CREAT | O_WRONLY, 0600);
 
-	(void)!write(fd, "mtasts1 garbage", 15);
+	(void)!write(fd, "mtasts2 garbage", 15);
 	close(fd);
 }
 

@@ -255,7 +255,7 @@ test_owner(void **state)
 	(void)chmod(dir, 0755);
 	ROW(get_fails("b.example", dir + sizeof top),
 	    "no entry in a directory of another owner");
-	ROW(sts_store_prune(store, time(NULL), NULL, NULL) == STS_LOCAL,
+	ROW(sts_store_prune(store, time(NULL), 256, NULL, NULL) == STS_LOCAL,
 	    "which cannot be tidied");
 	(void)!chown(dir, OWNER, OWNER);
 	(void)chmod(dir, 0750);
@@ -313,8 +313,8 @@ age_mark(const char *domain, long days)
 static enum sts_rc
 prune_by(int64_t now, size_t *removed)
 {
-	(void)sts_store_prune(store, now, NULL, NULL);
-	return sts_store_prune(store, now + 86460, removed, NULL);
+	(void)sts_store_prune(store, now, 256, NULL, NULL);
+	return sts_store_prune(store, now + 86460, 256, removed, NULL);
 }
 
 /*
@@ -353,8 +353,8 @@ test_clock(void **state)
 		(void)sts_store_put(store, "clock.example", &p, NULL);
 		(void)unlink(tidied);
 		for (size_t k = 0; k < 4 && t[i].at[k] != 0; k++)
-			sts_store_tidy(store, "clock.example",
-			    now + t[i].at[k]);
+			sts_store_tidy(store, "clock.example", now + t[i].at[k],
+			    256);
 		ROW((get("clock.example", &loaded) == STS_ENTRY_POLICY) ==
 			t[i].stays,
 		    "%s", t[i].what);

@@ -226,8 +226,8 @@ test_claims(void **state)
 static enum sts_rc
 prune_by(int64_t now, size_t *removed)
 {
-	(void)sts_store_prune(store, now, NULL, NULL);
-	return sts_store_prune(store, now + 86460, removed, NULL);
+	(void)sts_store_prune(store, now, 256, NULL, NULL);
+	return sts_store_prune(store, now + 86460, 256, removed, NULL);
 }
 
 static void
@@ -332,11 +332,11 @@ test_lists(void **state)
 		}
 		if (tidy) {
 			/* The first time leaves a note of the day. */
-			sts_store_tidy(store, "a.example", time(NULL));
+			sts_store_tidy(store, "a.example", time(NULL), 256);
 			sts_store_tidy(store, "a.example",
-			    time(NULL) + DAY + 60);
+			    time(NULL) + DAY + 60, 256);
 			sts_store_tidy(store, "a.example",
-			    time(NULL) + 2 * (DAY + 60));
+			    time(NULL) + 2 * (DAY + 60), 256);
 		} else
 			(void)prune_by(time(NULL), NULL);
 		for (size_t i = 0; i < ARRAY_LEN(files) && !tidy; i++) {

@@ -145,8 +145,8 @@ test_planted(void **state)
 static enum sts_rc
 prune_by(int64_t now, size_t *removed)
 {
-	(void)sts_store_prune(store, now, NULL, NULL);
-	return sts_store_prune(store, now + 86460, removed, NULL);
+	(void)sts_store_prune(store, now, 256, NULL, NULL);
+	return sts_store_prune(store, now + 86460, 256, removed, NULL);
 }
 
 /* Three days, and not the one of other leftovers. */

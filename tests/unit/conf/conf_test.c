@@ -20,6 +20,13 @@ static const struct {
 	    "" },
 	{ "cache_dir = relative\n", "!bad-value:1" },
 	{ "cache_dir =\n", "!bad-value:1" },
+	{ "cache_max_bytes = 16M\n", "" },
+	{ "cache_max_bytes = 1024G\n", "" },
+	{ "cache_max_bytes = 15M\n", "!bad-value:1" },
+	{ "cache_max_bytes = 1025G\n", "!bad-value:1" },
+	{ "cache_max_bytes = 268435456\n", "!bad-value:1" },
+	{ "cache_max_bytes = 256m\n", "!bad-value:1" },
+	{ "recheck = 1M\n", "!bad-value:1" },
 	{ "worker_flavour = auto\n", "" },
 	{ "worker_flavour = nss\n", "!bad-value:1" },
 	{ "dns_transport = udp\ndns_failure = defer\n", "" },
@@ -125,7 +132,7 @@ static void
 test_values(void **state)
 {
 	static const char text[] =
-	    "cache_dir = /c\nfetch_timeout = 1m\n"
+	    "cache_dir = /c\ncache_max_bytes = 2G\nfetch_timeout = 1m\n"
 	    "resolver = 192.0.2.1@5353 192.0.2.2#dns.example\n"
 	    "recheck = 2h ; why\n[domain \"B.example\"]\nmode = enforce\n"
 	    "mx = a.example\nmx = *.c.example\n[domain \"a.example\"]\n";
@@ -136,6 +143,7 @@ test_values(void **state)
 			     NULL),
 	    STS_OK);
 	ROW(strcmp(c->cache_dir, "/c") == 0, "cache_dir");
+	ROW(c->cache_max == 2048, "cache_max_bytes is in MiB");
 	ROW(c->fetch_timeout == 60000, "fetch_timeout is in ms");
 	ROW(c->recheck == 7200, "recheck is in s, the comment is gone");
 	ROW(c->enabled && c->dns_failure == STS_DNS_PROCEED, "defaults");

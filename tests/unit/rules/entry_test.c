@@ -16,6 +16,7 @@ static const struct {
 	{ "policy",
 	    { .kind = STS_ENTRY_POLICY,
 		.id = "20240101T",
+		.since = T,
 		.fetched = T,
 		.checked = T + 5,
 		.until = T + 86400,
@@ -25,6 +26,7 @@ static const struct {
 	    { .kind = STS_ENTRY_POLICY,
 		.id = "x",
 		.why = STS_WHY_WEBPKI,
+		.since = T - 9000,
 		.fetched = T,
 		.checked = T + 5,
 		.until = T + STS_MAX_AGE_MAX,
@@ -35,7 +37,11 @@ static const struct {
 		.body = LIT("a\0b") },
 	    false },
 	{ "policy, empty body",
-	    { .kind = STS_ENTRY_POLICY, .id = "x", .fetched = T, .until = T },
+	    { .kind = STS_ENTRY_POLICY,
+		.id = "x",
+		.since = T,
+		.fetched = T,
+		.until = T },
 	    false },
 	{ "none",
 	    { .kind = STS_ENTRY_NONE,
@@ -69,11 +75,11 @@ static bool
 same(const struct sts_entry *a, const struct sts_entry *b)
 {
 	return a->kind == b->kind && a->why == b->why &&
-	    strcmp(a->id, b->id) == 0 && a->fetched == b->fetched &&
-	    a->checked == b->checked && a->until == b->until &&
-	    a->tried == b->tried && a->retry == b->retry &&
-	    a->failed == b->failed && a->failed_id == b->failed_id &&
-	    a->body.len == b->body.len &&
+	    strcmp(a->id, b->id) == 0 && a->since == b->since &&
+	    a->fetched == b->fetched && a->checked == b->checked &&
+	    a->until == b->until && a->tried == b->tried &&
+	    a->retry == b->retry && a->failed == b->failed &&
+	    a->failed_id == b->failed_id && a->body.len == b->body.len &&
 	    (a->body.len == 0 ||
 		memcmp(a->body.p, b->body.p, a->body.len) == 0);
 }
@@ -146,7 +152,8 @@ static void
 test_odd(void **state)
 {
 #define HEAD(id, times, why)                                                   \
-	"domain a.example\nid " id "\nfetched 10\nchecked 10\nexpires " times  \
+	"domain a.example\nid " id                                             \
+	"\nsince 10\nfetched 10\nchecked 10\nexpires " times                   \
 	"\ntried 0 0\nfailed 0 0\nwhy " why "\n\n"
 	static const struct {
 		const char *why;
@@ -174,7 +181,7 @@ test_odd(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
-		int n = snprintf(buf, sizeof buf, "mtasts1 %zu %08x\n%s",
+		int n = snprintf(buf, sizeof buf, "mtasts2 %zu %08x\n%s",
 		    strlen(t[i].rest),
 		    sts_hash_fold(sts_hash_more(sts_hash(str_of("a.example")),
 			str_of(t[i].rest))),

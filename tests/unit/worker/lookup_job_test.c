@@ -75,30 +75,43 @@ entry_of(enum sts_entry_kind kind)
 		.until = time(NULL) + 60 };
 }
 
+static struct sts_conf conf = { .cache_max = 256 };
+
+static struct job *
+new_job(struct lookups *en)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	*en = (struct lookups){ .store = store,
+		.conf = &conf,
+		.lock_fd = -1,
+		.jobs = 1 };
+	job->lookups = en;
+	memcpy(job->domain, "a.example", 10);
+	job->facts.cached = &job->cached.entry;
+	job->facts.now = time(NULL);
+	job->waiter = (struct lookup_waiter){ NULL, done, NULL };
+	*job_find(en, job->domain) = job;
+	return job;
+}
+
+static struct sts_loaded loaded;
+
 static void
 test_finish(void **state)
 {
-	static struct sts_loaded loaded;
+	struct lookups en;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct lookups en = { .store = store,
-			.lock_fd = -1,
-			.jobs = 1 };
-		struct job *job = calloc(1, sizeof *job);
+		struct job *job = new_job(&en);
 		struct sts_next next = { .act = STS_ACT_ANSWER,
 			.use = cases[i].use,
 			.keep = STS_KEEP_ENTRY,
 			.entry = entry_of(cases[i].result) };
 		struct sts_entry there = entry_of(cases[i].there);
 
-		job->lookups = &en;
-		memcpy(job->domain, "a.example", 10);
 		job->hurried = cases[i].hurried;
-		job->facts.cached = &job->cached.entry;
-		job->facts.now = time(NULL);
-		job->waiter = (struct lookup_waiter){ NULL, done, NULL };
-		*job_find(&en, job->domain) = job;
 		(void)sts_store_remove(store, job->domain, NULL);
 		if (there.kind != STS_ENTRY_ABSENT)
 			(void)sts_store_put(store, job->domain, &there, NULL);
@@ -108,6 +121,40 @@ test_finish(void **state)
 			told == cases[i].told && en.jobs == 0,
 		    "%s: kept %d told %d", cases[i].clause,
 		    (int)loaded.entry.kind, (int)told);
+	}
+	rows_done();
+}
+
+/* A5: a policy that is fetched anew is no newcomer to the cache. */
+static void
+test_since(void **state)
+{
+	static const struct {
+		const char *what;
+		enum sts_entry_kind was;
+		int64_t since, want; /* s ago */
+	} t[] = {
+		{ "the first", STS_ENTRY_ABSENT, 0, 1 },
+		{ "after none", STS_ENTRY_NONE, 0, 1 },
+		{ "fetched anew", STS_ENTRY_POLICY, 9000, 9000 },
+	};
+	int64_t now = time(NULL);
+	struct lookups en;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct job *job = new_job(&en);
+		struct sts_next next = { .use = STS_USE_ENTRY,
+			.keep = STS_KEEP_ENTRY,
+			.entry = policy(now - 1) };
+
+		job->facts.fetch = STS_FETCH_POLICY;
+		job->cached.entry = (struct sts_entry){ .kind = t[i].was,
+			.since = now - t[i].since };
+		job_finish(job, &next);
+		(void)sts_store_get(store, "a.example", &loaded, NULL);
+		ROW(loaded.entry.since == now - t[i].want, "%s: since %lld",
+		    t[i].what, (long long)(now - loaded.entry.since));
 	}
 	rows_done();
 }
@@ -223,7 +270,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_finish),
-		cmocka_unit_test(test_report) };
+		cmocka_unit_test(test_since), cmocka_unit_test(test_report) };
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
