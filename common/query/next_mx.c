@@ -246,9 +246,10 @@ best(struct sts_ctx *ctx, struct choice *c, const struct sts_policy *policy,
 	int i;
 
 	memset(c->seen, 0, c->set.n * sizeof c->seen[0]);
+	/* Once: a policy may have 8000 patterns. */
+	sts_mx_forbid(&c->set, policy, c->seen);
 	for (;;) {
-		i = sts_mx_select(&c->set, policy, c->seen, c->now, random,
-		    why);
+		i = sts_mx_select(&c->set, c->seen, c->now, random, why);
 		if (i == -1 || seen[i])
 			return i;
 		seen[i] = true;

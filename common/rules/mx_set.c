@@ -343,18 +343,25 @@ explain(const struct sts_mx_set *set, size_t n, struct sts_err *err)
 	    0, "%s", text);
 }
 
+void
+sts_mx_forbid(const struct sts_mx_set *set, const struct sts_policy *policy,
+    struct sts_mx_seen *seen)
+{
+	for (size_t i = 0; i < set->n; i++)
+		seen[i].forbidden = policy != NULL &&
+		    !sts_policy_permits(policy, set->host[i].name);
+}
+
 int
-sts_mx_select(const struct sts_mx_set *set, const struct sts_policy *policy,
-    const struct sts_mx_seen *seen, int64_t now, uint32_t random,
-    struct sts_err *err)
+sts_mx_select(const struct sts_mx_set *set, const struct sts_mx_seen *seen,
+    int64_t now, uint32_t random, struct sts_err *err)
 {
 	size_t n = before_self(set);
 	struct rank best = { 0 }, r;
 	int found = -1;
 
 	for (size_t i = 0; i < n; i++) {
-		if (policy != NULL &&
-		    !sts_policy_permits(policy, set->host[i].name))
+		if (seen[i].forbidden)
 			continue;
 		r = rank_of(&set->host[i], &seen[i], now, turn_of(random, i));
 		if (found == -1 || better(&r, &best)) {

@@ -72,8 +72,9 @@ bool sts_mx_stale(const struct sts_mx_set *, int64_t now);
 
 const char *sts_mx_kind_name(enum sts_mx_kind);
 
-/* When addresses of one host were last seen to fail; 0: never. */
+/* What is known of a host: its addresses' last failures; 0: never. */
 struct sts_mx_seen {
+	bool forbidden;                   /* the policy does not name it */
 	int64_t failed[STS_MX_ADDRS_MAX]; /* in a session, before or in TLS */
 	int64_t down[STS_MX_ADDRS_MAX];   /* no answer to a probe */
 };
@@ -86,15 +87,17 @@ struct sts_mx_seen {
  *                 behind our own preference are no way to deliver; counted
  *                 before any policy, RFC 8461 8.4)
  *   STS_TEMPFAIL  the set is UNKNOWN
- * policy NULL: no patterns to match.  seen has set->n rows.  Hosts of one
- * preference are taken in an order that random decides.  A host whose every
+ * seen has set->n rows.  Hosts of one preference are taken in an order that random decides.  A host whose every
  * address failed within STS_MX_FAILED_SPAN or is down comes behind all
  * others; among such, the one whose last failure is oldest comes first, which
  * starts over with the best.  One without addresses comes last of all: no
  * session with it can fail, so nothing would be learnt.
  */
-int sts_mx_select(const struct sts_mx_set *, const struct sts_policy *,
-    const struct sts_mx_seen *seen, int64_t now, uint32_t random,
-    struct sts_err *err);
+int sts_mx_select(const struct sts_mx_set *, const struct sts_mx_seen *seen,
+    int64_t now, uint32_t random, struct sts_err *err);
+
+/* Which hosts the policy forbids (RFC 8461 4.1); NULL: none. */
+void sts_mx_forbid(const struct sts_mx_set *, const struct sts_policy *,
+    struct sts_mx_seen *seen);
 
 #endif

@@ -370,12 +370,49 @@ sts_policy_mx(const struct sts_policy *pol, size_t i)
 	return i < pol->nmx ? pol->text + pol->at[i] : NULL;
 }
 
+/* The length of a pattern, without its "*."; all stand one after the other. */
+static size_t
+base_length(const struct sts_policy *pol, size_t i, const char **base)
+{
+	size_t end = i + 1 < pol->nmx ? pol->at[i + 1] : pol->used;
+	const char *p = pol->text + pol->at[i];
+	bool wild = p[0] == '*';
+
+	*base = p + 2 * wild;
+	return end - pol->at[i] - 1 - 2 * wild;
+}
+
+/*
+ * A stranger may have 8000 patterns and 32 hosts, so a pattern is judged only
+ * where its bytes are those of the host, or of all but its first label.
+ */
 bool
 sts_policy_permits(const struct sts_policy *pol, const char *host)
 {
-	for (size_t i = 0; i < pol->nmx; i++)
-		if (sts_mx_match(host, pol->text + pol->at[i]))
+	struct sts_str name = str_of(host), parent;
+	char lower[STS_NAME_SIZE];
+	const char *dot, *base;
+	size_t len;
+
+	if (name.len >= sizeof lower)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		lower[i] = to_lower(name.p[i]);
+	name.p = lower;
+	if (name.len > 0 && lower[name.len - 1] == '.')
+		name.len--;
+	dot = memchr(lower, '.', name.len);
+	parent = dot == NULL
+	    ? str_of("")
+	    : (struct sts_str){ dot + 1, name.len - (size_t)(dot + 1 - lower) };
+	for (size_t i = 0; i < pol->nmx; i++) {
+		len = base_length(pol, i, &base);
+		if (((len == name.len && memcmp(base, name.p, len) == 0) ||
+			(len == parent.len &&
+			    memcmp(base, parent.p, len) == 0)) &&
+		    sts_mx_match(host, pol->text + pol->at[i]))
 			return true;
+	}
 	return false;
 }
 

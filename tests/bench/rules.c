@@ -18,7 +18,8 @@ static const char small[] = "version: STSv1\nmode: enforce\n"
 			    "mx: mx1.example.com\nmx: mx2.example.com\n"
 			    "mx: *.backup.example.com\nmax_age: 604800\n";
 static char large[BODY], conf[CONF];
-static size_t large_len, conf_len;
+static char worst[BODY];
+static size_t large_len, worst_len, conf_len;
 static volatile uint64_t sink;
 
 static double
@@ -42,6 +43,19 @@ make_large(void)
 		    "mx:%c.%c%c\n", 'a' + (int)(i / 676),
 		    'a' + (int)(i / 26 % 26), 'a' + (int)(i % 26));
 	large_len = n;
+}
+
+/* All of the length of the host, and alike up to its end. */
+static void
+make_worst(void)
+{
+	size_t n = (size_t)snprintf(worst, sizeof worst,
+	    "version:STSv1\nmode:enforce\nmax_age:86400\n");
+
+	while (n + sizeof "mx:zz.a.zz\n" < sizeof worst)
+		n += (size_t)snprintf(worst + n, sizeof worst - n,
+		    "mx:zz.a.zy\n");
+	worst_len = n;
 }
 
 static void
@@ -77,6 +91,22 @@ static void
 parse_large(void)
 {
 	parse(large, large_len);
+}
+
+/* What a table's answer costs at worst: 32 hosts, none of them in the policy.
+ */
+static void
+judge_worst(void)
+{
+	struct sts_policy *pol;
+	char host[] = "zz.a.zz";
+
+	if (sts_policy_parse(&pol, worst, worst_len, NULL, NULL, NULL) !=
+	    STS_OK)
+		abort();
+	for (int i = 0; i < 32; i++)
+		sink += sts_policy_permits(pol, host);
+	sts_policy_free(pol);
 }
 
 /* The floor: each byte is looked at once. */
@@ -127,6 +157,7 @@ static const struct {
 	{ "small-floor", hash_small, 20000 },
 	{ "large", parse_large, 50 },
 	{ "large-floor", hash_large, 50 },
+	{ "worst", judge_worst, 50 },
 	{ "decide", decide, 200000 },
 	{ "conf", configure, 50 },
 };
@@ -137,6 +168,7 @@ main(void)
 	double t;
 
 	make_large();
+	make_worst();
 	make_conf();
 	printf("bytes %zu %zu\n", sizeof small - 1, large_len);
 	for (unsigned r = 0; r < ROUNDS; r++)

@@ -21,7 +21,7 @@ check(struct sts_str in)
 	int i;
 
 	MUST(known == (m.kind != STS_MX_UNKNOWN));
-	i = sts_mx_select(&m, NULL, seen, NOW, (uint32_t)in.len, NULL);
+	i = sts_mx_select(&m, seen, NOW, (uint32_t)in.len, NULL);
 	MUST(i >= -1 && i < (int)m.n && (i == -1 || !m.host[i].self));
 	if (!known) {
 		MUST(m.n == 0 && i == -1 && sts_mx_stale(&m, NOW));

@@ -565,13 +565,14 @@ test_choice(void **state)
 		    ? NULL
 		    : policy_of(choices[i].patterns);
 		remember(&set, &choices[i].past, seen);
+		sts_mx_forbid(&set, policy, seen);
 		/* No row is read beyond the last. */
 		rows_of = guard_copy(seen, set.n * sizeof *seen);
 		/* Where preferences differ, random has no say. */
 		for (uint32_t r = 0; r < 50; r++) {
 			err = (struct sts_err){ .rc = STS_OK };
-			got = sts_mx_select(&set, policy, rows_of, NOW,
-			    r * 0x01234567u, &err);
+			got = sts_mx_select(&set, rows_of, NOW, r * 0x01234567u,
+			    &err);
 			ROW(err.rc == choices[i].rc &&
 				(got == -1) == (choices[i].want == NULL) &&
 				(got == -1 ||
@@ -584,7 +585,7 @@ test_choice(void **state)
 		/* A set that is over is as good as any until the next. */
 		set.asked = NOW - YEAR;
 		set.until = set.asked + 300;
-		ROW((sts_mx_select(&set, policy, seen, NOW, 0, NULL) == -1) ==
+		ROW((sts_mx_select(&set, seen, NOW, 0, NULL) == -1) ==
 			(choices[i].want == NULL),
 		    "%s: stale", choices[i].clause);
 		sts_policy_free(policy);
@@ -619,7 +620,8 @@ test_words(void **state)
 		make(&set, t[i].kind, t[i].hosts);
 		policy =
 		    t[i].patterns == NULL ? NULL : policy_of(t[i].patterns);
-		ROW(sts_mx_select(&set, policy, seen, NOW, 0, &err) == -1 &&
+		sts_mx_forbid(&set, policy, seen);
+		ROW(sts_mx_select(&set, seen, NOW, 0, &err) == -1 &&
 			strstr(err.text, t[i].word) != NULL,
 		    "\"%s\" says nothing of \"%s\"", err.text, t[i].word);
 		sts_policy_free(policy);
@@ -650,11 +652,10 @@ test_shuffle(void **state)
 		memset(count, 0, sizeof count);
 		/* Neighbours, as a bad source of chance would hand them out. */
 		for (uint32_t r = 0; r < DRAWS; r++) {
-			got = sts_mx_select(&set, NULL, seen, NOW, r, NULL);
+			got = sts_mx_select(&set, seen, NOW, r, NULL);
 			assert_true(got >= 0 && got < 6);
 			count[got]++;
-			ROW(sts_mx_select(&set, NULL, seen, NOW, r, NULL) ==
-				got,
+			ROW(sts_mx_select(&set, seen, NOW, r, NULL) == got,
 			    "draw %u differs from itself", r);
 		}
 		for (unsigned k = 0; k < set.n; k++)
@@ -668,7 +669,7 @@ test_shuffle(void **state)
 	seen[0].failed[0] = NOW - 1;
 	memset(count, 0, sizeof count);
 	for (uint32_t r = 0; r < DRAWS; r++)
-		count[sts_mx_select(&set, NULL, seen, NOW, r, NULL)]++;
+		count[sts_mx_select(&set, seen, NOW, r, NULL)]++;
 	ROW(count[0] == 0 && count[1] > DRAWS * 45 / 100 &&
 		count[2] > DRAWS * 45 / 100,
 	    "%u %u %u", count[0], count[1], count[2]);
