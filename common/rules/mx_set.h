@@ -87,11 +87,11 @@ struct sts_mx_seen {
  *                 behind our own preference are no way to deliver; counted
  *                 before any policy, RFC 8461 8.4)
  *   STS_TEMPFAIL  the set is UNKNOWN
- * seen has set->n rows.  Hosts of one preference are taken in an order that random decides.  A host whose every
- * address failed within STS_MX_FAILED_SPAN or is down comes behind all
- * others; among such, the one whose last failure is oldest comes first, which
- * starts over with the best.  One without addresses comes last of all: no
- * session with it can fail, so nothing would be learnt.
+ * seen has set->n rows.  Hosts of one preference are taken in an order that
+ * random decides.  A host whose every address failed within STS_MX_FAILED_SPAN
+ * or is down comes behind all others; among such, the one whose last failure is
+ * oldest comes first, which starts over with the best.  One without addresses
+ * comes last of all: no session with it can fail, so nothing would be learnt.
  */
 int sts_mx_select(const struct sts_mx_set *, const struct sts_mx_seen *seen,
     int64_t now, uint32_t random, struct sts_err *err);
