@@ -61,7 +61,7 @@ sts_store_put_replaced(struct sts_store *s, const char *domain,
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	path[0] = '\0';
 	len = sts_entry_encode(buf, e, domain, &is_link);
-	if (len == 0 || is_link)
+	if (len == 0 || e->kind != STS_ENTRY_POLICY)
 		error = EINVAL;
 	else if (sts_store_enter(s, &ids)) {
 		choose(s, path, domain);

@@ -66,8 +66,9 @@ show(void *arg, const char *domain, const struct sts_loaded *loaded)
 	} else if (e->kind == STS_ENTRY_NO_FETCH)
 		row.until = e->failed + STS_FETCH_RETRY_MIN;
 	if (e->why != STS_WHY_NOTHING)
-		snprintf(row.answer.why, sizeof row.answer.why, "%s",
-		    sts_reason_name(e->why));
+		snprintf(row.answer.why, sizeof row.answer.why, "%s%s%.150s",
+		    sts_reason_name(e->why), e->note[0] == '\0' ? "" : ": ",
+		    e->note);
 	more = w->fn(w->arg, &row);
 	sts_policy_free(policy);
 	return more;

@@ -29,6 +29,14 @@ static const char reasons[][24] = {
 	[STS_WHY_BAD_POLICY] = "sts-policy-invalid",
 };
 
+static const char kinds[][12] = {
+	[STS_ENTRY_ABSENT] = "",
+	[STS_ENTRY_POLICY] = "policy",
+	[STS_ENTRY_NONE] = "none",
+	[STS_ENTRY_NO_FETCH] = "no-fetch",
+	[STS_ENTRY_UNASKED] = "unasked",
+};
+
 const char *
 sts_reason_name(enum sts_reason why)
 {
@@ -141,31 +149,54 @@ encode_file(char *buf, const struct sts_entry *e, const char *domain)
 {
 	char head[STS_ENTRY_HEAD_MAX - 64];
 	char first[STS_CHECKSUM_LINE_MAX];
+	bool policy = e->kind == STS_ENTRY_POLICY;
+	struct sts_str body = policy ? e->body : (struct sts_str){ "", 0 };
+	const char *id = policy ? e->id : "-";
+	char note[STS_NOTE_SIZE];
 	uint64_t h;
 	size_t len, flen;
 	int n;
 
-	if (e->body.len > STS_BODY_MAX || e->id[0] == '\0')
+	if (body.len > STS_BODY_MAX || id[0] == '\0')
 		return 0;
+	snprintf(note, sizeof note, "%s", e->note);
+	for (char *p = note; *p != '\0'; p++)
+		if (!is_print(*p))
+			*p = '?';
 	n = snprintf(head, sizeof head,
-	    "domain %s\nid %s\nsince %" PRId64 "\nfetched %" PRId64
+	    "domain %s\nkind %s\nid %s\nsince %" PRId64 "\nfetched %" PRId64
 	    "\nchecked %" PRId64 "\nexpires %" PRId64 "\ntried %" PRId64
-	    " %" PRId64 "\nfailed %" PRId64 " %" PRIu32 "\nwhy %s\n\n",
-	    domain, e->id, e->since != 0 ? e->since : e->fetched, e->fetched,
-	    e->checked, e->until, e->tried, e->retry, e->failed, e->failed_id,
-	    sts_reason_name(e->why));
+	    " %" PRId64 "\nfailed %" PRId64 " %" PRIu32 "\nwhy %s\nnote %s\n\n",
+	    domain, kinds[e->kind], id, e->since != 0 ? e->since : e->fetched,
+	    e->fetched, e->checked, e->until, e->tried, e->retry, e->failed,
+	    e->failed_id, sts_reason_name(e->why), note);
 	if (n < 0 || (size_t)n >= sizeof head)
 		return 0;
-	len = (size_t)n + e->body.len;
+	len = (size_t)n + body.len;
 	h = sts_hash_more(sts_hash(str_of(domain)),
 	    (struct sts_str){ head, (size_t)n });
 	flen = sts_checksum_line_put(first, FILE_MAGIC, len,
-	    sts_hash_fold(sts_hash_more(h, e->body)));
+	    sts_hash_fold(sts_hash_more(h, body)));
 	memcpy(buf, first, flen);
-	memcpy(buf + flen, head, len - e->body.len);
-	if (e->body.len > 0)
-		memcpy(buf + flen + len - e->body.len, e->body.p, e->body.len);
+	memcpy(buf + flen, head, (size_t)n);
+	if (body.len > 0)
+		memcpy(buf + flen + n, body.p, body.len);
 	return flen + len;
+}
+
+static bool
+decode_kind(struct scan *s, struct sts_entry *e)
+{
+	struct sts_str w;
+
+	if (!scan_word(s, '\n', &w))
+		return false;
+	for (size_t i = STS_ENTRY_POLICY; i < ARRAY_LEN(kinds); i++)
+		if (str_is(w, kinds[i])) {
+			e->kind = (enum sts_entry_kind)i;
+			return true;
+		}
+	return false;
 }
 
 static bool
@@ -173,6 +204,8 @@ decode_id(struct scan *s, struct sts_entry *e)
 {
 	struct sts_str id;
 
+	if (e->kind != STS_ENTRY_POLICY)
+		return scan_lit(s, "-\n");
 	if (!scan_word(s, '\n', &id) || !str_all(id, is_alnum) ||
 	    id.len >= sizeof e->id)
 		return false;
@@ -181,10 +214,28 @@ decode_id(struct scan *s, struct sts_entry *e)
 	return true;
 }
 
-/* The times must make sense together, or the entry could live for ever. */
+static bool
+decode_note(struct scan *s, struct sts_entry *e)
+{
+	struct sts_str w;
+
+	if (!scan_word(s, '\n', &w) || w.len >= sizeof e->note ||
+	    (w.len > 0 && !str_all(w, is_print)))
+		return false;
+	memcpy(e->note, w.p, w.len);
+	e->note[w.len] = '\0';
+	return true;
+}
+
+/*
+ * The times must make sense together, or the policy could live for ever; what
+ * is none is a file for its sentence.
+ */
 static bool
 sane(const struct sts_entry *e)
 {
+	if (e->kind != STS_ENTRY_POLICY)
+		return e->note[0] != '\0';
 	return e->until >= e->fetched &&
 	    e->until - e->fetched <= STS_MAX_AGE_MAX;
 }
@@ -196,17 +247,18 @@ decode_head(struct sts_entry *e, struct scan *s, const char *domain)
 	int64_t id;
 
 	if (!scan_lit(s, "domain ") || !scan_word(s, '\n', &w) ||
-	    !str_is(w, domain) || !scan_lit(s, "id ") || !decode_id(s, e) ||
-	    !scan_lit(s, "since ") || !sts_time_word(s, '\n', &e->since) ||
-	    !scan_lit(s, "fetched ") || !sts_time_word(s, '\n', &e->fetched) ||
-	    !scan_lit(s, "checked ") || !sts_time_word(s, '\n', &e->checked) ||
-	    !scan_lit(s, "expires ") || !sts_time_word(s, '\n', &e->until) ||
-	    !scan_lit(s, "tried ") || !sts_time_word(s, ' ', &e->tried) ||
+	    !str_is(w, domain) || !scan_lit(s, "kind ") || !decode_kind(s, e) ||
+	    !scan_lit(s, "id ") || !decode_id(s, e) || !scan_lit(s, "since ") ||
+	    !sts_time_word(s, '\n', &e->since) || !scan_lit(s, "fetched ") ||
+	    !sts_time_word(s, '\n', &e->fetched) || !scan_lit(s, "checked ") ||
+	    !sts_time_word(s, '\n', &e->checked) || !scan_lit(s, "expires ") ||
+	    !sts_time_word(s, '\n', &e->until) || !scan_lit(s, "tried ") ||
+	    !sts_time_word(s, ' ', &e->tried) ||
 	    !sts_time_word(s, '\n', &e->retry) || !scan_lit(s, "failed ") ||
 	    !sts_time_word(s, ' ', &e->failed) ||
 	    !sts_time_word(s, '\n', &id) || id > UINT32_MAX ||
 	    !scan_lit(s, "why ") || !reason_word(s, &e->why) ||
-	    !scan_char(s, '\n'))
+	    !scan_lit(s, "note ") || !decode_note(s, e) || !scan_char(s, '\n'))
 		return false;
 	e->failed_id = (uint32_t)id;
 	return sane(e);
@@ -222,17 +274,16 @@ decode_file(struct sts_entry *e, struct sts_str in, const char *domain)
 	    !decode_head(e, &s, domain))
 		return false;
 	e->body = scan_rest(&s);
-	if (e->body.len > STS_BODY_MAX)
-		return false;
-	e->kind = STS_ENTRY_POLICY;
-	return true;
+	return e->body.len <= (e->kind == STS_ENTRY_POLICY ? STS_BODY_MAX : 0);
 }
 
 size_t
 sts_entry_encode(char *buf, const struct sts_entry *e, const char *domain,
     bool *is_link)
 {
-	*is_link = e->kind != STS_ENTRY_POLICY;
+	*is_link = e->kind != STS_ENTRY_POLICY && e->note[0] == '\0';
+	if (e->kind == STS_ENTRY_ABSENT)
+		return 0;
 	if (!*is_link)
 		return encode_file(buf, e, domain);
 	for (size_t i = 0; i < ARRAY_LEN(link_kinds); i++)

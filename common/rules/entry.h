@@ -4,8 +4,9 @@
  * from the network: whatever is odd in them counts as absent.
  *
  * A policy is a text of header lines, an empty line and the policy body as it
- * was received.  What is not a policy is one short line, kept as the target
- * of a dangling symbolic link: STS_LINK_MAX bytes fit into the inode.
+ * was received; so is, without a body, what has a sentence to tell.  All else
+ * is one short line, kept as the target of a dangling symbolic link:
+ * STS_LINK_MAX bytes fit into the inode.
  */
 #ifndef STS_CACHE_H
 #define STS_CACHE_H
@@ -19,7 +20,8 @@
 
 enum {
 	STS_LINK_MAX = 59,
-	STS_ENTRY_HEAD_MAX = 768,
+	STS_NOTE_SIZE = 200, /* printable ASCII and a NUL */
+	STS_ENTRY_HEAD_MAX = 1024,
 	STS_ENTRY_MAX = STS_ENTRY_HEAD_MAX + STS_BODY_MAX
 };
 #define STS_MAX_AGE_MAX 31557600 /* RFC 8461 3.2: one year */
@@ -57,8 +59,9 @@ struct sts_entry {
 	int64_t tried, retry; /* POLICY and UNASKED; 0: none */
 	/* The id whose policy could not be had, hashed, and since when. */
 	uint32_t failed_id;
-	int64_t failed;      /* POLICY and NO_FETCH; 0: none */
-	struct sts_str body; /* POLICY: borrowed from the decoded bytes */
+	int64_t failed;           /* POLICY and NO_FETCH; 0: none */
+	struct sts_str body;      /* POLICY: borrowed from the decoded bytes */
+	char note[STS_NOTE_SIZE]; /* why, for people: "HTTP status 404" */
 };
 
 /*

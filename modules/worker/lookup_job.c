@@ -217,6 +217,22 @@ keep_was(const struct job *job, const struct sts_next *next)
 		    was, NULL);
 }
 
+/*
+ * The sentence of a failure is kept with it, and stays while nobody tried
+ * again: within five minutes there is no second GET, 3.3.
+ */
+static void
+keep_note(struct job *job, struct sts_entry *e)
+{
+	const struct sts_entry *was = job->facts.cached;
+
+	if (job->note[0] == '\0' && e->why == was->why &&
+	    e->failed == was->failed)
+		snprintf(job->note, sizeof job->note, "%s", was->note);
+	snprintf(e->note, sizeof e->note, "%s",
+	    e->why == STS_WHY_NOTHING ? "" : job->note);
+}
+
 /* A policy in use is one, however often it is fetched anew. */
 static void
 keep_since(const struct job *job, struct sts_entry *e)
@@ -284,6 +300,7 @@ job_finish(struct job *job, const struct sts_next *decided)
 		.fault = job->fault };
 	struct job **j = job_find(job->lookups, job->domain);
 
+	keep_note(job, &next.entry);
 	store(job, &next);
 	result.use = next.use;
 	*j = job->next;

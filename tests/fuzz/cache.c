@@ -20,10 +20,14 @@ check(struct sts_str in, bool is_link)
 		MUST(e.kind == STS_ENTRY_ABSENT && e.body.len == 0);
 		return;
 	}
-	MUST((e.kind == STS_ENTRY_POLICY) == !is_link);
+	MUST(!is_link || (e.kind != STS_ENTRY_POLICY && e.note[0] == '\0'));
+	MUST(memchr(e.note, '\0', sizeof e.note) != NULL);
+	MUST(e.note[0] == '\0' || str_all(str_of(e.note), is_print));
 	MUST(e.kind != STS_ENTRY_ABSENT && e.why <= STS_WHY_LAST);
 	MUST(e.fetched >= 0 && e.checked >= 0 && e.until >= 0 && e.tried >= 0);
-	MUST(is_link || e.until - e.fetched <= STS_MAX_AGE_MAX);
+	MUST(e.kind != STS_ENTRY_POLICY ||
+	    e.until - e.fetched <= STS_MAX_AGE_MAX);
+	MUST(e.kind == STS_ENTRY_POLICY || e.body.len == 0);
 	MUST(memchr(e.id, '\0', sizeof e.id) != NULL);
 	MUST(e.body.len <= STS_BODY_MAX);
 	MUST(e.body.len == 0 ||
@@ -40,7 +44,7 @@ check(struct sts_str in, bool is_link)
 	MUST(again.fetched == e.fetched && again.checked == e.checked);
 	MUST(again.tried == e.tried && again.retry == e.retry);
 	MUST(again.failed == e.failed && again.failed_id == e.failed_id);
-	MUST(again.body.len == e.body.len);
+	MUST(again.body.len == e.body.len && strcmp(again.note, e.note) == 0);
 }
 
 /*

@@ -34,6 +34,7 @@ static const struct {
 		.retry = T + 37,
 		.failed_id = UINT32_MAX,
 		.failed = T + 9,
+		.note = "certificate has expired",
 		.body = LIT("a\0b") },
 	    false },
 	{ "policy, empty body",
@@ -56,6 +57,28 @@ static const struct {
 		.failed = T - 5,
 		.failed_id = 0xdeadbeef },
 	    true },
+	{ "no fetch, and a sentence",
+	    { .kind = STS_ENTRY_NO_FETCH,
+		.why = STS_WHY_FETCH_ERROR,
+		.checked = T,
+		.failed = T - 5,
+		.failed_id = 0xdeadbeef,
+		.note = "HTTP status 404" },
+	    false },
+	{ "none, and a sentence",
+	    { .kind = STS_ENTRY_NONE,
+		.why = STS_WHY_BAD_RECORD,
+		.checked = T,
+		.until = T + 60,
+		.note = "no id" },
+	    false },
+	{ "unasked, and a sentence",
+	    { .kind = STS_ENTRY_UNASKED,
+		.why = STS_WHY_DNS_FAILURE,
+		.tried = T,
+		.retry = T + 30,
+		.note = "DNS server failure for _mta-sts.a.example" },
+	    false },
 	{ "unasked",
 	    { .kind = STS_ENTRY_UNASKED,
 		.why = STS_WHY_DNS_TIMEOUT,
@@ -79,7 +102,8 @@ same(const struct sts_entry *a, const struct sts_entry *b)
 	    a->fetched == b->fetched && a->checked == b->checked &&
 	    a->until == b->until && a->tried == b->tried &&
 	    a->retry == b->retry && a->failed == b->failed &&
-	    a->failed_id == b->failed_id && a->body.len == b->body.len &&
+	    a->failed_id == b->failed_id && strcmp(a->note, b->note) == 0 &&
+	    a->body.len == b->body.len &&
 	    (a->body.len == 0 ||
 		memcmp(a->body.p, b->body.p, a->body.len) == 0);
 }
@@ -151,10 +175,11 @@ test_damage(void **state)
 static void
 test_odd(void **state)
 {
-#define HEAD(id, times, why)                                                   \
-	"domain a.example\nid " id                                             \
+#define HEAD(id, times, why) KIND("policy", id, times, why, "")
+#define KIND(kind, id, times, why, note)                                       \
+	"domain a.example\nkind " kind "\nid " id                              \
 	"\nsince 10\nfetched 10\nchecked 10\nexpires " times                   \
-	"\ntried 0 0\nfailed 0 0\nwhy " why "\n\n"
+	"\ntried 0 0\nfailed 0 0\nwhy " why "\nnote " note "\n\n"
 	static const struct {
 		const char *why;
 		const char *rest;
@@ -173,6 +198,19 @@ test_odd(void **state)
 		    HEAD("x", "99999999999999999999", "-"), false },
 		{ "negative", HEAD("x", "-1", "-"), false },
 		{ "unknown reason", HEAD("x", "20", "because"), false },
+		{ "a sentence", KIND("none", "-", "0", "bad-record", "no id"),
+		    true },
+		{ "no sentence", KIND("none", "-", "0", "no-record", ""),
+		    false },
+		{ "not printable", KIND("none", "-", "0", "-", "a\tb"), false },
+		{ "unknown kind", KIND("nothing", "-", "0", "-", "x"), false },
+		{ "absent", KIND("", "-", "0", "-", "x"), false },
+		{ "an id without a policy", KIND("none", "x", "0", "-", "x"),
+		    false },
+		{ "a body without a policy",
+		    KIND("no-fetch", "-", "0", "-", "x") "a", false },
+		{ "a policy without an id", KIND("policy", "-", "20", "-", ""),
+		    false },
 		{ "fields in another order", "id x\ndomain a.example\n\n",
 		    false },
 		{ "no empty line", "domain a.example\nid x\n", false },
@@ -199,6 +237,7 @@ test_limits(void **state)
 {
 	struct sts_entry e = entries[0].e;
 	bool is_link;
+	size_t len;
 
 	(void)state;
 	e.body = (struct sts_str){ buf, STS_BODY_MAX + 1 };
@@ -210,6 +249,19 @@ test_limits(void **state)
 	e = (struct sts_entry){ .kind = STS_ENTRY_ABSENT };
 	ROW(sts_entry_encode(buf, &e, "a.example", &is_link) == 0,
 	    "nothing to write");
+	memset(e.note, 'x', sizeof e.note - 1);
+	ROW(sts_entry_encode(buf, &e, "a.example", &is_link) == 0,
+	    "nor with a sentence");
+	e.kind = STS_ENTRY_UNASKED;
+	e.body = (struct sts_str)LIT(BODY);
+	e.note[0] = '\n';
+	len = sts_entry_encode(buf, &e, "a.example", &is_link);
+	ROW(len > 0 &&
+		sts_entry_decode(&e, (struct sts_str){ buf, len }, false,
+		    "a.example") &&
+		e.kind == STS_ENTRY_UNASKED && e.body.len == 0 &&
+		strlen(e.note) == sizeof e.note - 1 && e.note[0] == '?',
+	    "the longest sentence, with a byte that is none, and no body");
 	for (int i = 0; i <= STS_WHY_LAST; i++)
 		for (int k = 0; k < i; k++)
 			ROW(strcmp(sts_reason_name((enum sts_reason)i),

@@ -14,6 +14,7 @@
 
 static struct sts_store *store;
 static enum sts_use told;
+static char told_note[STS_NOTE_SIZE];
 
 static void
 done(void *arg, const char *domain, const struct lookup_result *r)
@@ -21,6 +22,7 @@ done(void *arg, const char *domain, const struct lookup_result *r)
 	(void)arg;
 	(void)domain;
 	told = r->use;
+	snprintf(told_note, sizeof told_note, "%s", r->note);
 }
 
 static struct sts_entry
@@ -159,6 +161,52 @@ test_since(void **state)
 	rows_done();
 }
 
+/* D5: why there is none is known for as long as that is so. */
+static void
+test_note(void **state)
+{
+	static const struct {
+		const char *what, *note; /* of this attempt */
+		enum sts_reason why;
+		int64_t failed;
+		const char *kept;
+	} t[] = {
+		{ "a failure", "HTTP status 404", STS_WHY_FETCH_ERROR, 50,
+		    "HTTP status 404" },
+		{ "3.3 no second GET within five minutes", "",
+		    STS_WHY_FETCH_ERROR, 50, "HTTP status 404" },
+		{ "another failure", "HTTP status 500", STS_WHY_FETCH_ERROR, 90,
+		    "HTTP status 500" },
+		{ "of which nothing is known", "", STS_WHY_FETCH_ERROR, 95,
+		    "" },
+		{ "and one more", "no version", STS_WHY_BAD_POLICY, 99,
+		    "no version" },
+		{ "no failure", "", STS_WHY_NOTHING, 0, "" },
+	};
+	struct lookups en;
+
+	(void)state;
+	(void)sts_store_remove(store, "a.example", NULL);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct job *job = new_job(&en);
+		struct sts_next next = { .use = STS_USE_NOTHING,
+			.keep = STS_KEEP_ENTRY,
+			.entry = { .kind = STS_ENTRY_NO_FETCH,
+			    .why = t[i].why,
+			    .checked = time(NULL),
+			    .failed = t[i].failed } };
+
+		(void)sts_store_get(store, "a.example", &job->cached, NULL);
+		snprintf(job->note, sizeof job->note, "%s", t[i].note);
+		job_finish(job, &next);
+		(void)sts_store_get(store, "a.example", &loaded, NULL);
+		ROW(strcmp(loaded.entry.note, t[i].kept) == 0 &&
+			strcmp(told_note, t[i].kept) == 0,
+		    "%s: %s, %s", t[i].what, loaded.entry.note, told_note);
+	}
+	rows_done();
+}
+
 /* RFC 8461 6, RFC 8460 4.3.2.2; a line each, at the end of an attempt. */
 static const struct {
 	const char *clause;
@@ -270,7 +318,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_finish),
-		cmocka_unit_test(test_since), cmocka_unit_test(test_report) };
+		cmocka_unit_test(test_since), cmocka_unit_test(test_note),
+		cmocka_unit_test(test_report) };
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
