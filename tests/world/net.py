@@ -159,9 +159,10 @@ def running(*names: str) -> list[int]:
 
 
 def clock(offset: str) -> dict[str, str]:
-    """Environment for a program that is to live at another time."""
+    """Environment for a program that is to live at another time; what it
+    finds on the disk does not move with it."""
     lib = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    return {"LD_PRELOAD": str(lib), "FAKETIME": offset}
+    return {"LD_PRELOAD": str(lib), "FAKETIME": offset, "NO_FAKE_STAT": "1"}
 
 
 def fill(path: Path) -> Path:

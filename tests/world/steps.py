@@ -221,8 +221,11 @@ def _query(p: Place, names: list[str], step: dict) -> Seen:
 def do_mtasts(p: Place, step: dict) -> Seen:
     """Another command of the program."""
     argv = step["mtasts"]
-    r = subprocess.run([*command(p), *argv], text=True, check=False,
-                       capture_output=True, timeout=90)
+    program, env = command(p), None
+    if "clock" in step:
+        env, program[2] = _clock(p, step["clock"])
+    r = subprocess.run([*program, *argv], text=True, check=False,
+                       capture_output=True, timeout=90, env=env)
     p.note(f"$ mtasts {' '.join(argv)} [{r.returncode}]\n{r.stdout}{r.stderr}")
     return Seen(exit=r.returncode, out=r.stdout + r.stderr)
 
