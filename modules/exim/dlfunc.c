@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alabel.h"
 #include "event_args.h"
 #include "exim_session_recorder.h"
 #include "host_list.h"
@@ -23,7 +24,7 @@ enum { ARGS_MAX = 7 }; /* argv is not terminated with 8 of them */
 
 typedef int exim_function(unsigned char **yield, int argc,
     unsigned char *argv[]);
-exim_function mtasts_policy, mtasts_event;
+exim_function mtasts_alabel, mtasts_policy, mtasts_event;
 
 /*
  * Exim loads us once per process and calls us once per recipient: what was
@@ -152,6 +153,19 @@ verify(unsigned char **yield, struct sts_ctx *ctx, const char *domain)
 	text = exim_host_list(a);
 	sts_answer_free(a);
 	return result(yield, EXIM_OK, text);
+}
+
+/*
+ * ${dlfunc{SO}{mtasts_alabel}{DOMAIN}}: "no" where Exim's own operator would
+ * fail, and with it the expansion.
+ */
+__attribute__((visibility("default"))) int
+mtasts_alabel(unsigned char **yield, int argc, unsigned char *argv[])
+{
+	const char *domain = arg(argc, argv, 0);
+	bool there = domain == NULL || exim_alabel_exists(domain);
+
+	return result(yield, EXIM_OK, strdup(there ? "yes" : "no"));
 }
 
 /*

@@ -13,7 +13,7 @@
 
 typedef int function(unsigned char **yield, int argc, unsigned char *argv[]);
 
-static function *policy, *event;
+static function *alabel, *policy, *event;
 static char conf[] = "/tmp/mtasts-exim.XXXXXX";
 
 static const char config[] =
@@ -113,6 +113,43 @@ test_verify(void **state)
 			out[strlen(out) - 1] == '"',
 		    "%s: %d '%s'", t[i].domain, rc, out);
 	}
+	rows_done();
+}
+
+/* As in Exim with SMTPUTF8, which has libidn2 in its process; and without. */
+static void
+test_alabel(void **state)
+{
+	static const struct {
+		const char *domain;
+		bool there;
+	} t[] = {
+		{ "a.example", true },
+		{ "A.Example", true },
+		{ "", true },
+		{ "m\xc3\xbcller.example", true },
+		{ "M\xc3\xbcller.example", true },
+		{ "fa\xc3\x9f.example", true },
+		{ "\xe6\x97\xa5\xe6\x9c\xac.example", true },
+		{ "\xf0\x9f\x98\x80.example", false }, /* an emoji */
+		{ "a\xe2\x80\xae.example", false },    /* U+202E */
+		{ "\xff.example", false },
+	};
+	const char *out;
+	void *idn2;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		ROW(call(alabel, &t[i].domain, 1, &out) == 0 &&
+			strcmp(out, "yes") == 0,
+		    "%s without libidn2: %s", t[i].domain, out);
+	if ((idn2 = dlopen("libidn2.so.0", RTLD_NOW | RTLD_GLOBAL)) == NULL)
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		ROW(call(alabel, &t[i].domain, 1, &out) == 0 &&
+			strcmp(out, t[i].there ? "yes" : "no") == 0,
+		    "%s: %s", t[i].domain, out);
+	dlclose(idn2);
 	rows_done();
 }
 
@@ -236,6 +273,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_alabel),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_event),
 		cmocka_unit_test(test_no_worker),
@@ -247,9 +285,10 @@ main(int argc, char *argv[])
 		return 99;
 	}
 	/* The only way that ISO C has from an object to a function. */
+	*(void **)(void *)&alabel = dlsym(so, "mtasts_alabel");
 	*(void **)(void *)&policy = dlsym(so, "mtasts_policy");
 	*(void **)(void *)&event = dlsym(so, "mtasts_event");
-	if (policy == NULL || event == NULL)
+	if (alabel == NULL || policy == NULL || event == NULL)
 		return 99;
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -189,7 +189,7 @@ test_note(void **state)
 	(void)sts_store_remove(store, "a.example", NULL);
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		struct job *job = new_job(&en);
-		struct sts_next next = { .use = STS_USE_NOTHING,
+		struct sts_next next = { .use = STS_USE_NONE,
 			.keep = STS_KEEP_ENTRY,
 			.entry = { .kind = STS_ENTRY_NO_FETCH,
 			    .why = t[i].why,

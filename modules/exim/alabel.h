@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/* Whether a domain in UTF-8 has a form in ASCII. */
+#ifndef MTASTS_EXIM_ALABEL_H
+#define MTASTS_EXIM_ALABEL_H
+
+#include <stdbool.h>
+
+/* False only where it certainly has none. */
+bool exim_alabel_exists(const char *domain);
+
+#endif
