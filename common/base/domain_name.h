@@ -28,8 +28,8 @@ bool sts_host_normal(char out[STS_NAME_SIZE], struct sts_str);
 bool sts_host_is_normal(struct sts_str);
 
 /*
- * Every label a number: an IPv4 address in one of its spellings, never a host
- * name (RFC 1123 2.1).
+ * The last label is a number, decimal or hexadecimal: an IPv4 address in one of
+ * its spellings, never a host name (RFC 1123 2.1).
  */
 bool sts_name_numeric(struct sts_str);
 

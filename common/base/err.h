@@ -3,8 +3,6 @@
 #ifndef STS_ERR_H
 #define STS_ERR_H
 
-#include <stddef.h>
-
 #include <mtasts/sts.h>
 
 /*

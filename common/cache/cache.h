@@ -72,9 +72,6 @@ bool sts_store_moved(const struct sts_store *, const char *dir);
  */
 enum sts_rc sts_store_key(struct sts_store *, struct sts_err *err);
 
-uid_t sts_store_uid(const struct sts_store *);
-gid_t sts_store_gid(const struct sts_store *);
-
 /*
  * STS_OK with entry.kind ABSENT where nothing is there, or a torn file of our
  * own.  STS_LOCAL where it cannot be read, or it or its directory has another
@@ -135,6 +132,9 @@ int64_t sts_store_marked(struct sts_store *, enum sts_mark,
  */
 enum sts_rc sts_store_look(const struct sts_store *, enum sts_mark,
     const char *domain, int64_t *when, struct sts_err *err);
+
+/* Did every name server stay silent within the last 30 s? */
+bool sts_store_resolver_down(struct sts_store *, int64_t now);
 
 void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
 

@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "entry_files.h"
 
+enum { RESOLVER_DOWN_SPAN = 30 }; /* s */
+
 static void
 mark_path(const struct sts_store *s, char out[STS_STORE_NAME],
     enum sts_mark mark, const char *about)
@@ -107,6 +109,14 @@ sts_store_marked(struct sts_store *s, enum sts_mark mark, const char *domain)
 	(void)sts_store_look(s, mark, domain, &t, NULL);
 	sts_store_leave(&ids);
 	return t;
+}
+
+bool
+sts_store_resolver_down(struct sts_store *s, int64_t now)
+{
+	int64_t down = sts_store_marked(s, STS_MARK_RESOLVER_DOWN, NULL);
+
+	return down <= now && now - down < RESOLVER_DOWN_SPAN;
 }
 
 void

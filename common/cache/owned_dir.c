@@ -135,18 +135,6 @@ sts_store_moved(const struct sts_store *s, const char *dir)
 	    !same_key(s);
 }
 
-uid_t
-sts_store_uid(const struct sts_store *s)
-{
-	return s->uid;
-}
-
-gid_t
-sts_store_gid(const struct sts_store *s)
-{
-	return s->gid;
-}
-
 /* --- Making files -------------------------------------------------------- */
 
 /* The directory part of a path of ours: all of them are two levels at most. */

@@ -4,7 +4,6 @@
  * goes; over the limit goes what removal_order.c says.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@ enum {
 	UNUSED_MAX = 180 * 86400, /* s a policy is kept without being used */
 	EXPIRED_MAX = 7 * 86400,  /* s an expired one is kept */
 	LEFTOVER_MAX = 86400,     /* s a mark or half-written entry is kept */
-	WAS_MAX = 3 * 86400,      /* s a replaced policy is kept for reports */
+	REPLACED_MAX = 3 * 86400, /* s a replaced policy is kept for reports */
 	TIDY_EVERY = 86400,
 	ADDRESS_MAX = 2 * STS_MX_FAILED_SPAN,
 	/* The mark is set at most once in a gap. */
@@ -174,16 +173,6 @@ mx_needed(const struct sts_store *s, const char *domain, int64_t now,
 		now < loaded->entry.until);
 }
 
-static bool
-is_was(const char *name)
-{
-	const char *tilde = strchr(name, '~');
-
-	return tilde != NULL &&
-	    strncmp(tilde, STS_STORE_REPLACED, sizeof STS_STORE_REPLACED - 1) ==
-	    0;
-}
-
 /*
  * What is no entry: marks, MX sets, policies that were, and half-written files
  * of processes that were killed.  True: it takes room, and stays.
@@ -192,7 +181,7 @@ static bool
 keep_leftover(const struct sts_store *s, DIR *dir, const char *name,
     int64_t then, struct sts_loaded *loaded)
 {
-	bool is_mx, was = is_was(name);
+	bool is_mx, was = strstr(name, STS_STORE_REPLACED) != NULL;
 	char domain[STS_NAME_SIZE];
 	struct stat st;
 
@@ -202,7 +191,7 @@ keep_leftover(const struct sts_store *s, DIR *dir, const char *name,
 		return false;
 	is_mx = splits(name, STS_STORE_MX, domain);
 	if (then - st.st_mtime <= LEFTOVER_MAX ||
-	    (was && then - st.st_mtime < WAS_MAX) ||
+	    (was && then - st.st_mtime < REPLACED_MAX) ||
 	    (splits(name, STS_STORE_RELAYED, domain) &&
 		then - st.st_mtime < RELAYED_MAX) ||
 	    (is_mx && mx_needed(s, domain, then, loaded)))
@@ -211,12 +200,11 @@ keep_leftover(const struct sts_store *s, DIR *dir, const char *name,
 	return false;
 }
 
-/* A directory of marks, each of which is over after a time. */
+/* Marks about addresses, which stand in no part of the store. */
 static void
-prune_marks(const struct sts_store *s, const char *name, int64_t now,
-    int64_t span)
+prune_addresses(const struct sts_store *s, int64_t now)
 {
-	DIR *dir = open_dir(s, name);
+	DIR *dir = open_dir(s, "~mx");
 	struct dirent *d;
 	struct stat st;
 
@@ -225,16 +213,9 @@ prune_marks(const struct sts_store *s, const char *name, int64_t now,
 	while ((d = readdir(dir)) != NULL)
 		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
 			0 &&
-		    now - st.st_mtime >= span)
+		    now - st.st_mtime >= ADDRESS_MAX)
 			(void)unlinkat(dirfd(dir), d->d_name, 0);
 	closedir(dir);
-}
-
-/* Marks that stand in no part of the store. */
-static void
-prune_lists(const struct sts_store *s, int64_t now)
-{
-	prune_marks(s, "~mx", now, ADDRESS_MAX);
 }
 
 /*
@@ -289,7 +270,7 @@ prune_dir(const struct sts_store *s, unsigned n, int64_t then, uint64_t limit,
 			worth = worth_of(&loaded, then);
 		} else if (!keep_leftover(s, dir, d->d_name, then, &loaded))
 			continue;
-		else if (is_was(d->d_name))
+		else if (strstr(d->d_name, STS_STORE_REPLACED) != NULL)
 			worth = STS_WORTH_NO_POLICY;
 		if (worth == STS_WORTH_NOTHING)
 			drop(dir, d->d_name, removed);
@@ -404,7 +385,7 @@ sts_store_prune(struct sts_store *s, int64_t now, unsigned max_mib,
 			then = dir_then;
 	}
 	if (then != 0)
-		prune_lists(s, then);
+		prune_addresses(s, then);
 	sts_store_leave(&ids);
 	if (removed != NULL)
 		*removed = n;
@@ -423,7 +404,7 @@ sts_store_tidy(struct sts_store *s, const char *domain, int64_t now,
 		return;
 	then = tidy_dir(s, sts_store_dir_of(s, domain), now, max_mib, &removed);
 	if (then != 0)
-		prune_lists(s, then);
+		prune_addresses(s, then);
 	sts_store_leave(&ids);
 }
 

@@ -27,7 +27,7 @@ enum sts_transport {
 
 enum sts_dns_failure { STS_DNS_PROCEED, STS_DNS_DEFER };
 
-/* What a host that cannot wait is told of a domain not asked for yet. */
+/* What becomes of mail where it is not known yet whether there is a policy. */
 enum sts_cold { STS_COLD_WAIT, STS_COLD_PROCEED };
 
 struct sts_server {

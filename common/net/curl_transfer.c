@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One GET of a policy, RFC 8461 3.3, as libcurl's easy handle sees it.  Bytes
- * and facts only; what they mean is judged in fetch.c.
+ * and facts only; what they mean is judged in rules/policy_reply.c.
  */
 #include "curl_transfer.h"
 

@@ -24,7 +24,7 @@ struct http_transfer {
 	char *body;
 	size_t len, room;
 	bool too_big;
-	bool met;           /* http_smtp.h: TLS was all that is asked for */
+	bool met;           /* curl_starttls.h: TLS was all that is asked for */
 	size_t heard;       /* the same: bytes of answers */
 	enum sts_cert cert; /* what we found wrong after the handshake */
 	const char *local;  /* trouble of our own; NULL: none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Questions to the DNS: the edge brings records or says why it could not.
- * One file knows the library (dns_getdns.c); only the worker links it.
+ * What knows the library (resolver.c and its like) only the worker links.
  *
  * "Asked, and there is none" (DNS_NONE) and "could not ask" (DNS_TEMPFAIL)
  * never share a value: on that difference a downgrade stands or falls

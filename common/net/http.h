@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One GET over HTTPS, RFC 8461 3.3: the edge moves bytes and reports facts;
- * what they mean is judged in fetch.c.  One file knows the library
- * (http_curl.c), one per TLS library its settings and codes (tls.h).
+ * what they mean is judged in rules/policy_reply.c.  One file knows the library
+ * (curl_*.c), one per TLS library its settings and codes (tls.h).
  */
 #ifndef STS_HTTP_H
 #define STS_HTTP_H

@@ -63,8 +63,7 @@ worker_of(const struct sts_ctx *ctx, struct words *w)
 		w->argv[w->n++] = "-c";
 		w->argv[w->n++] = ctx->path;
 	}
-	return (struct sts_spawn){ w->argv, sts_store_uid(ctx->store),
-		sts_store_gid(ctx->store) };
+	return (struct sts_spawn){ w->argv, ctx->store->uid, ctx->store->gid };
 }
 
 static enum sts_rc
@@ -258,11 +257,9 @@ sts_request_refresh(struct sts_ctx *ctx, enum sts_mark mark, const char *domain,
     int64_t now)
 {
 	char line[STS_NAME_SIZE + 8];
-	int64_t down;
 	int len;
 
-	down = sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
-	if ((now - down < STS_DOWN_SPAN && down <= now) ||
+	if (sts_store_resolver_down(ctx->store, now) ||
 	    !sts_store_claim(ctx->store, mark, domain, now, STS_REFRESH_STALE))
 		return; /* nobody can look, or somebody does */
 	len = snprintf(line, sizeof line, "%s%s\n", domain,
@@ -270,12 +267,6 @@ sts_request_refresh(struct sts_ctx *ctx, enum sts_mark mark, const char *domain,
 	/* The next call, perhaps another process's, tries again. */
 	if (!background_tell(ctx, line, (size_t)len))
 		sts_store_unmark(ctx->store, mark, domain);
-}
-
-enum sts_rc
-sts_ask_again(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
-{
-	return sts_store_mark(ctx->store, STS_MARK_FAILED, domain, err);
 }
 
 enum sts_rc
@@ -292,8 +283,8 @@ sts_report_program(struct sts_ctx *ctx, char path[STS_PROGRAM_PATH],
 	    ctx->conf->report.spool_dir, err);
 	if (rc != STS_OK)
 		return rc;
-	*uid = sts_store_uid(spool);
-	*gid = sts_store_gid(spool);
+	*uid = spool->uid;
+	*gid = spool->gid;
 	sts_store_close(spool);
 	snprintf(path, STS_PROGRAM_PATH, "%s/mtasts-report",
 	    ctx->conf->worker_dir);

@@ -4,7 +4,6 @@
  * from files.  Which host is next is settled in rules/mx_set.c; for whom one
  * was offered is noted, for sts_mx_offers().
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,14 +220,10 @@ probe_due(struct sts_ctx *ctx, const struct choice *c, int i)
 static uint32_t
 turn(struct sts_ctx *ctx, int64_t now)
 {
-	struct timespec ts;
-
-	if (ctx->random == 0) {
-		clock_gettime(CLOCK_REALTIME, &ts);
+	if (ctx->random == 0)
 		ctx->random =
-		    ((uint32_t)ts.tv_nsec ^ (uint32_t)getpid() * 0x9e3779b9u) |
+		    ((uint32_t)wall_ms() ^ (uint32_t)getpid() * 0x9e3779b9u) |
 		    1;
-	}
 	return ctx->random ^ (uint32_t)(now / STS_MX_TURN) * 0x85ebca6bu;
 }
 

@@ -337,15 +337,6 @@ read_as_owner(struct sts_ctx *ctx, const char *domain, struct sts_facts *f,
 	return rc;
 }
 
-static bool
-resolver_down(const struct sts_ctx *ctx, int64_t now)
-{
-	int64_t down =
-	    sts_store_marked(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
-
-	return down <= now && now - down < STS_DOWN_SPAN;
-}
-
 /* The network's answer may bring a policy of its own. */
 static enum sts_rc
 ask(struct sts_ctx *ctx, const char *domain, unsigned flags,
@@ -416,7 +407,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 	if ((next.act == STS_ACT_ASK_TXT && !f.must_look) ||
 	    next.use == STS_USE_NOT_YET) {
 		f.no_time = ctx->waited + STS_WAIT_LEAST > STS_WAIT_MAX;
-		f.resolver_down = resolver_down(ctx, f.now);
+		f.resolver_down = sts_store_resolver_down(ctx->store, f.now);
 		next = sts_decide(&f);
 	}
 	if (next.act == STS_ACT_ASK_TXT) {
@@ -474,5 +465,5 @@ sts_failed(struct sts_ctx *ctx, const char *domain, struct sts_err *err)
 	if ((rc = sts_domain_normal(name, domain, err)) != STS_OK ||
 	    (rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
-	return sts_ask_again(ctx, name, err);
+	return sts_store_mark(ctx->store, STS_MARK_FAILED, name, err);
 }

@@ -15,7 +15,6 @@ enum {
 	STS_WAIT_MAX = 30000,   /* ms that may be waited for a message */
 	STS_WAIT_LEAST = 1000,  /* ms; less is not worth a worker */
 	STS_WAIT_GRACE = 2000,  /* ms a worker may be late */
-	STS_DOWN_SPAN = 30,     /* s that "resolver down" is believed */
 	STS_REFRESH_STALE = 60, /* s after which nobody is thought to look */
 	STS_START_GAP = 1000, /* ms between two starts of a background worker */
 	STS_LAST_SPAN = 60,   /* s that an answer is thought to be the one
@@ -90,10 +89,6 @@ enum sts_rc sts_ctx_session(struct sts_ctx *,
 
 /* Start a kept worker; *fd as sts_spawn_serve() has it. */
 enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
-
-/* 5: a delivery failed; the next decision waits for a fresh look. */
-enum sts_rc sts_ask_again(struct sts_ctx *, const char *domain,
-    struct sts_err *err);
 
 /*
  * Have the domain looked at while nobody waits: its policy, and with

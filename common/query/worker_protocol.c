@@ -5,6 +5,7 @@
 #include "base/domain_name.h"
 #include "base/err.h"
 #include "base/scan.h"
+#include "rules/checksum_line.h"
 
 /* --- The answer over the pipe, byte by byte ------------------------------- */
 
@@ -24,26 +25,6 @@ take_stage(struct sts_worker_answer *h, char c)
 	}
 }
 
-static bool
-frame_length(struct sts_str digits, size_t *out)
-{
-	size_t n = 0, d;
-
-	for (size_t i = 0; i < digits.len; i++) {
-		char c = digits.p[i];
-
-		if (is_digit(c))
-			d = (size_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			d = (size_t)(c - 'a') + 10;
-		else
-			return false;
-		n = n * 16 + d;
-	}
-	*out = n;
-	return n <= STS_ENTRY_MAX;
-}
-
 /* What was understood is spent: the rest moves to the front. */
 static void
 spend(struct sts_worker_answer *h, size_t n)
@@ -57,7 +38,8 @@ static bool
 step(struct sts_worker_answer *h)
 {
 	struct sts_str bytes;
-	size_t len, n = 0;
+	size_t n = 0;
+	uint64_t len;
 
 	while (n < h->used && take_stage(h, h->buf[n]))
 		n++;
@@ -65,8 +47,8 @@ step(struct sts_worker_answer *h)
 	if (h->used < STS_FRAME_HEAD)
 		return false;
 	if (strchr("FL!#", h->buf[0]) == NULL ||
-	    !frame_length((struct sts_str){ h->buf + 1, STS_FRAME_HEAD - 1 },
-		&len)) {
+	    !sts_hex64((struct sts_str){ h->buf + 1, STS_FRAME_HEAD - 1 },
+		STS_ENTRY_MAX, &len)) {
 		h->ended = true;
 		return false;
 	}

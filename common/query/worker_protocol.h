@@ -18,7 +18,7 @@
 
 enum { STS_PIPE_FD = 3, STS_FRAME_HEAD = 9 };
 
-/* At the adapter's deadline the last stage decides what is believed. */
+/* How far it is; that it ever started is what counts at the deadline. */
 enum sts_stage {
 	STS_STAGE_NONE = 0,      /* it never ran: our own fault */
 	STS_STAGE_STARTED = 's', /* running; waits half its time for the lock */

@@ -58,13 +58,13 @@ struct sts_facts {
 	bool nonblocking; /* nobody waits: whatever is due is looked at later */
 	bool offline;     /* nobody looks, either */
 	enum sts_txt_lookup txt;
-	enum sts_reason txt_why; /* where look is not FOUND */
+	enum sts_reason txt_why; /* where txt is not FOUND */
 	uint32_t ttl;            /* of that answer, s */
-	const char *id;          /* where look is FOUND */
+	const char *id;          /* where txt is FOUND */
 	enum sts_fetch_outcome fetch;
-	enum sts_reason fetch_why; /* where got is NOTHING */
-	uint32_t max_age;          /* where got is POLICY */
-	struct sts_str body;       /* where got is POLICY */
+	enum sts_reason fetch_why; /* where fetch is FAILED */
+	uint32_t max_age;          /* where fetch is POLICY */
+	struct sts_str body;       /* where fetch is POLICY */
 };
 
 enum sts_act {
@@ -90,7 +90,7 @@ enum sts_keep {
 
 struct sts_next {
 	enum sts_act act;
-	enum sts_use use; /* where act is ANSWER or ANSWER_THEN_LOOK */
+	enum sts_use use; /* where act is ANSWER or ANSWER_THEN_ASK */
 	enum sts_keep keep;
 	struct sts_entry entry; /* body borrowed from the facts */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What came back from a policy host, as bytes and facts without a judgement:
- * the edge (http.h) fills it in, the rule (fetch.h) judges it.
+ * the edge (http.h) fills it in, the rule (policy_reply.h) judges it.
  */
 #ifndef STS_REPLY_H
 #define STS_REPLY_H

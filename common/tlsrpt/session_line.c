@@ -158,15 +158,6 @@ sts_session_encode(char *buf, const struct sts_session *s)
 
 /* --- Reading ------------------------------------------------------------ */
 
-static bool
-field(struct scan *s, struct sts_str *out)
-{
-	if (!scan_until(s, '\t', out))
-		return false;
-	s->p++;
-	return true;
-}
-
 static int
 hex(char c)
 {
@@ -183,7 +174,7 @@ text(struct scan *s, char *line, struct sts_str *out)
 	char *to;
 	int a, b;
 
-	if (!field(s, &in) || in.len > STS_SESSION_TEXT_MAX)
+	if (!scan_word(s, '\t', &in) || in.len > STS_SESSION_TEXT_MAX)
 		return false;
 	*out = (struct sts_str){ in.p, 0 };
 	to = line + (in.p - line);
@@ -255,7 +246,7 @@ take_time(struct scan *s, int64_t *t)
 	uint64_t n;
 
 	/* one way to write it: no zeros in front */
-	if (!field(s, &w) || !str_u64(w, INT64_MAX, &n) ||
+	if (!scan_word(s, '\t', &w) || !str_u64(w, INT64_MAX, &n) ||
 	    (w.len > 1 && w.p[0] == '0'))
 		return false;
 	*t = (int64_t)n;
@@ -267,7 +258,7 @@ take_words(struct scan *s, struct sts_session *out)
 {
 	struct sts_str type, mode;
 
-	if (!field(s, &type) || !field(s, &mode))
+	if (!scan_word(s, '\t', &type) || !scan_word(s, '\t', &mode))
 		return false;
 	while (!str_is(type, types[out->type]))
 		if (++out->type == STS_TYPES)
@@ -285,7 +276,7 @@ take_result(struct scan *s, struct sts_session *out)
 {
 	struct sts_str w;
 
-	if (!field(s, &w))
+	if (!scan_word(s, '\t', &w))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(results); i++)
 		if (str_is(w, word_of((enum sts_session_result)i))) {
@@ -319,5 +310,6 @@ sts_session_domain(struct sts_str line, struct sts_str *domain)
 	struct scan s = scan_str(line);
 	struct sts_str time;
 
-	return scan_lit(&s, "1\t") && field(&s, &time) && field(&s, domain);
+	return scan_lit(&s, "1\t") && scan_word(&s, '\t', &time) &&
+	    scan_word(&s, '\t', domain);
 }

@@ -56,13 +56,6 @@ row_mode(const struct sts_row *row)
 	return pol != NULL ? sts_mode_name(sts_policy_mode(pol)) : NULL;
 }
 
-/* "-" is the library's word for nothing. */
-static const char *
-row_why(const struct sts_row *row)
-{
-	return strcmp(row->answer.why, "-") == 0 ? "" : row->answer.why;
-}
-
 /* For a policy that was not to be had, every use looks again. */
 static int64_t
 row_until(const struct sts_row *row)
@@ -87,7 +80,7 @@ row_json(const struct sts_row *row, bool body)
 		"expires", cli_json_time(a->expires), "used",
 		cli_json_time(row->used), "until",
 		cli_json_time(row_until(row)), "why",
-		cli_json_text(row_why(row)));
+		cli_json_text(row->answer.why));
 
 	if (j != NULL && body &&
 	    json_object_set_new(j, "body",
@@ -241,8 +234,8 @@ show_row(void *arg, const struct sts_row *row)
 	cli_field_time(cli, "used", row->used);
 	if (row->kind != STS_ROW_POLICY) /* there it is "expires" */
 		cli_field_time(cli, "until", row_until(row));
-	if (*row_why(row) != '\0')
-		cli_field(cli, "why", row_why(row));
+	if (*row->answer.why != '\0')
+		cli_field(cli, "why", row->answer.why);
 	print_body(cli, row->body);
 	cli_mx_print(cli, show->ctx, show->name->ascii);
 	show->rc = CLI_OK;

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <grp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -185,7 +185,9 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 	if (domain == NULL) /* a bounce, a local part alone: nothing to do */
 		return result(yield, EXIM_OK, strdup("sts=none ignore=\"\""));
 	if (get_ctx(&ctx, arg(argc, argv, 1), &err) != STS_OK)
-		return defer(yield, "", &err);
+		return arg(argc, argv, 4) != NULL
+		    ? result(yield, EXIM_OK, exim_wait(err.text))
+		    : defer(yield, "", &err);
 	/* RFC 8460 3: a report gets through whatever is wrong with TLS. */
 	if (sts_report_sender(ctx, arg(argc, argv, 2)))
 		return result(yield, EXIM_OK,

@@ -4,7 +4,6 @@
 #define STS_EXIM_SEEN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum { EXIM_WORD = 64 }; /* bytes; a longer one is no value of Exim's */
 

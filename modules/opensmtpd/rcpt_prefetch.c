@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "rcpt_prefetch.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "keyed_hash.h"

@@ -6,7 +6,6 @@
  * when this process ends, so does smtpd.  So nothing here waits, and nothing
  * but the end of input is an end.
  */
-#include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/domain_name.h"
 #include "base/err.h"
 #include "forward_offset.h"
@@ -50,15 +50,6 @@ struct forward {
 	uint64_t old, odd, refused;
 };
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* This host's fault: no more of this run. */
 static void
 fault(struct forward *f, const struct sts_err *err)
@@ -74,14 +65,14 @@ fault(struct forward *f, const struct sts_err *err)
 static enum sts_rc
 give(struct forward *f, const struct sink_session *s, struct sts_err *err)
 {
-	int64_t full = clock_ms() + FULL_MAX, now;
+	int64_t full = sts_now_ms() + FULL_MAX, now;
 	struct timespec pause = { 0, 1000000 };
 	enum sts_rc rc;
 
 	if (full > f->until)
 		full = f->until;
 	while ((rc = sink_give(f->sink, s, err)) == STS_TEMPFAIL) {
-		now = clock_ms();
+		now = sts_now_ms();
 		if (now >= full)
 			break;
 		(void)nanosleep(&pause, NULL);
@@ -245,7 +236,7 @@ hand_over_window(struct forward *f, uint64_t from, uint64_t to)
 			f->odd += at >= forward_offset_end(f->reached);
 		else
 			session(f, &s, at, next);
-		if (clock_ms() >= f->until)
+		if (sts_now_ms() >= f->until)
 			f->stop = true;
 	}
 }
@@ -414,7 +405,7 @@ all_days(struct forward *f, int spool)
 void
 forward_run(struct program *p, int spool)
 {
-	struct forward f = { .program = p, .until = clock_ms() + RUN_MAX };
+	struct forward f = { .program = p, .until = sts_now_ms() + RUN_MAX };
 	struct sts_err err = { 0 };
 
 	f.records = rua_records_new(p);

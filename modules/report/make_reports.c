@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "program.h"
@@ -117,13 +116,6 @@ struct report_parts {
 	struct sts_loaded loaded[POLICIES]; /* their texts, from the cache */
 };
 
-/* Printable ASCII: what strangers said is shown, not repeated. */
-static const char *
-text(char out[TEXT], struct sts_str s)
-{
-	return sts_escape(out, TEXT, s);
-}
-
 static void
 draft_row(struct day *m, struct report_row *out, struct row_text *t,
     const struct sts_totals_row *row)
@@ -133,11 +125,12 @@ draft_row(struct day *m, struct report_row *out, struct row_text *t,
 	    judge_sample(m->program, m->lines, row, why);
 
 	out->result_type = sts_session_result_name(result);
-	out->sending_ip = text(t->sending_ip, row->sending_ip);
-	out->mx_host = text(t->mx_host, row->mx_host);
-	out->mx_helo = text(t->mx_helo, row->mx_helo);
-	out->receiving_ip = text(t->receiving_ip, row->receiving_ip);
-	out->reason = text(t->reason, row->reason);
+	out->sending_ip = sts_escape(t->sending_ip, TEXT, row->sending_ip);
+	out->mx_host = sts_escape(t->mx_host, TEXT, row->mx_host);
+	out->mx_helo = sts_escape(t->mx_helo, TEXT, row->mx_helo);
+	out->receiving_ip =
+	    sts_escape(t->receiving_ip, TEXT, row->receiving_ip);
+	out->reason = sts_escape(t->reason, TEXT, row->reason);
 	if (row->other)
 		out->reason = "various";
 	else if (why[0] != '\0') {

@@ -5,7 +5,6 @@
  * be started every hour.  Or hands sessions to a collector that does so, every
  * minute.  Never runs as root.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "policy_lines.h"
 #include "report.h"
 
 /* RFC 3339, with its zone: 4.4. */
@@ -47,31 +48,25 @@ row(const struct report_row *r)
 	return o;
 }
 
-/*
- * 4.5: one string for each line of the policy, in its order, errors included.
- * A byte that is not UTF-8 must not spoil the report.
- */
+_Noreturn static void
+out_of_memory(void)
+{
+	fputs("mtasts report: out of memory\n", stderr);
+	_exit(3);
+}
+
+/* 4.5: one string for each line of the policy, errors included. */
 static json_t *
 policy_string(struct sts_str text)
 {
-	json_t *list = json_array(), *line;
-	const char *p = text.p, *end = text.p + text.len, *e;
-	size_t len;
+	json_t *list = json_array();
+	char *lines = policy_lines_split(text);
 
-	for (; p < end; p = e + 1) {
-		e = memchr(p, '\n', (size_t)(end - p));
-		if (e == NULL)
-			e = end;
-		len = (size_t)(e - p);
-		if (len > 0 && p[len - 1] == '\r')
-			len--;
-		if ((line = json_stringn(p, len)) == NULL)
-			line = json_string("(not UTF-8)");
-		if (len > 0)
-			json_array_append_new(list, line);
-		else
-			json_decref(line);
-	}
+	if (lines == NULL)
+		out_of_memory();
+	for (const char *p = lines; *p != '\0'; p += strlen(p) + 1)
+		json_array_append_new(list, json_string(p));
+	free(lines);
 	return list;
 }
 
@@ -133,10 +128,8 @@ must_malloc(size_t size)
 {
 	void *p = malloc(size);
 
-	if (p == NULL) {
-		fputs("mtasts report: out of memory\n", stderr);
-		_exit(3);
-	}
+	if (p == NULL)
+		out_of_memory();
 	return p;
 }
 

@@ -90,18 +90,15 @@ add_header(struct text *t, const struct report *r, const char *sender,
 static void
 add_words(struct text *t, const struct report *r)
 {
-	char day[16];
-	time_t begin = (time_t)r->begin;
-	struct tm tm;
+	char day[REPORT_DAY_TEXT];
 
-	gmtime_r(&begin, &tm);
-	strftime(day, sizeof day, "%Y-%m-%d", &tm);
 	add(t,
 	    "--tlsrpt.%s\nContent-Type: text/plain; charset=us-ascii\n\n"
 	    "This is an aggregate report about TLS connections (RFC 8460)\n"
 	    "to the mail servers of\n    %s\nof %s (UTC), from\n    %s\n"
 	    "Questions: %s\n\n",
-	    r->unique, r->domain, day, r->organization, r->contact);
+	    r->unique, r->domain, report_day(day, r->begin), r->organization,
+	    r->contact);
 }
 
 static void

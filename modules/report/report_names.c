@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hash.h"
 #include "report.h"
 
 const char *
@@ -42,20 +43,17 @@ report_file_name(char out[REPORT_NAME_MAX], const struct report *r)
 	return out;
 }
 
-/* FNV-1a, RFC 9923: no secret, only different for what is different. */
+/* The NUL too, so that no two parts run into each other. */
 static uint64_t
 fold(uint64_t h, const char *p)
 {
-	do /* the NUL too, so that no two parts run into each other */
-		h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	while (*p++ != '\0');
-	return h;
+	return sts_hash_more(h, (struct sts_str){ p, strlen(p) + 1 });
 }
 
 static void
 set_unique(struct report *r, const char *host)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = STS_HASH_START;
 	char day[24];
 
 	snprintf(day, sizeof day, "%" PRId64, r->begin);

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/scan.h"
 
@@ -113,24 +112,6 @@ read_mail(struct rua *r, struct sts_str rest)
 	r->kind = RUA_MAIL;
 }
 
-/*
- * libcurl takes a name that ends in a number, "0x7f.1", for an address, as
- * browsers do; those in decimal digits are no domain names for us anyway.
- */
-static bool
-like_address(const char *host)
-{
-	const char *dot = strrchr(host, '.');
-	struct sts_str last = str_of(dot == NULL ? host : dot + 1);
-
-	if (last.len < 2 || last.p[0] != '0' || to_lower(last.p[1]) != 'x')
-		return false;
-	for (size_t i = 2; i < last.len; i++)
-		if (hex(last.p[i]) == -1)
-			return false;
-	return true;
-}
-
 static void
 read_https(struct rua *r, struct sts_str uri, struct sts_str rest)
 {
@@ -156,8 +137,7 @@ read_https(struct rua *r, struct sts_str uri, struct sts_str rest)
 		return;
 	if ((s.p < s.end && strchr("/?#", *s.p) == NULL) ||
 	    sts_domain_normal(r->host, host, NULL) != STS_OK ||
-	    strlen(r->host) != name.len || /* else libcurl asks a resolver */
-	    like_address(host))
+	    strlen(r->host) != name.len) /* else libcurl asks a resolver */
 		return;
 	r->port = (unsigned short)port;
 	memcpy(r->url, uri.p, uri.len);

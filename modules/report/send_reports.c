@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Sending what is due, RFC 8460 5: by mail, by HTTPS, again and again. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "https_post.h"

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <syslog.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"

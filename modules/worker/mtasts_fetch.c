@@ -6,7 +6,6 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -85,6 +84,8 @@ complain(enum mode mode, const char *text)
 {
 	if (mode == PIPE)
 		write_fault(text);
+	else if (mode == SERVE)
+		printf("! %s\n", text);
 	else if (mode == BACKGROUND)
 		syslog(LOG_ERR, "%s", text);
 	else
@@ -156,9 +157,9 @@ work(const struct options *o, const struct sts_conf *conf, struct sts_err *err)
 		return 1;
 	spool = open_spool(conf);
 	sandbox(conf->cache_dir, spool == NULL ? NULL : conf->report.spool_dir,
-	    o->mode == SERVE      ? 0
-		: o->mode == PIPE ? CPU_ONE
-				  : CPU_MANY);
+	    o->mode == PIPE       ? CPU_ONE
+		: o->mode == LIST ? CPU_MANY
+				  : 0);
 	w.base = new_base();
 	if (w.base == NULL)
 		sts_fail(err, STS_NOMEM, 0, "worker: no event loop");

@@ -13,7 +13,6 @@
 #include "mx_records.h"
 #include "net/dns.h"
 #include "net/gate.h"
-#include "query/query.h"
 
 static void
 keep_old(struct mx_fetch *f)
@@ -145,13 +144,12 @@ mx_fetch_begin(struct mx_fetch *f)
 {
 	struct lookups *l = f->lookups;
 	const struct sts_conf *conf = l->conf;
-	int64_t now = time(NULL), down;
+	int64_t now = time(NULL);
 
 	if (sts_store_get_mx(l->store, f->domain, &f->old, NULL) != STS_OK)
 		f->old.kind = STS_MX_UNKNOWN;
-	down = sts_store_marked(l->store, STS_MARK_RESOLVER_DOWN, NULL);
 	if (!sts_mx_stale(&f->old, now) ||
-	    (down <= now && now - down < STS_DOWN_SPAN) ||
+	    sts_store_resolver_down(l->store, now) ||
 	    (f->dns = lookup_dns(l, NULL)) == NULL ||
 	    !dns_ask(f->dns, DNS_MX, f->domain, conf->dns_timeout, got_mx, f))
 		keep_old(f);

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "net/gate.h"
 #include "net/sockaddr.h"
+#include "rules/decide.h"
 
 enum { PORT_SMTP = 25, TARGET_BUCKETS = 64 };
 
@@ -163,12 +164,6 @@ start_queued(struct mx_prober *p)
 
 /* --- Who asks ------------------------------------------------------------ */
 
-static bool
-recent(int64_t marked, int64_t now)
-{
-	return marked != 0 && marked <= now && now - marked < STS_MX_PROBE_SPAN;
-}
-
 enum mx_probe_says
 mx_probe_known(struct mx_prober *p, const struct sts_addr *addr)
 {
@@ -178,7 +173,9 @@ mx_probe_known(struct mx_prober *p, const struct sts_addr *addr)
 	if (gate_refuses(p->conf, GATE_PROBE, addr, PORT_SMTP) != NULL)
 		return MX_PROBE_NOT;
 	sts_addr_text(addr, text);
-	if (!recent(sts_store_marked(p->store, STS_MARK_MX_PROBED, text), now))
+	if (!sts_within(now,
+		sts_store_marked(p->store, STS_MARK_MX_PROBED, text),
+		STS_MX_PROBE_SPAN))
 		return MX_PROBE_PENDING;
 	return sts_store_marked(p->store, STS_MARK_MX_DOWN, text) != 0
 	    ? MX_PROBE_DOWN

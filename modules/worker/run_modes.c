@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One domain over the pipe, or a list of them to standard output. */
+/* One domain over the pipe, a list, a stream, or a stream in the background. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -300,7 +300,7 @@ run_background(struct worker *w)
 		run_serve(w);
 	else
 		syslog(LOG_NOTICE,
-		    "%d workers look in the background already; "
-		    "what this one would have done is asked for again",
+		    "%d background workers already run; the requests "
+		    "of this one will be repeated",
 		    LOCK_SLOTS);
 }

@@ -59,7 +59,7 @@ encode(char *buf, const char *domain, const struct lookup_result *r,
 	/* What was decided, not what is kept: that may be an old policy. */
 	if (r->use == STS_USE_REMOTE)
 		e.kind = STS_ENTRY_UNASKED;
-	else if (e.kind == STS_ENTRY_ABSENT)
+	else if (r->use == STS_USE_NONE && e.kind == STS_ENTRY_ABSENT)
 		e.kind = STS_ENTRY_NONE;
 	return sts_entry_encode(buf, &e, domain, is_link);
 }
@@ -97,6 +97,7 @@ write_line(const char *domain, const struct lookup_result *r)
 		[STS_USE_NONE] = "none",
 		[STS_USE_ENTRY] = "policy",
 		[STS_USE_REMOTE] = "unknown",
+		[STS_USE_NOT_YET] = "unknown",
 		[STS_USE_LOCAL] = "fault",
 	};
 	const struct sts_entry *e = r->entry;

@@ -113,6 +113,14 @@ test_verify(void **state)
 			out[strlen(out) - 1] == '"',
 		    "%s: %d '%s'", t[i].domain, rc, out);
 	}
+	{
+		const char *const args[] = { "one.example", "relative.conf", "",
+			"", "R" };
+
+		ROW(call(policy, args, 5, &out) == 0 &&
+			strncmp(out, "sts=wait ", 9) == 0,
+		    "a broken configuration: %s", out);
+	}
 	rows_done();
 }
 
