@@ -44,25 +44,11 @@ read_key(struct sts_store *s)
 	return 0;
 }
 
-/* Somebody stored something. */
-static bool
-has_directories(const struct sts_store *s)
-{
-	struct stat st;
-	char dir[8];
-
-	for (unsigned i = 0; i < STS_STORE_DIRS; i++) {
-		snprintf(dir, sizeof dir, "%02x", i);
-		if (fstatat(s->fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
- * Of an empty cache.  Where others do the same one is first, and all read what
- * it made.  Where it cannot be made, nothing can be stored, and nothing is
- * there to be found: any key will do.
+ * Of a new cache, or of one that was emptied while others stored in it: then
+ * directories may be left that nothing is found in any more.  Where others do
+ * the same one is first, and all read what it made.  Where it cannot be made,
+ * nothing can be stored, and nothing is there to be found: any key will do.
  */
 static int
 make_key(struct sts_store *s)
@@ -88,18 +74,16 @@ sts_store_key(struct sts_store *s, struct sts_err *err)
 	int error = read_key(s);
 
 	if (error == ENOENT)
-		/* Or it was made, with all else, after we looked. */
-		error = has_directories(s) ? read_key(s) : make_key(s);
+		error = make_key(s);
 	if (error == 0)
 		return STS_OK;
-	if (error != ENOENT && error != EINVAL)
+	if (error != EINVAL)
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot read or make the link ~key in the cache: %s",
 		    strerror(error));
 	return sts_fail(err, STS_LOCAL, 0,
-	    "cannot find anything in the cache, its link ~key is %s: put it "
-	    "back, or empty the cache directory",
-	    error == ENOENT ? "gone" : "not ours");
+	    "cannot find anything in the cache, its link ~key is not ours: "
+	    "put it back, or remove it, which empties the cache");
 }
 
 enum sts_rc

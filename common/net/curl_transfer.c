@@ -5,9 +5,11 @@
  */
 #include "curl_transfer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/addr.h"
 #include "base/err.h"
@@ -177,11 +179,26 @@ take_body(char *p, size_t size, size_t n, void *arg)
 	return 0;
 }
 
+/* libcurl says of a socket that it could not have what it says of a host. */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct http_transfer *easy = arg;
+	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+
+	(void)purpose;
+	if (fd == -1 && errno != EAFNOSUPPORT)
+		easy->local = "no socket to be had";
+	return fd == -1 ? CURL_SOCKET_BAD : fd;
+}
+
 static bool
 set_callbacks(CURL *curl)
 {
-	return curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION,
-		   http_transfer_connected) == CURLE_OK &&
+	return curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
+		   open_socket) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION,
+		http_transfer_connected) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header) ==
 	    CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) ==
@@ -269,6 +286,8 @@ http_transfer_aim_at(struct http_transfer *easy, const char *url, unsigned port,
 	    (rc = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, easy->error)) !=
 		CURLE_OK ||
 	    (rc = curl_easy_setopt(curl, CURLOPT_PREREQDATA, easy)) !=
+		CURLE_OK ||
+	    (rc = curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, easy)) !=
 		CURLE_OK ||
 	    (rc = curl_easy_setopt(curl, CURLOPT_HEADERDATA, easy)) !=
 		CURLE_OK ||
@@ -364,6 +383,27 @@ end_of_code(CURLcode code)
 }
 
 /*
+ * What this host lacks or forbids proves nothing of a policy host.  A network
+ * that cannot be reached may well be one that only the other side has.
+ */
+static const char *
+local_fault(const struct http_transfer *easy, CURLcode code)
+{
+	static const int faults[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES,
+		EPERM, EADDRNOTAVAIL };
+	long os = 0;
+
+	if (code == CURLE_COULDNT_CONNECT)
+		(void)curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os);
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+		if (os == faults[i] ||
+		    (code == CURLE_SSL_CONNECT_ERROR &&
+			strstr(easy->error, strerror(faults[i])) != NULL))
+			return strerror(faults[i]);
+	return easy->local;
+}
+
+/*
  * The connection ended in the handshake; nobody refused TLS.  errno would not
  * tell, nor would a failure to send: they may stem from the alert that was the
  * last thing to be sent.
@@ -382,7 +422,7 @@ end_of(const struct http_transfer *easy, CURLcode code)
 
 	if (end == STS_REPLY_TLS && ended_in_handshake(easy))
 		end = STS_REPLY_CUT;
-	if (easy->local != NULL)
+	if (local_fault(easy, code) != NULL)
 		return STS_REPLY_LOCAL;
 	if (easy->cert != STS_CERT_OK)
 		return STS_REPLY_CERT;
@@ -425,8 +465,8 @@ say_why(const struct http_transfer *easy, CURLcode code, struct sts_reply *out)
 	/* Of a certificate the word for it is all there is to say. */
 	if (out->end == STS_REPLY_COMPLETE || out->end == STS_REPLY_CERT)
 		return;
-	if (easy->local != NULL)
-		text = easy->local;
+	if (out->end == STS_REPLY_LOCAL && local_fault(easy, code) != NULL)
+		text = local_fault(easy, code);
 	else if (out->end == STS_REPLY_TOO_BIG && !easy->head.complete)
 		text = "header over 16 KiB";
 	else if (out->end == STS_REPLY_TOO_BIG)

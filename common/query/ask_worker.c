@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* An adapter's dealings with the worker: which, with what words, how long. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -241,12 +242,17 @@ background_start(struct sts_ctx *ctx)
 	return true;
 }
 
+/* False: not now. */
 static bool
 background_tell(struct sts_ctx *ctx, const char *line, size_t len)
 {
-	if (background_open(ctx) &&
-	    send(ctx->background.fd, line, len, MSG_NOSIGNAL) == (ssize_t)len)
-		return true;
+	if (background_open(ctx)) {
+		if (send(ctx->background.fd, line, len, MSG_NOSIGNAL) ==
+		    (ssize_t)len)
+			return true;
+		if (errno == EAGAIN) /* it has enough to do */
+			return false;
+	}
 	sts_background_close(ctx);
 	return background_start(ctx) &&
 	    send(ctx->background.fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;

@@ -259,7 +259,10 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 	    a->verdict, &a->mode);
 	a->unprotected = a->verdict == STS_NO_POLICY &&
 	    (a->unknown != STS_KNOWN || next->entry.kind == STS_ENTRY_NO_FETCH);
-	explain(a, next, network ? ctx->worker->note : "", d);
+	explain(a, next,
+	    network && ctx->worker->note[0] != '\0' ? ctx->worker->note
+						    : next->entry.note,
+	    d);
 	return STS_OK;
 }
 

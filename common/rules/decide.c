@@ -174,8 +174,11 @@ before_look(const struct sts_facts *f)
 	if (!f->must_look) {
 		if (c->kind == STS_ENTRY_NONE &&
 		    within(f, c->checked, STS_NONE_MAX + 1) &&
-		    f->now < c->until)
-			return answer(STS_USE_NONE);
+		    f->now < c->until) {
+			next = answer(STS_USE_NONE);
+			next.entry = *c;
+			return next;
+		}
 		if (f->resolver_down || backing_off(f))
 			return answer(STS_USE_REMOTE);
 		if (f->no_time) {

@@ -50,6 +50,8 @@ begin(struct job *job)
 	struct sts_next next;
 	struct sts_err err;
 
+	/* Time spent on the lock is not the domain's. */
+	job->deadline = sts_now_ms() + l->conf->fetch_timeout;
 	job->facts.now = time(NULL);
 	job->facts.cached = &job->cached.entry;
 	job->facts.recheck = l->conf->recheck;
@@ -88,7 +90,6 @@ try_lock(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	job->locked = lock_try(job->lookups->lock_fd, job->domain);
 	if (!job->locked && sts_now_ms() < job->lock_until) {
-		job->hurried = true; /* there is less time left from now on */
 		evtimer_add(job->lock_timer, &pause);
 		return;
 	}
@@ -110,7 +111,7 @@ job_new(struct lookups *l, const char *domain, unsigned flags)
 	snprintf(job->domain, sizeof job->domain, "%s", domain);
 	job->flags = flags;
 	job->deadline = sts_now_ms() + l->conf->fetch_timeout;
-	job->lock_until = job->deadline - l->conf->fetch_timeout / 2;
+	job->lock_until = job->deadline;
 	job->facts.id = "";
 	job->lock_timer = evtimer_new(l->base, try_lock, job);
 	if (job->lock_timer == NULL) {
@@ -358,14 +359,16 @@ got_nothing(struct job *job, enum sts_reason why)
 {
 	struct sts_next next;
 
+	/* Seen too late by a process that stood still: it proves nothing. */
+	if (why == STS_WHY_FETCH_ERROR && sts_now_ms() > job->deadline + 1000) {
+		snprintf(job->fault, sizeof job->fault,
+		    "worker: stood still for longer than fetch_timeout");
+		job_fault(job);
+		return;
+	}
 	job->facts.fetch = STS_FETCH_FAILED;
 	job->facts.fetch_why = why;
 	job->level = LOG_NOTICE;
-	if (job->hurried && why == STS_WHY_FETCH_ERROR) {
-		/* Not the five minutes' silence of 3.3, nor "no policy". */
-		job->facts.txt = STS_TXT_TEMPFAIL;
-		job->facts.txt_why = STS_WHY_DNS_TIMEOUT;
-	}
 	next = sts_decide(&job->facts);
 	job_finish(job, &next);
 }

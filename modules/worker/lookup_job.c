@@ -52,17 +52,34 @@ lock_release(int fd, const char *domain)
 		(void)fcntl(fd, F_SETLK, &fl);
 }
 
-bool
-lock_slot(int fd)
+/* Behind all bytes of domains. */
+static struct flock
+byte_of_slot(unsigned slot, short type)
 {
-	for (uint64_t i = 0; i < LOCK_SLOTS; i++) {
-		struct flock fl = byte_at((UINT64_C(1) << 62) + i, F_WRLCK);
+	return byte_at((UINT64_C(1) << 62) + slot, type);
+}
 
+bool
+lock_slot(int fd, unsigned *slot)
+{
+	for (unsigned i = 0; i < LOCK_SLOTS; i++) {
+		struct flock fl = byte_of_slot(i, F_WRLCK);
+
+		*slot = i;
 		if (fd == -1 || fcntl(fd, F_SETLK, &fl) == 0 ||
 		    (errno != EAGAIN && errno != EACCES))
 			return true;
 	}
 	return false;
+}
+
+void
+lock_slot_release(int fd, unsigned slot)
+{
+	struct flock fl = byte_of_slot(slot, F_UNLCK);
+
+	if (fd != -1)
+		(void)fcntl(fd, F_SETLK, &fl);
 }
 
 /* --- The report ----------------------------------------------------------- */
@@ -121,11 +138,9 @@ report_fetch(const struct job *job)
 		.reason = str_of(job->note),
 	};
 
-	/* Little time is our fault, and what is cached may say "none". */
+	/* What is cached may say "none". */
 	if (job->lookups->spool == NULL || f->fetch != STS_FETCH_FAILED ||
-	    s.result == STS_SESSION_OK ||
-	    (job->hurried && f->fetch_why == STS_WHY_FETCH_ERROR) ||
-	    (live && s.mode == STS_MODE_NONE))
+	    s.result == STS_SESSION_OK || (live && s.mode == STS_MODE_NONE))
 		return;
 	(void)sts_spool_add(job->lookups->spool, &s, s.time, NULL);
 }
@@ -253,10 +268,7 @@ store(struct job *job, struct sts_next *next)
 	struct sts_err err;
 	enum sts_rc rc;
 
-	if (next->keep == STS_KEEP_NOTHING ||
-	    (job->hurried &&
-		(next->use == STS_USE_REMOTE ||
-		    next->entry.kind == STS_ENTRY_NO_FETCH)))
+	if (next->keep == STS_KEEP_NOTHING)
 		return;
 	job_stage(job, STS_STAGE_STORE);
 	if (overtaken(job, next))

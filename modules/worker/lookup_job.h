@@ -30,7 +30,6 @@ struct job {
 	struct event *probe_timer;
 	int64_t lock_until; /* the same clock: then it goes on without */
 	bool locked;
-	bool hurried; /* waited for the lock: its failures prove little */
 	int level; /* of syslog(3), where job_finish() has to say something */
 	struct probe *probe; /* while one is under way */
 	bool probed;         /* one came to its end */
@@ -91,10 +90,11 @@ void job_finish(struct job *, const struct sts_next *);
 bool lock_try(int fd, const char *domain);
 void lock_release(int fd, const char *domain);
 
-enum { LOCK_SLOTS = 32 }; /* background workers of a machine */
+enum { LOCK_SLOTS = 32 }; /* background workers at work on a machine */
 
-/* Take one of so many places for good; false: all are taken. */
-bool lock_slot(int fd);
+/* Take one of so many places; false: all are taken.  Give it back. */
+bool lock_slot(int fd, unsigned *slot);
+void lock_slot_release(int fd, unsigned slot);
 
 /* Record for TLS reports that the policy was not to be had. */
 void report_fetch(const struct job *);

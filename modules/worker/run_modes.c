@@ -100,7 +100,28 @@ background_done(void *arg, const char *domain, const struct lookup_result *r)
 	(void)r;
 	sts_store_unmark(w->store, STS_MARK_REFRESH, domain);
 	sts_store_unmark(w->store, STS_MARK_REFRESH_MX, domain);
+	if (w->slot_taken && domain_request_askers(w->requests) == 0) {
+		lock_slot_release(w->lookups->lock_fd, w->slot);
+		w->slot_taken = false;
+	}
 	end_if_done(w);
+}
+
+/* Who has nothing to do keeps no place from others. */
+static void
+background_add(struct worker *w, const char *domain, unsigned flags)
+{
+	if (!w->slot_taken)
+		w->slot_taken = lock_slot(w->lookups->lock_fd, &w->slot);
+	if (w->slot_taken)
+		domain_request_ask(w->requests, domain, flags, background_done,
+		    w);
+	else {
+		syslog(LOG_NOTICE,
+		    "%s: not looked at, %d background workers are at work",
+		    domain, LOCK_SLOTS);
+		background_done(w, domain, NULL);
+	}
 }
 
 /* A name that cannot have a policy gets its line too. */
@@ -126,8 +147,7 @@ list_add(struct worker *w, const char *name, unsigned flags)
 
 	if (w->background) {
 		if (sts_domain_normal(domain, name, NULL) == STS_OK)
-			domain_request_ask(w->requests, domain, flags,
-			    background_done, w);
+			background_add(w, domain, flags);
 	} else if (worker_name(domain, name, &err) != STS_OK)
 		refuse(w, name, &err);
 	else
@@ -296,11 +316,5 @@ void
 run_background(struct worker *w)
 {
 	w->background = true;
-	if (lock_slot(w->lookups->lock_fd))
-		run_serve(w);
-	else
-		syslog(LOG_NOTICE,
-		    "%d background workers already run; the requests "
-		    "of this one will be repeated",
-		    LOCK_SLOTS);
+	run_serve(w);
 }

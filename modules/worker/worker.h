@@ -16,8 +16,10 @@ struct worker {
 	struct starttls_checks *checks; /* NULL: nobody wants reports */
 	unsigned flags;                 /* STS_FRESH, STS_REFETCH */
 	bool background;                /* nobody hears what is found */
-	bool all_asked;                 /* no domain comes any more */
-	bool failed;                    /* the exit status */
+	bool slot_taken;                /* slot is ours: lock_slot() */
+	unsigned slot;
+	bool all_asked; /* no domain comes any more */
+	bool failed;    /* the exit status */
 };
 
 /* One domain for the adapter that holds the other end of the pipe. */

@@ -201,13 +201,18 @@ def two_types(s, body):
     s.sendall(head(len(body), "Content-Type: text/html") + body)
 
 
+def late(s, body):
+    time.sleep(4)
+    s.sendall(head(len(body)) + body)
+
+
 BEHAVIOURS = {f.__name__.replace("_", "-"): f for f in (
     plain, slow_body, slow_head, endless_chunks, long_chunks, endless_head,
     big_head, cut, cut_chunk, junk, nothing, silent_after_request,
     until_close, until_reset, http10, keep_alive, http09, early_hints,
     continue_100, endless_100, folded, lf_only, gzip_unasked, gzip_bomb,
     not_modified, aged, cookies, two_lengths, refresh, two_types, moved,
-    moved_for_good, http2_only)}
+    moved_for_good, http2_only, late)}
 
 
 def read_head(s) -> dict[str, str]:

@@ -3,6 +3,7 @@
 
 Each gets the place of its scenario and returns text for an "out".
 """
+import json
 import os
 import pwd
 import subprocess
@@ -180,6 +181,33 @@ def serve(p: steps.Place) -> str:
     return "".join(sorted(r.stdout.splitlines(True))) + r.stderr
 
 
+def few_files(p: steps.Place) -> str:
+    """What query says where the worker may have so many descriptors."""
+    said = []
+    for name in p.scenario.domains:
+        if name == p.scenario.domain:
+            continue
+        n = name.split(".")[0]
+        d = p.dir / n
+        d.mkdir()
+        for w in steps.WORKERS:
+            (d / w).write_text(f"#!/bin/sh\nulimit -n {n[1:]}\n"
+                               f"exec {steps.CONF['worker_dir']}/{w} \"$@\"\n")
+            (d / w).chmod(0o755)
+        conf = d / "mtasts.conf"
+        conf.write_text(p.conf_file.read_text().replace(
+            steps.CONF["worker_dir"], str(d)))
+        r = subprocess.run(
+            [*steps.command(p)[:-1], str(conf), "query", "--json", name],
+            text=True, check=False, capture_output=True, timeout=90)
+        verdict = json.loads(r.stdout).get("verdict", "waits") if r.stdout else \
+            "waits"
+        if verdict == "none":
+            return f"{n}: {r.stdout}"
+        said.append(f"{n} {verdict}")
+    return said[-1]
+
+
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
     entries, stale_hits, pipe_ends, client_ends, torn_writes, outside_names,
-    serve, witness, cache_listing, worker_uid, unprivileged)}
+    serve, witness, cache_listing, worker_uid, unprivileged, few_files)}

@@ -41,28 +41,20 @@ static const struct {
 	enum sts_entry_kind there; /* stored by another since we read */
 	enum sts_entry_kind result;
 	enum sts_use use;
-	bool hurried;
 	enum sts_entry_kind kept;
 	enum sts_use told;
 } cases[] = {
 #define E(k) STS_ENTRY_##k
 #define U(u) STS_USE_##u
-	{ "3.1 none is stored", E(ABSENT), E(NONE), U(NONE), false, E(NONE),
-	    U(NONE) },
+	{ "3.1 none is stored", E(ABSENT), E(NONE), U(NONE), E(NONE), U(NONE) },
 	{ "3.3 not over a policy fetched meanwhile", E(POLICY), E(NONE),
-	    U(NONE), false, E(POLICY), U(ENTRY) },
-	{ "3.3 nor is a failed fetch", E(POLICY), E(NO_FETCH), U(NONE), false,
+	    U(NONE), E(POLICY), U(ENTRY) },
+	{ "3.3 nor is a failed fetch", E(POLICY), E(NO_FETCH), U(NONE),
 	    E(POLICY), U(ENTRY) },
 	{ "3.3 nor that nobody could be asked", E(POLICY), E(UNASKED),
-	    U(REMOTE), false, E(POLICY), U(ENTRY) },
-	{ "over what is no policy it is", E(NONE), E(UNASKED), U(REMOTE), false,
+	    U(REMOTE), E(POLICY), U(ENTRY) },
+	{ "over what is no policy it is", E(NONE), E(UNASKED), U(REMOTE),
 	    E(UNASKED), U(REMOTE) },
-	{ "a failure in a hurry is not stored", E(ABSENT), E(NO_FETCH), U(NONE),
-	    true, E(ABSENT), U(NONE) },
-	{ "nor is silence", E(ABSENT), E(UNASKED), U(REMOTE), true, E(ABSENT),
-	    U(REMOTE) },
-	{ "an answer in a hurry is", E(ABSENT), E(NONE), U(NONE), true, E(NONE),
-	    U(NONE) },
 #undef E
 #undef U
 };
@@ -113,7 +105,6 @@ test_finish(void **state)
 			.entry = entry_of(cases[i].result) };
 		struct sts_entry there = entry_of(cases[i].there);
 
-		job->hurried = cases[i].hurried;
 		(void)sts_store_remove(store, job->domain, NULL);
 		if (there.kind != STS_ENTRY_ABSENT)
 			(void)sts_store_put(store, job->domain, &there, NULL);
@@ -214,28 +205,26 @@ static const struct {
 	enum sts_reason why;
 	const char *cached; /* mode; NULL: nothing */
 	int64_t left;       /* s until it expires */
-	bool hurried, on;
+	bool on;
 	const char *want; /* part of the line; NULL: none is written */
 } ends[] = {
 #define W(w) STS_FETCH_FAILED, STS_WHY_##w
-	{ "(a) the fetch failed", W(FETCH_ERROR), NULL, 0, false, true,
+	{ "(a) the fetch failed", W(FETCH_ERROR), NULL, 0, true,
 	    "\ta.example\tsts\tnone\t\tsts-policy-fetch-error\t\t\t\t\t"
 	    "why%09not\t" },
-	{ "(a) its certificate", W(WEBPKI), NULL, 0, false, true,
+	{ "(a) its certificate", W(WEBPKI), NULL, 0, true,
 	    "\tsts-webpki-invalid\t" },
-	{ "(a) its text", W(BAD_POLICY), NULL, 0, true, true,
+	{ "(a) its text", W(BAD_POLICY), NULL, 0, true,
 	    "\tsts-policy-invalid\t" },
-	{ "(b) while there is a policy", W(FETCH_ERROR), "enforce", 60, false,
-	    true, "\tsts\tenforce\tone\tsts-policy-fetch-error\t" },
-	{ "(b) which is none", W(FETCH_ERROR), "none", 60, false, true, NULL },
-	{ "that has expired", W(FETCH_ERROR), "none", -1, false, true,
+	{ "(b) while there is a policy", W(FETCH_ERROR), "enforce", 60, true,
+	    "\tsts\tenforce\tone\tsts-policy-fetch-error\t" },
+	{ "(b) which is none", W(FETCH_ERROR), "none", 60, true, NULL },
+	{ "that has expired", W(FETCH_ERROR), "none", -1, true,
 	    "\tsts\tnone\t\tsts-policy-fetch-error\t" },
-	{ "in a hurry", W(FETCH_ERROR), NULL, 0, true, true, NULL },
-	{ "no reports", W(FETCH_ERROR), NULL, 0, false, false, NULL },
-	{ "a policy", STS_FETCH_POLICY, STS_WHY_NOTHING, NULL, 0, false, true,
+	{ "no reports", W(FETCH_ERROR), NULL, 0, false, NULL },
+	{ "a policy", STS_FETCH_POLICY, STS_WHY_NOTHING, NULL, 0, true, NULL },
+	{ "our own fault", STS_FETCH_LOCAL, STS_WHY_FETCH_ERROR, NULL, 0, true,
 	    NULL },
-	{ "our own fault", STS_FETCH_LOCAL, STS_WHY_FETCH_ERROR, NULL, 0, false,
-	    true, NULL },
 #undef W
 };
 
@@ -273,7 +262,6 @@ test_report(void **state)
 		struct lookups en = { .spool = ends[i].on ? spool : NULL };
 		struct job job = { .lookups = &en,
 			.domain = "a.example",
-			.hurried = ends[i].hurried,
 			.note = "why\tnot" };
 		struct sts_entry c = { 0 };
 
