@@ -134,6 +134,11 @@ test_alabel(void **state)
 	} t[] = {
 		{ "a.example", true },
 		{ "A.Example", true },
+		/* Not converted, so whatever IDNA says of them. */
+		{ "ab--cd.example", true },
+		{ "xn--a.example", true },
+		{ "xn--zzzzzzzz.example", true },
+		{ "-a_b.example", true },
 		{ "", true },
 		{ "m\xc3\xbcller.example", true },
 		{ "M\xc3\xbcller.example", true },
