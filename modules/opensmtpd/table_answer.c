@@ -4,12 +4,18 @@
  *               with forced TLS.  In doubt an error, and the client is told
  *               to come again: "not found" would be delivery without TLS.
  *   relayhost   one MX host as smtpd's relay URL, or an error: mail waits.
+ *
+ * The table of domains whose mail waits is in no doubt:
+ *
+ *   domain      found: it is not known yet which action is the right one.
+ *   mailaddr    the same as an error, for a rule that lets nothing pass then.
  */
 #include "table_answer.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "filter_line.h"
 #include "host_config.h"
 #include "keyed_hash.h"
 #include "session_rules.h"
@@ -159,10 +165,28 @@ answer_relayhost(struct table_answer *a, struct sts_ctx *ctx,
 	fault(a, err.text);
 }
 
+/* What is no name, or one that nothing can be asked about, never waits. */
+static void
+answer_waiting(struct table_answer *a, enum table_service service,
+    const char *name)
+{
+	char normal[STS_NAME_SIZE];
+
+	if (a->found != TABLE_ERROR ||
+	    sts_domain_normal(normal, name, NULL) != STS_OK)
+		a->found = TABLE_NOT_FOUND;
+	else if (service == TABLE_DOMAIN)
+		a->found = TABLE_FOUND;
+}
+
 /* A name with a NUL or of such a length is none that has a policy. */
 static bool
-take_key(char name[STS_NAME_SIZE + 16], struct sts_str key)
+take_name(char name[STS_NAME_SIZE + 16], const struct table_request *r)
 {
+	struct sts_str key = r->key;
+
+	if (r->service == TABLE_MAILADDR)
+		return filter_domain(name, key);
 	if (key.len == 0 || key.len >= STS_NAME_SIZE + 16 ||
 	    memchr(key.p, '\0', key.len) != NULL)
 		return false;
@@ -171,30 +195,61 @@ take_key(char name[STS_NAME_SIZE + 16], struct sts_str key)
 	return true;
 }
 
+static void
+answer_name(struct table_answer *a, const struct table_request *r,
+    struct config *c, struct sts_ctx *ctx, struct forbidden *f, bool waits)
+{
+	enum table_service other = waits ? TABLE_MAILADDR : TABLE_RELAYHOST;
+	char name[STS_NAME_SIZE + 16];
+
+	if (r->broken) {
+		fault(a, "a request that cannot be read");
+		return;
+	}
+	if (r->service != TABLE_DOMAIN && r->service != other) {
+		fault(a,
+		    waits ? "serves domain and mailaddr alone"
+			  : "serves domain and relayhost alone");
+		return;
+	}
+	if (!take_name(name, r)) {
+		if (r->service == TABLE_RELAYHOST)
+			fault(a, "not a domain name");
+		return;
+	}
+	if (ctx == NULL)
+		local_fault(a, &c->err);
+	else if (r->service == TABLE_RELAYHOST)
+		answer_relayhost(a, ctx, f, name);
+	else
+		answer_domain(a, c, ctx, name);
+	if (waits)
+		answer_waiting(a, r->service, name);
+}
+
+bool
+table_waits(struct sts_str name)
+{
+	static const char end[] = "-wait";
+	size_t len = sizeof end - 1;
+
+	return name.len >= len &&
+	    memcmp(name.p + name.len - len, end, len) == 0;
+}
+
 void
 answer(struct table_answer *a, const struct table_request *r, struct config *c,
-    struct forbidden *f)
+    struct forbidden *f, bool waits)
 {
-	char name[STS_NAME_SIZE + 16];
 	struct sts_ctx *ctx;
 
 	*a = (struct table_answer){ .found = TABLE_NOT_FOUND };
 	ctx = config_get(c, r->op == TABLE_UPDATE ? CONFIG_AGAIN : CONFIG_SOON);
-	if (ctx == NULL)
+	if (r->op == TABLE_CHECK || r->op == TABLE_LOOKUP)
+		answer_name(a, r, c, ctx, f, waits);
+	else if (ctx == NULL)
 		local_fault(a, &c->err);
 	else if (r->op == TABLE_UPDATE)
 		a->found = TABLE_FOUND;
-	else if (r->op != TABLE_CHECK && r->op != TABLE_LOOKUP)
-		return; /* nothing to fetch: names come with the mail */
-	else if (r->broken)
-		fault(a, "a request that cannot be read");
-	else if (r->service == TABLE_OTHER)
-		fault(a, "serves domain and relayhost alone");
-	else if (!take_key(name, r->key)) {
-		if (r->service == TABLE_RELAYHOST)
-			fault(a, "not a domain name");
-	} else if (r->service == TABLE_DOMAIN)
-		answer_domain(a, c, ctx, name);
-	else
-		answer_relayhost(a, ctx, f, name);
+	/* Nothing to fetch: names come with the mail. */
 }

@@ -19,7 +19,10 @@ struct forbidden {
 	} memo[FORBIDDEN_MEMO];
 };
 
+/* Is a table of this name the one of domains whose mail waits? */
+bool table_waits(struct sts_str name);
+
 void answer(struct table_answer *, const struct table_request *,
-    struct config *, struct forbidden *);
+    struct config *, struct forbidden *, bool waits);
 
 #endif

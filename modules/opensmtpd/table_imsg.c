@@ -25,7 +25,12 @@ enum {
 	IMSG_FETCH = 7
 };
 
-enum { IMSG_VERSION = 2, SERVICE_DOMAIN = 0x2, SERVICE_RELAYHOST = 0x200 };
+enum {
+	IMSG_VERSION = 2,
+	SERVICE_DOMAIN = 0x2,
+	SERVICE_MAILADDR = 0x40,
+	SERVICE_RELAYHOST = 0x200
+};
 
 static uint32_t
 get_u32(const char *p)
@@ -77,6 +82,7 @@ take_query(struct table_request *r, struct sts_str s)
 		return false;
 	r->service = service == SERVICE_DOMAIN ? TABLE_DOMAIN
 	    : service == SERVICE_RELAYHOST     ? TABLE_RELAYHOST
+	    : service == SERVICE_MAILADDR      ? TABLE_MAILADDR
 					       : TABLE_OTHER;
 	if (n > s.len / 2)
 		return false;
@@ -87,16 +93,23 @@ take_query(struct table_request *r, struct sts_str s)
 }
 
 static enum table_op
-parse_body(struct table_request *r, uint32_t type, struct sts_str body)
+parse_open(struct table_request *r, struct sts_str s)
 {
 	uint32_t version;
 
+	if (!take(&s, &version, sizeof version) || version != IMSG_VERSION)
+		return TABLE_BAD;
+	if (!take_string(&s, &r->key) || r->key.len > KEY_MAX)
+		r->key = (struct sts_str){ NULL, 0 };
+	return TABLE_OPEN;
+}
+
+static enum table_op
+parse_body(struct table_request *r, uint32_t type, struct sts_str body)
+{
 	switch (type) {
 	case IMSG_OPEN:
-		return take(&body, &version, sizeof version) &&
-			version == IMSG_VERSION
-		    ? TABLE_OPEN
-		    : TABLE_BAD;
+		return parse_open(r, body);
 	case IMSG_CLOSE:
 		return TABLE_CLOSE;
 	case IMSG_UPDATE:
@@ -160,7 +173,7 @@ table_imsg_answer(char out[IMSG_ANSWER_MAX], const struct table_request *r,
 					    : -1;
 	size_t n = sizeof found;
 
-	if (r->op == TABLE_NOTHING || r->op == TABLE_READY)
+	if (r->op < TABLE_CHECK)
 		return 0;
 	if (r->op == TABLE_BAD)
 		return put(out, IMSG_FAIL, r->peerid, NULL, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
+ *   config|tablename|TABLE
  *   config|ready                                   end of the greeting
  *   table|0.1|TIME|TABLE|check|SERVICE|ID|KEY      lookup likewise
  *   table|0.1|TIME|TABLE|fetch|SERVICE|ID
@@ -39,7 +40,22 @@ service_of(struct sts_str word)
 {
 	if (field_is(word, "domain"))
 		return TABLE_DOMAIN;
+	if (field_is(word, "mailaddr"))
+		return TABLE_MAILADDR;
 	return field_is(word, "relayhost") ? TABLE_RELAYHOST : TABLE_OTHER;
+}
+
+static void
+parse_config(struct table_request *r, struct sts_str rest)
+{
+	struct sts_str word;
+
+	if (field_is(rest, "ready"))
+		r->op = TABLE_READY;
+	else if (field_next(&rest, &word) && field_is(word, "tablename")) {
+		r->op = TABLE_NAME;
+		r->key = rest;
+	}
 }
 
 static void
@@ -69,9 +85,11 @@ table_line_parse(struct table_request *r, struct sts_str line)
 	struct sts_str word;
 
 	*r = (struct table_request){ .op = TABLE_NOTHING };
-	if (field_is(line, "config|ready"))
-		r->op = TABLE_READY;
-	else if (field_next(&line, &word) && field_is(word, "table"))
+	if (!field_next(&line, &word))
+		return;
+	if (field_is(word, "config"))
+		parse_config(r, line);
+	else if (field_is(word, "table"))
 		parse_table(r, line);
 }
 
@@ -113,6 +131,7 @@ table_line_answer(char out[TABLE_LINE_ANSWER_MAX],
 		name = "update";
 		break;
 	case TABLE_NOTHING:
+	case TABLE_NAME:
 	case TABLE_READY:
 	case TABLE_OPEN:
 	case TABLE_CLOSE:

@@ -7,10 +7,15 @@
 
 enum { TABLE_LINE_ANSWER_MAX = 32 + TABLE_ID_MAX + ANSWER_TEXT };
 
-/* Sent once, after config|ready. */
+/* Sent once, after config|ready: by the table of policies, and by the one of
+ * domains whose mail waits. */
 #define TABLE_LINE_REGISTER                                                    \
 	"register|domain\n"                                                    \
 	"register|relayhost\n"                                                 \
+	"register|ready\n"
+#define TABLE_LINE_REGISTER_WAIT                                               \
+	"register|domain\n"                                                    \
+	"register|mailaddr\n"                                                  \
 	"register|ready\n"
 
 /* One line without its end. */

@@ -6,6 +6,7 @@
  * when this process ends, so does smtpd.  So nothing here waits, and nothing
  * but the end of input is an end.
  */
+#include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ struct table {
 	struct forbidden forbidden;
 	struct complaint said;
 	struct line_buffer in;
+	bool waits; /* the table of domains whose mail waits */
 };
 
 /* --- Lines: standard input and output ----------------------------------- */
@@ -34,12 +36,17 @@ serve_line(struct table *t, struct sts_str line)
 	struct table_answer a;
 
 	table_line_parse(&r, line);
-	if (r.op == TABLE_READY)
-		smtpd_write(STDOUT_FILENO, TABLE_LINE_REGISTER,
-		    sizeof TABLE_LINE_REGISTER - 1);
-	if (r.op == TABLE_READY || r.op == TABLE_NOTHING)
+	if (r.op == TABLE_NAME)
+		t->waits = table_waits(r.key);
+	if (r.op == TABLE_READY) {
+		const char *text =
+		    t->waits ? TABLE_LINE_REGISTER_WAIT : TABLE_LINE_REGISTER;
+
+		smtpd_write(STDOUT_FILENO, text, strlen(text));
+	}
+	if (r.op < TABLE_CHECK)
 		return;
-	answer(&a, &r, &t->config, &t->forbidden);
+	answer(&a, &r, &t->config, &t->forbidden, t->waits);
 	if (a.local) /* smtpd logs the text, but not as the fault it is */
 		complain(&t->said, a.text);
 	smtpd_write(STDOUT_FILENO, out, table_line_answer(out, &r, &a));
@@ -70,9 +77,11 @@ serve_message(struct table *t, const struct table_request *r)
 	char out[IMSG_ANSWER_MAX];
 	struct table_answer a;
 
-	answer(&a, r, &t->config, &t->forbidden);
+	if (r->op == TABLE_OPEN)
+		t->waits = table_waits(r->key);
+	answer(&a, r, &t->config, &t->forbidden, t->waits);
 	/* This smtpd does not hear the reason. */
-	if (a.found == TABLE_ERROR)
+	if (a.found == TABLE_ERROR || a.local)
 		complain(&t->said, a.text);
 	smtpd_write(STDIN_FILENO, out, table_imsg_answer(out, r, &a));
 }

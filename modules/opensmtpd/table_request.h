@@ -13,17 +13,23 @@ enum {
 
 enum table_op {
 	TABLE_NOTHING, /* to be ignored */
+	TABLE_NAME,    /* of the table, in key */
 	TABLE_READY,   /* end of the greeting: register now */
 	TABLE_CHECK,
 	TABLE_LOOKUP,
 	TABLE_FETCH,
 	TABLE_UPDATE,
-	TABLE_OPEN,
+	TABLE_OPEN, /* the table's name in key */
 	TABLE_CLOSE,
 	TABLE_BAD /* cannot be read, but wants an answer */
 };
 
-enum table_service { TABLE_DOMAIN, TABLE_RELAYHOST, TABLE_OTHER };
+enum table_service {
+	TABLE_DOMAIN,
+	TABLE_RELAYHOST,
+	TABLE_MAILADDR,
+	TABLE_OTHER
+};
 
 struct table_request {
 	enum table_op op;

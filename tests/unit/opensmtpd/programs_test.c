@@ -20,10 +20,15 @@
 
 #define PINNED "[domain \"pin.example\"]\nmx = mx1.pin.example\n"
 #define CHECK "table|0.1|1795450922.954677|sts|check|domain|"
+#define ADDRESS "table|0.1|1795450922.954677|sts|check|mailaddr|"
 #define HELLO                                                                  \
 	"config|smtpd-version|7.6.0-portable\nconfig|protocol|0.1\n"           \
 	"config|tablename|sts\nconfig|ready\n"
 #define REGISTER "register|domain\nregister|relayhost\nregister|ready\n"
+#define HELLO_WAIT                                                             \
+	"config|smtpd-version|7.6.0-portable\nconfig|protocol|0.1\n"           \
+	"config|tablename|mtasts-wait\nconfig|ready\n"
+#define REGISTER_WAIT "register|domain\nregister|mailaddr\nregister|ready\n"
 
 static const char *table_path, *filter_path;
 
@@ -376,6 +381,81 @@ test_table_config(void **state)
 	rows_done();
 }
 
+/* Both tables: what is not known waits, and never passes for "none". */
+static void
+test_table_unknown(void **state)
+{
+	static const struct {
+		const char *what, *key, *policy; /* of the table of policies */
+		const char *wait, *guard;        /* of the other one */
+	} t[] = {
+		{ "known", "pin.example", "found", "not-found", "not-found" },
+		{ "none", "off.example", "not-found", "not-found",
+		    "not-found" },
+		{ "not asked yet", "cold.example", "error|mta-sts: not asked",
+		    "found", "error|mta-sts: not asked" },
+		{ "enforce alone", "must.example", "error|mta-sts: enforce",
+		    "found", "error|mta-sts: enforce" },
+		{ "3.4 a literal", "[192.0.2.1]", "not-found", "not-found",
+		    "not-found" },
+		{ "nothing that can be asked", "\303\274.example", "error|",
+		    "not-found", "not-found" },
+	};
+	char line[300], want[300];
+	const char *got;
+
+	(void)state;
+	for (int wait = 0; wait < 2; wait++) {
+		configure("cold = tempfail\n" PINNED
+			  "[domain \"off.example\"]\nmode = off\n"
+			  "[domain \"must.example\"]\nmode = enforce\n");
+		worker("exit 0");
+		(void)unlink(in_top("cache/~started"));
+		start(table_path, in_top("conf"), NULL, false);
+		say_text(wait ? HELLO_WAIT : HELLO);
+		expect("greeting", wait ? REGISTER_WAIT : REGISTER);
+		for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+			snprintf(line, sizeof line, CHECK "1|%s\n", t[i].key);
+			say_text(line);
+			snprintf(want, sizeof want, "check-result|1|%s",
+			    wait ? t[i].wait : t[i].policy);
+			got = hear_bytes(strlen(want), 3000);
+			ROW(strncmp(got, want, strlen(want)) == 0,
+			    "%s: '%s' for '%s'", t[i].what, got, want);
+			if (!wait)
+				continue;
+			snprintf(line, sizeof line, ADDRESS "1|u@%s\n",
+			    t[i].key);
+			say_text(line);
+			snprintf(want, sizeof want, "check-result|1|%s",
+			    t[i].guard);
+			got = hear_bytes(strlen(want), 3000);
+			ROW(strncmp(got, want, strlen(want)) == 0,
+			    "u@%s: '%s' for '%s'", t[i].what, got, want);
+		}
+		/* A fault of this host is no answer either. */
+		assert_true(write_text(top, "conf", 0644, "colour = blue\n"));
+		usleep(1200000);
+		say_text(CHECK "2|off.example\n");
+		got = hear_bytes(20, 3000);
+		ROW(strncmp(got,
+			wait ? "check-result|2|found\n"
+			     : "check-result|2|error|",
+			21) == 0,
+		    "broken: %s", got);
+		if (wait) {
+			say_text(ADDRESS "3|u@off.example\n");
+			got = hear_bytes(20, 3000);
+			ROW(strncmp(got, "check-result|3|error|", 21) == 0,
+			    "guard, broken: %s", got);
+			say_text(ADDRESS "4|postmaster\n");
+			expect("no domain", "check-result|4|not-found\n");
+		}
+		finish("unknown");
+	}
+	rows_done();
+}
+
 /* A cache that cannot be read, or is another one now, is not "no policy". */
 static void
 test_table_cache(void **state)
@@ -456,7 +536,7 @@ test_imsg(void **state)
 	char open_body[2052] = { 2 };
 
 	(void)state;
-	configure(PINNED);
+	configure("cold = tempfail\n" PINNED);
 	start(table_path, in_top("conf"), NULL, true);
 	say_imsg(2, 2068, open_body, sizeof open_body);
 	expect_imsg("open", 0, -2, NULL);
@@ -482,6 +562,21 @@ test_imsg(void **state)
 	expect_imsg("close", 0, -2, NULL);
 	say_query(5, 2, "pin.example");
 	expect_imsg("after all that", 0, 1, NULL);
+	say_query(5, 2, "cold.example");
+	expect_imsg("not asked yet", 0, -1, NULL);
+	strcpy(open_body + 4, "mtasts-wait");
+	say_imsg(2, 2068, open_body, sizeof open_body);
+	expect_imsg("open the other", 0, -2, NULL);
+	say_query(5, 2, "pin.example");
+	expect_imsg("known", 0, 0, NULL);
+	say_query(5, 2, "cold.example");
+	expect_imsg("waits", 0, 1, NULL);
+	say_query(5, 0x40, "u@cold.example");
+	expect_imsg("guard", 0, -1, NULL);
+	say_query(5, 0x40, "u@pin.example");
+	expect_imsg("guard, known", 0, 0, NULL);
+	say_query(6, 0x200, "cold.example");
+	expect_imsg("no hosts", 0, -1, NULL);
 	expect_quiet("imsg");
 	finish("imsg");
 	rows_done();
@@ -832,6 +927,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_deaf),
 		cmocka_unit_test(test_table_config),
+		cmocka_unit_test(test_table_unknown),
 		cmocka_unit_test(test_table_cache),
 		cmocka_unit_test(test_imsg),
 		cmocka_unit_test(test_filter),

@@ -50,6 +50,8 @@ test_query(void **state)
 		    "good.test" },
 		{ "relayhost", 6, 0x200, 0, LIT("good.test\0"), TABLE_RELAYHOST,
 		    "good.test" },
+		{ "mailaddr", 5, 0x40, 0, LIT("u@good.test\0"), TABLE_MAILADDR,
+		    "u@good.test" },
 		{ "alias", 5, 1, 0, LIT("x\0"), TABLE_OTHER, "x" },
 		{ "two services at once", 5, 0x202, 0, LIT("x\0"), TABLE_OTHER,
 		    "x" },
@@ -134,6 +136,16 @@ test_frame(void **state)
 		ROW(table_imsg_parse(&r,
 			(struct sts_str){ guard_copy(msg, n), n }) == 0,
 		    "%zu bytes of a header", n);
+	for (size_t n = 4; n < 20; n++) { /* "\2\0\0\0mtasts-wait\0" */
+		size_t len = message(2, (uint16_t)(IMSG_HEAD + n),
+		    "\2\0\0\0mtasts-wait\0zzzzz", n);
+
+		(void)table_imsg_parse(&r,
+		    (struct sts_str){ guard_copy(msg, len), len });
+		ROW(r.op == TABLE_OPEN &&
+			str_is(r.key, n < 16 ? "" : "mtasts-wait"),
+		    "open: %zu bytes of a name", n - 4);
+	}
 	ROW(table_imsg_begins("\2\0\0\0") && !table_imsg_begins("conf") &&
 		!table_imsg_begins("\n\n\n\n"),
 	    "which protocol");
