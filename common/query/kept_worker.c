@@ -147,6 +147,13 @@ fill(struct sts_kept_worker *k)
 	return true;
 }
 
+static enum sts_rc
+done(const struct sts_kept_worker *k, struct sts_err *err)
+{
+	(void)sts_fail(err, STS_OK, 0, "%s", k->lines.why);
+	return STS_OK;
+}
+
 enum sts_rc
 sts_kept_worker_next(struct sts_kept_worker *k, char domain[STS_NAME_SIZE],
     struct sts_err *err)
@@ -154,10 +161,12 @@ sts_kept_worker_next(struct sts_kept_worker *k, char domain[STS_NAME_SIZE],
 	bool alive = flush(k);
 	size_t before;
 
+	k->lines.why[0] = '\0';
+
 	/* What it said before it went is still true. */
 	for (unsigned i = 0; i < FILLS; i++) {
 		if (sts_worker_lines_next(&k->lines, domain))
-			return STS_OK;
+			return done(k, err);
 		before = k->lines.used - k->lines.taken;
 		if (!fill(k)) {
 			alive = false;
@@ -168,7 +177,7 @@ sts_kept_worker_next(struct sts_kept_worker *k, char domain[STS_NAME_SIZE],
 	}
 	if (sts_worker_lines_next(&k->lines,
 		domain)) /* in the last bytes read */
-		return STS_OK;
+		return done(k, err);
 	if (alive)
 		return STS_ABSENT;
 	return sts_fail(err, STS_LOCAL, 0, "%s",

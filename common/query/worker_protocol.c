@@ -104,16 +104,22 @@ take(struct sts_worker_lines *t, struct sts_str line,
     char domain[STS_NAME_SIZE])
 {
 	struct scan s = scan_str(line);
-	struct sts_str word;
+	struct sts_str name, word;
 
-	if (!scan_until(&s, ' ', &word))
+	if (!scan_word(&s, ' ', &name))
 		return false;
-	if (str_is(word, "!")) {
+	if (str_is(name, "!")) {
 		scan_wsp(&s);
 		sts_escape(t->fault, sizeof t->fault, scan_rest(&s));
 		return false;
 	}
-	return sts_domain_is_normal(domain, word);
+	for (int i = 0; i < 4; i++) /* KIND MODE ID EXPIRES */
+		if (!scan_word(&s, ' ', &word))
+			s = scan_str(str_of(""));
+	word = scan_rest(&s);
+	sts_escape(t->why, sizeof t->why,
+	    str_is(word, "-") ? str_of("") : word);
+	return sts_domain_is_normal(domain, name);
 }
 
 bool

@@ -7,8 +7,8 @@
  *   answer = *stage [note] frame
  *   frame  = type length bytes      length = 8 hexadecimal digits
  *
- * A kept worker writes "DOMAIN MORE" for each domain that is done, and "! WHY"
- * before it gives up.
+ * A kept worker writes "DOMAIN KIND MODE ID EXPIRES WHY" for each domain that
+ * is done, and "! WHY" before it gives up.
  */
 #ifndef STS_PIPE_H
 #define STS_PIPE_H
@@ -62,6 +62,7 @@ struct sts_worker_lines {
 	size_t used, taken;
 	bool skip;       /* the rest of a line that was too long */
 	char fault[160]; /* printable ASCII; "": none */
+	char why[160]; /* what the last line says beyond its fields; likewise */
 	char buf[STS_WORKER_LINES_SIZE];
 };
 

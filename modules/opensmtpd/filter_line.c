@@ -41,6 +41,7 @@ report_of(bool in, struct sts_str name)
 
 	if (in)
 		return field_is(name, "link-disconnect") ? FILTER_IN_GONE
+		    : field_is(name, "tx-begin")         ? FILTER_IN_MAIL
 							 : FILTER_NOTHING;
 	for (size_t i = 0; i < sizeof out / sizeof out[0]; i++)
 		if (field_is(name, out[i].name))
@@ -98,6 +99,23 @@ filter_proceed(char out[FILTER_ANSWER_MAX], struct sts_str session,
 	return (size_t)snprintf(out, FILTER_ANSWER_MAX,
 	    "filter-result|%.*s|%.*s|proceed\n", (int)session.len, session.p,
 	    (int)token.len, token.p);
+}
+
+size_t
+filter_later(char out[FILTER_ANSWER_MAX], struct sts_str session,
+    struct sts_str token, const char *domain, const char *why)
+{
+	int head = snprintf(out, FILTER_ANSWER_MAX, "filter-result|%.*s|%.*s|",
+	    (int)session.len, session.p, (int)token.len, token.p);
+	char *p = out + head;
+
+	snprintf(p, FILTER_TEXT_MAX, "reject|451 4.7.0 mta-sts: %s: %s", domain,
+	    why[0] == '\0' ? "unknown fault" : why);
+	for (p += sizeof "reject"; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~' || *p == '|')
+			*p = '?';
+	*p++ = '\n';
+	return (size_t)(p - out);
 }
 
 bool

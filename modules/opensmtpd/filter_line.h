@@ -5,7 +5,11 @@
 
 #include <mtasts/sts.h>
 
-enum { FILTER_ID_MAX = 32, FILTER_ANSWER_MAX = 32 + 2 * FILTER_ID_MAX };
+enum {
+	FILTER_ID_MAX = 32,
+	FILTER_TEXT_MAX = 400, /* RFC 5321 4.5.3.1.5: a reply has 512 */
+	FILTER_ANSWER_MAX = 64 + 2 * FILTER_ID_MAX + FILTER_TEXT_MAX
+};
 
 enum filter_event {
 	FILTER_NOTHING, /* to be ignored */
@@ -14,6 +18,7 @@ enum filter_event {
 	FILTER_HAS_OUT, /* greeting: attached to an action */
 	FILTER_ASKED,   /* a request of no interest: proceed */
 	FILTER_RCPT,    /* smtp-in asks about the recipient in rest */
+	FILTER_IN_MAIL, /* smtp-in session begins a message */
 	FILTER_IN_GONE, /* smtp-in session has ended */
 	FILTER_CONNECT, /* smtp-out ... rest: names and addresses */
 	FILTER_TLS,
@@ -30,6 +35,7 @@ struct filter_line {
 /* What to answer to FILTER_READY, by where we are attached. */
 #define FILTER_REGISTER_IN                                                     \
 	"register|report|smtp-in|link-disconnect\n"                            \
+	"register|report|smtp-in|tx-begin\n"                                   \
 	"register|filter|smtp-in|rcpt-to\n"
 #define FILTER_REGISTER_OUT                                                    \
 	"register|report|smtp-out|link-connect\n"                              \
@@ -45,6 +51,10 @@ void filter_parse(struct filter_line *, struct sts_str line);
 /* "proceed", with its end.  Returns the length. */
 size_t filter_proceed(char out[FILTER_ANSWER_MAX], struct sts_str session,
     struct sts_str token);
+
+/* "451", and why: one line of printable ASCII. */
+size_t filter_later(char out[FILTER_ANSWER_MAX], struct sts_str session,
+    struct sts_str token, const char *domain, const char *why);
 
 /* The domain of an envelope address; false: none to ask for. */
 bool filter_domain(char out[STS_NAME_SIZE], struct sts_str address);

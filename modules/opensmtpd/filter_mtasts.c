@@ -2,11 +2,11 @@
 /*
  * filter-mtasts: a filter of OpenSMTPD, see filter-mtasts(8).
  *
- * On listeners it has policy and MX set of a recipient's domain fetched while
- * the client waits, and lets every recipient pass: refusing is the table's
- * affair.  On an action it learns which addresses fail, and records sessions
- * for TLS reports.  smtpd ends when this process does, so nothing but the end
- * of input is an end.
+ * On the listener that smtpd sends mail to whose domain is not known, it has
+ * policy and MX set fetched and lets a recipient pass when the tables know, or
+ * has it wait in the queue.  On an action it learns which addresses fail, and
+ * records sessions for TLS reports.  smtpd ends when this process does, so
+ * nothing but the end of input is an end.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -17,6 +17,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "domain_state.h"
 #include "filter_line.h"
 #include "host_config.h"
 #include "line_buffer.h"
@@ -41,19 +42,28 @@ struct filter {
 	struct smtpd_out answers;
 };
 
-/* --- Listeners: smtp-in --------------------------------------------------- */
+/* --- A listener: smtp-in -------------------------------------------------- */
 
 static void
-proceed(void *arg, struct sts_str session, struct sts_str token)
+proceed(struct filter *f, struct sts_str session, struct sts_str token)
 {
-	struct filter *f = arg;
 	char out[FILTER_ANSWER_MAX];
 
 	smtpd_put(&f->answers, STDOUT_FILENO, out,
 	    filter_proceed(out, session, token));
 }
 
-/* The domain to wait for; false: nothing that could be fetched. */
+static void
+reject(struct filter *f, struct sts_str session, struct sts_str token,
+    const char *domain, const char *why)
+{
+	char out[FILTER_ANSWER_MAX];
+
+	smtpd_put(&f->answers, STDOUT_FILENO, out,
+	    filter_later(out, session, token, domain, why));
+}
+
+/* False: nothing that could be asked about. */
 static bool
 take_domain(char domain[STS_NAME_SIZE], struct sts_str address)
 {
@@ -61,25 +71,6 @@ take_domain(char domain[STS_NAME_SIZE], struct sts_str address)
 
 	return filter_domain(name, address) &&
 	    sts_domain_normal(domain, name, NULL) == STS_OK;
-}
-
-/*
- * The administrator has said what is, or the worker has just now, and it is
- * still in the cache: a purge counts at once.
- */
-static bool
-is_settled(struct filter *f, struct sts_ctx *ctx, const char *domain)
-{
-	bool fresh = rcpt_prefetch_is_fresh(&f->prefetch, domain), settled;
-	struct sts_answer *a;
-
-	if (sts_query(ctx, domain, STS_OFFLINE, &a, NULL) != STS_OK)
-		return false;
-	settled =
-	    (a->source == STS_FROM_CONFIG && a->verdict == STS_NO_POLICY) ||
-	    (fresh && a->unknown == STS_KNOWN);
-	sts_answer_free(a);
-	return settled;
 }
 
 /* NULL: there is no configuration to go by. */
@@ -91,26 +82,70 @@ get_ctx(struct filter *f)
 	if (f->config.reads != f->reads) { /* the worker has the old one */
 		f->reads = f->config.reads;
 		rcpt_prefetch_stop(&f->prefetch);
-		waiting_rcpts_done(&f->waiting, NULL);
+		waiting_rcpts_done(&f->waiting, NULL, now_ms(),
+		    "the configuration is another one");
 	}
 	return ctx;
 }
 
-static bool
-hold(struct filter *f, const struct filter_line *l)
+/* The tables read the same cache: what they do not know yet, nobody passes. */
+static enum sts_rc
+is_ready(const struct filter *f, const char *domain, struct sts_err *why)
+{
+	if (f->config.ctx != NULL)
+		return domain_ready(f->config.ctx, domain, why);
+	*why = f->config.err;
+	return STS_LOCAL;
+}
+
+/* Who has waited: only what is in the cache counts, whatever was said. */
+static void
+go_on(void *arg, struct sts_str session, struct sts_str token,
+    const char *domain, const char *why)
+{
+	struct filter *f = arg;
+	struct sts_err err = { 0 };
+	char text[FILTER_TEXT_MAX];
+
+	if (is_ready(f, domain, &err) == STS_OK) {
+		proceed(f, session, token);
+		return;
+	}
+	snprintf(text, sizeof text, "%s%s%s%s", err.text,
+	    why[0] == '\0' ? "" : " (", why, why[0] == '\0' ? "" : ")");
+	reject(f, session, token, domain, text);
+}
+
+/*
+ * The first recipients of a message wait, as long as it may.  For the others
+ * the look goes on, and the next attempt finds what it brought.
+ */
+static void
+hear_rcpt(struct filter *f, const struct filter_line *l)
 {
 	char domain[STS_NAME_SIZE];
-	struct sts_ctx *ctx;
+	struct sts_err err = { 0 };
+	struct sts_ctx *ctx = get_ctx(f);
+	enum sts_rc rc;
 
-	if (!take_domain(domain, l->rest))
-		return false;
-	ctx = get_ctx(f);
-	if (ctx == NULL || is_settled(f, ctx, domain) ||
-	    !rcpt_prefetch_ask(&f->prefetch, ctx, domain,
-		waiting_rcpts_has(&f->waiting, domain)))
-		return false;
-	return waiting_rcpts_add(&f->waiting, l->session, l->token, domain,
-	    now_ms() + sts_timeout_ms(ctx));
+	if (!take_domain(domain, l->rest) ||
+	    (rc = is_ready(f, domain, &err)) == STS_OK) {
+		proceed(f, l->session, l->token);
+		return;
+	}
+	if (rc == STS_TEMPFAIL)
+		rc = rcpt_prefetch_ask(&f->prefetch, ctx, l->session, domain,
+		    &err);
+	if (rc == STS_OK) {
+		if (waiting_rcpts_add(&f->waiting, l->session, l->token, domain,
+			now_ms(), sts_timeout_ms(ctx)))
+			return;
+		snprintf(err.text, sizeof err.text,
+		    "the message has waited long enough");
+	}
+	if (rc == STS_LOCAL || rc == STS_NOMEM)
+		complain(&f->said, err.text);
+	reject(f, l->session, l->token, domain, err.text);
 }
 
 /* What the worker has to say, to those who wait for it. */
@@ -118,12 +153,13 @@ static void
 hear_worker(struct filter *f)
 {
 	char domain[STS_NAME_SIZE];
+	struct sts_err err;
 	enum sts_rc rc;
 
-	while ((rc = rcpt_prefetch_next(&f->prefetch, domain)) == STS_OK)
-		waiting_rcpts_done(&f->waiting, domain);
+	while ((rc = rcpt_prefetch_next(&f->prefetch, domain, &err)) == STS_OK)
+		waiting_rcpts_done(&f->waiting, domain, now_ms(), err.text);
 	if (rc == STS_LOCAL)
-		waiting_rcpts_done(&f->waiting, NULL);
+		waiting_rcpts_done(&f->waiting, NULL, now_ms(), err.text);
 }
 
 /* --- The action: smtp-out ------------------------------------------------- */
@@ -216,11 +252,13 @@ take_line(struct filter *f, struct sts_str line)
 		answer_ready(f);
 		break;
 	case FILTER_RCPT:
-		if (!hold(f, &l))
-			proceed(f, l.session, l.token);
+		hear_rcpt(f, &l);
 		break;
 	case FILTER_ASKED:
 		proceed(f, l.session, l.token);
+		break;
+	case FILTER_IN_MAIL:
+		waiting_rcpts_renew(&f->waiting, l.session);
 		break;
 	case FILTER_IN_GONE:
 		waiting_rcpts_forget(&f->waiting, l.session);
@@ -288,7 +326,8 @@ loop(struct filter *f)
 		if (p[0].revents != 0 && !hear_smtpd(f))
 			return;
 		hear_worker(f);
-		waiting_rcpts_expire(&f->waiting, now_ms());
+		waiting_rcpts_expire(&f->waiting, now_ms(),
+		    "the worker is still at it");
 	}
 }
 
@@ -318,11 +357,11 @@ main(int argc, char *argv[])
 			usage(argv[0]);
 	if (optind != argc)
 		usage(argv[0]);
-	waiting_rcpts_init(&f.waiting, proceed, &f);
-	if (getrandom(&f.prefetch.key, sizeof f.prefetch.key, GRND_NONBLOCK) ==
-	    -1)
-		f.prefetch.key = (uint64_t)now_ms() ^ (uint64_t)getpid();
-	f.record.owners.key = f.prefetch.key;
+	waiting_rcpts_init(&f.waiting, go_on, &f);
+	rcpt_prefetch_init(&f.prefetch);
+	if (getrandom(&f.record.owners.key, sizeof f.record.owners.key,
+		GRND_NONBLOCK) == -1)
+		f.record.owners.key = (uint64_t)now_ms() ^ (uint64_t)getpid();
 	(void)config_get(&f.config, CONFIG_NOW);
 	(void)fcntl(STDOUT_FILENO, F_SETFL,
 	    fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);

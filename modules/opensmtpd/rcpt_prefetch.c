@@ -1,43 +1,31 @@
 /* SPDX-License-Identifier: ISC */
 #include "rcpt_prefetch.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "keyed_hash.h"
+#include "line_buffer.h"
 #include <mtasts/mx.h>
 
-/* --- What was done just now --------------------------------------------- */
-
-bool
-rcpt_prefetch_is_fresh(const struct rcpt_prefetch *p, const char *domain)
+void
+rcpt_prefetch_init(struct rcpt_prefetch *p)
 {
-	uint64_t h = hash_name(p->key, domain);
-	size_t i = h % PREFETCH_MEMO;
-
-	return p->memo[i].when != 0 && p->memo[i].hash == h &&
-	    now_ms() - p->memo[i].when < PREFETCH_FRESH;
-}
-
-static void
-remember(struct rcpt_prefetch *p, const char *domain)
-{
-	uint64_t h = hash_name(p->key, domain);
-
-	p->memo[h % PREFETCH_MEMO].hash = h;
-	p->memo[h % PREFETCH_MEMO].when = now_ms();
+	TAILQ_INIT(&p->asked);
 }
 
 /* --- The worker --------------------------------------------------------- */
 
 /* After each birth that was not followed by a steady life, longer. */
 static void
-put_off(struct rcpt_prefetch *p, int64_t now)
+put_off(struct rcpt_prefetch *p, int64_t now, const char *why)
 {
 	if (p->backoff == 0 || now - p->born >= PREFETCH_STEADY)
 		p->backoff = PREFETCH_BACKOFF_MIN;
 	else if ((p->backoff *= 2) > PREFETCH_BACKOFF_MAX)
 		p->backoff = PREFETCH_BACKOFF_MAX;
 	p->retry = now + p->backoff;
+	complain(&p->said, why);
 }
 
 static bool
@@ -55,8 +43,7 @@ have_worker(struct rcpt_prefetch *p, struct sts_ctx *ctx)
 		return true;
 	}
 	p->kept = NULL;
-	put_off(p, now);
-	complain(&p->said, err.text);
+	put_off(p, now, err.text);
 	return false;
 }
 
@@ -66,35 +53,99 @@ rcpt_prefetch_worker(struct rcpt_prefetch *p, struct sts_ctx *ctx)
 	return have_worker(p, ctx) ? p->kept : NULL;
 }
 
-bool
-rcpt_prefetch_ask(struct rcpt_prefetch *p, struct sts_ctx *ctx,
-    const char *domain, bool asked)
-{
-	struct sts_err err;
+/* --- What it was asked ---------------------------------------------------- */
 
-	if (p->kept != NULL && asked)
-		return true;
-	return have_worker(p, ctx) &&
-	    sts_kept_worker_ask(p->kept, domain, &err) == STS_OK;
+static struct prefetch *
+find(const struct rcpt_prefetch *p, const char *domain)
+{
+	struct prefetch *a;
+
+	TAILQ_FOREACH(a, &p->asked, entry)
+	if (strcmp(a->domain, domain) == 0)
+		return a;
+	return NULL;
+}
+
+static void
+forget(struct rcpt_prefetch *p, struct prefetch *a)
+{
+	if (a == NULL)
+		return;
+	TAILQ_REMOVE(&p->asked, a, entry);
+	free(a);
+}
+
+static bool
+has_room(const struct rcpt_prefetch *p, struct sts_str session)
+{
+	unsigned all = 0, mine = 0;
+	struct prefetch *a;
+
+	TAILQ_FOREACH(a, &p->asked, entry)
+	{
+		all++;
+		mine += field_is(session, a->session);
+	}
+	return mine < PREFETCH_MAX - all;
 }
 
 enum sts_rc
-rcpt_prefetch_next(struct rcpt_prefetch *p, char domain[STS_NAME_SIZE])
+rcpt_prefetch_ask(struct rcpt_prefetch *p, struct sts_ctx *ctx,
+    struct sts_str session, const char *domain, struct sts_err *err)
 {
-	struct sts_err err = { 0 };
+	struct prefetch *a;
 	enum sts_rc rc;
 
+	*err = (struct sts_err){ 0 };
+	if (!have_worker(p, ctx)) {
+		memcpy(err->text, p->said.text, sizeof err->text);
+		return STS_LOCAL;
+	}
+	if (find(p, domain) != NULL)
+		return STS_OK;
+	if (session.len > FILTER_ID_MAX || !has_room(p, session)) {
+		snprintf(err->text, sizeof err->text,
+		    "too many domains at a time");
+		return STS_TEMPFAIL;
+	}
+	if ((a = calloc(1, sizeof *a)) == NULL) {
+		snprintf(err->text, sizeof err->text, "out of memory");
+		return STS_LOCAL;
+	}
+	if ((rc = sts_kept_worker_ask(p->kept, domain, err)) != STS_OK) {
+		free(a);
+		return rc;
+	}
+	a->when = now_ms();
+	memcpy(a->session, session.p, session.len);
+	memcpy(a->domain, domain, strlen(domain) + 1);
+	TAILQ_INSERT_TAIL(&p->asked, a, entry);
+	return STS_OK;
+}
+
+enum sts_rc
+rcpt_prefetch_next(struct rcpt_prefetch *p, char domain[STS_NAME_SIZE],
+    struct sts_err *err)
+{
+	int64_t now = now_ms();
+	enum sts_rc rc;
+
+	*err = (struct sts_err){ 0 };
 	if (p->kept == NULL)
 		return STS_ABSENT;
-	rc = sts_kept_worker_next(p->kept, domain, &err);
+	rc = sts_kept_worker_next(p->kept, domain, err);
 	if (rc == STS_OK)
-		remember(p, domain);
+		forget(p, find(p, domain));
+	else if (rc == STS_ABSENT && !TAILQ_EMPTY(&p->asked) &&
+	    now - TAILQ_FIRST(&p->asked)->when > PREFETCH_STUCK) {
+		snprintf(err->text, sizeof err->text,
+		    "the worker does not answer");
+		rc = STS_LOCAL;
+	}
 	if (rc == STS_OK || rc == STS_ABSENT)
 		return rc;
 	rcpt_prefetch_stop(p);
-	put_off(p, now_ms());
-	complain(&p->said,
-	    err.text[0] == '\0' ? "the worker is gone" : err.text);
+	put_off(p, now, err->text);
 	return STS_LOCAL;
 }
 
@@ -103,5 +154,6 @@ rcpt_prefetch_stop(struct rcpt_prefetch *p)
 {
 	sts_kept_worker_stop(p->kept);
 	p->kept = NULL;
-	memset(p->memo, 0, sizeof p->memo);
+	while (!TAILQ_EMPTY(&p->asked))
+		forget(p, TAILQ_FIRST(&p->asked));
 }

@@ -1,51 +1,61 @@
 /* SPDX-License-Identifier: ISC */
-/* Domains to the kept worker, and word from it that they are done. */
+/* Domains at the kept worker, and its word that it is done with one. */
 #ifndef OPENSMTPD_PREFETCH_H
 #define OPENSMTPD_PREFETCH_H
 
+#include <sys/queue.h>
+
+#include "filter_line.h"
 #include "host_config.h"
 #include <mtasts/mx.h>
 #include <mtasts/sts.h>
 
 enum {
-	PREFETCH_MEMO = 1024, /* domains remembered as done */
-	/* ms; within the shortest time after which the worker would have asked
-	 * the network for a domain again, its word is as good as new. */
-	PREFETCH_FRESH = 20000,
+	PREFETCH_MAX = 192,      /* domains at a time; the worker takes 256 */
+	PREFETCH_STUCK = 180000, /* ms; a worker as silent is of no use */
 	PREFETCH_BACKOFF_MIN = 1000,
 	PREFETCH_BACKOFF_MAX = 60000,
 	PREFETCH_STEADY = 60000 /* one that lived as long was no failure */
 };
 
+/* A domain at the worker, and the SMTP session that is why. */
+struct prefetch {
+	TAILQ_ENTRY(prefetch) entry;
+	int64_t when; /* ms */
+	char session[FILTER_ID_MAX + 1];
+	char domain[STS_NAME_SIZE];
+};
+TAILQ_HEAD(prefetches, prefetch);
+
 struct rcpt_prefetch {
 	struct sts_kept_worker *kept; /* NULL: none now */
 	int64_t born, retry;          /* ms */
 	unsigned backoff;
-	struct complaint said;
-	struct {
-		uint64_t hash;
-		int64_t when; /* 0: never */
-	} memo[PREFETCH_MEMO];
-	uint64_t key; /* of the hash: strangers choose the names */
+	struct complaint said;   /* also why there is none */
+	struct prefetches asked; /* the oldest first */
 };
 
-/* Was it done just now? */
-bool rcpt_prefetch_is_fresh(const struct rcpt_prefetch *, const char *domain);
+void rcpt_prefetch_init(struct rcpt_prefetch *);
 
-/* True: wait for the domain (in normal form).  False: no use in waiting. */
-bool rcpt_prefetch_ask(struct rcpt_prefetch *, struct sts_ctx *,
-    const char *domain, bool asked);
+/*
+ * Have the domain (in normal form) looked at.  STS_TEMPFAIL: the session has
+ * its share of what the worker can do; half of what is left is for others.
+ * STS_LOCAL: there is no worker.
+ */
+enum sts_rc rcpt_prefetch_ask(struct rcpt_prefetch *, struct sts_ctx *,
+    struct sts_str session, const char *domain, struct sts_err *err);
 
 /* For other work; NULL: there is none now. */
 struct sts_kept_worker *rcpt_prefetch_worker(struct rcpt_prefetch *,
     struct sts_ctx *);
 
 /*
- * STS_OK: domain is done.  STS_ABSENT: none for now.  STS_LOCAL: nobody is
- * there to answer what was asked.
+ * STS_OK: the worker is done with domain; what it learnt is in the cache,
+ * unless err->text has why not.  STS_ABSENT: none for now.  STS_LOCAL: nobody
+ * is there to answer what was asked.
  */
 enum sts_rc rcpt_prefetch_next(struct rcpt_prefetch *,
-    char domain[STS_NAME_SIZE]);
+    char domain[STS_NAME_SIZE], struct sts_err *err);
 
 /* The configuration is another one: so must the worker be. */
 void rcpt_prefetch_stop(struct rcpt_prefetch *);

@@ -9,12 +9,16 @@
  *
  *   domain      found: it is not known yet which action is the right one.
  *   mailaddr    the same as an error, for a rule that lets nothing pass then.
+ *
+ * No look is begun for "domain", which smtpd asks for before it knows whether
+ * a stranger may send at all.
  */
 #include "table_answer.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "domain_state.h"
 #include "filter_line.h"
 #include "host_config.h"
 #include "keyed_hash.h"
@@ -101,49 +105,41 @@ local_fault(struct table_answer *a, const struct sts_err *err)
 	fault(a, err->text);
 }
 
-/* STS_OK: *unknown says that the cache had nothing. */
-static enum sts_rc
-ask_domain(struct table_answer *a, struct sts_ctx *ctx, const char *domain,
-    bool *unknown, struct sts_err *err)
+static void
+answer_domain(struct table_answer *a, struct sts_ctx *ctx, const char *domain)
 {
-	struct sts_answer *said;
-	enum sts_rc rc = sts_query(ctx, domain, STS_NONBLOCKING, &said, err);
+	struct sts_err err = { 0 };
+	bool enforced;
+	enum sts_rc rc = domain_policy(ctx, domain, &enforced, &err);
 
-	if (rc != STS_OK)
-		return rc;
-	*unknown = said->unknown != STS_KNOWN;
-	if (said->verdict == STS_MUST_WAIT)
-		fault(a, said->why);
-	else if (said->verdict == STS_POLICY && said->mode == STS_MODE_ENFORCE)
+	if (rc == STS_TEMPFAIL)
+		fault(a, err.text);
+	else if (rc != STS_OK)
+		local_fault(a, &err);
+	else if (enforced) {
 		a->found = TABLE_FOUND;
-	sts_answer_free(said);
-	return STS_OK;
+		snprintf(a->text, sizeof a->text, "%s", domain);
+	}
 }
 
+/* What is no name, or one that nothing can be asked about, never waits. */
 static void
-answer_domain(struct table_answer *a, struct config *c, struct sts_ctx *ctx,
-    const char *domain)
+answer_waiting(struct table_answer *a, const struct table_request *r,
+    struct config *c, struct sts_ctx *ctx, const char *domain)
 {
-	bool unknown = false;
-	struct sts_err err = { 0 };
-	enum sts_rc rc = ask_domain(a, ctx, domain, &unknown, &err);
+	char normal[STS_NAME_SIZE];
+	struct sts_err err = c->err;
+	enum sts_rc rc = STS_LOCAL;
 
-	/*
-	 * Nothing known may mean that the cache is another one by now; a
-	 * guess would be delivery without TLS, so this look is not put off.
-	 */
-	if (rc == STS_OK && unknown && sts_stale(ctx)) {
-		a->found = TABLE_NOT_FOUND;
-		if ((ctx = config_get(c, CONFIG_NOW)) == NULL) {
-			local_fault(a, &c->err);
-			return;
-		}
-		rc = ask_domain(a, ctx, domain, &unknown, &err);
-	}
-	if (rc != STS_OK)
+	if (sts_domain_normal(normal, domain, NULL) != STS_OK ||
+	    (ctx != NULL && (rc = domain_ready(ctx, domain, &err)) == STS_OK))
+		return;
+	if (rc == STS_TEMPFAIL)
+		fault(a, err.text);
+	else
 		local_fault(a, &err);
-	if (a->found == TABLE_FOUND)
-		snprintf(a->text, sizeof a->text, "%s", domain);
+	if (r->service == TABLE_DOMAIN)
+		a->found = TABLE_FOUND;
 }
 
 static void
@@ -163,20 +159,6 @@ answer_relayhost(struct table_answer *a, struct sts_ctx *ctx,
 		forbidden_record(f, ctx, domain);
 	a->local = rc == STS_LOCAL || rc == STS_NOMEM;
 	fault(a, err.text);
-}
-
-/* What is no name, or one that nothing can be asked about, never waits. */
-static void
-answer_waiting(struct table_answer *a, enum table_service service,
-    const char *name)
-{
-	char normal[STS_NAME_SIZE];
-
-	if (a->found != TABLE_ERROR ||
-	    sts_domain_normal(normal, name, NULL) != STS_OK)
-		a->found = TABLE_NOT_FOUND;
-	else if (service == TABLE_DOMAIN)
-		a->found = TABLE_FOUND;
 }
 
 /* A name with a NUL or of such a length is none that has a policy. */
@@ -217,14 +199,14 @@ answer_name(struct table_answer *a, const struct table_request *r,
 			fault(a, "not a domain name");
 		return;
 	}
-	if (ctx == NULL)
+	if (waits)
+		answer_waiting(a, r, c, ctx, name);
+	else if (ctx == NULL)
 		local_fault(a, &c->err);
 	else if (r->service == TABLE_RELAYHOST)
 		answer_relayhost(a, ctx, f, name);
 	else
-		answer_domain(a, c, ctx, name);
-	if (waits)
-		answer_waiting(a, r->service, name);
+		answer_domain(a, ctx, name);
 }
 
 bool

@@ -4,113 +4,136 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct waiting_rcpt {
-	TAILQ_ENTRY(waiting_rcpt) entry;
-	int64_t deadline;
-	unsigned char session, token; /* lengths; the bytes are in text */
-	char text[];                  /* domain NUL session token */
-};
+#include "line_buffer.h"
 
-/* As TAILQ_FOREACH, but *h may go meanwhile. */
-#define EACH(h, next, l)                                                       \
-	for ((h) = TAILQ_FIRST(&(l)->queue);                                   \
-	     (h) != NULL && ((next) = TAILQ_NEXT(h, entry), true);             \
-	     (h) = (next))
+static struct sts_str
+text(const char *s)
+{
+	return (struct sts_str){ s, strlen(s) };
+}
+
+static void
+copy(char out[FILTER_ID_MAX + 1], struct sts_str id)
+{
+	memcpy(out, id.p, id.len);
+	out[id.len] = '\0';
+}
+
+static struct waiting_session *
+find(const struct waiting_rcpts *l, struct sts_str id)
+{
+	struct waiting_session *s;
+
+	TAILQ_FOREACH(s, &l->sessions, entry)
+	if (field_is(id, s->id))
+		return s;
+	return NULL;
+}
 
 void
 waiting_rcpts_init(struct waiting_rcpts *l, waiting_rcpt_fn *release, void *arg)
 {
-	TAILQ_INIT(&l->queue);
+	TAILQ_INIT(&l->sessions);
 	l->n = 0;
 	l->release = release;
 	l->arg = arg;
 }
 
-bool
-waiting_rcpts_add(struct waiting_rcpts *l, struct sts_str session,
-    struct sts_str token, const char *domain, int64_t deadline)
+static struct waiting_session *
+find_or_new(struct waiting_rcpts *l, struct sts_str id)
 {
-	size_t len = strlen(domain) + 1;
-	struct waiting_rcpt *h;
+	struct waiting_session *s = find(l, id);
 
-	if (l->n >= WAITING_RCPTS_MAX || session.len > 255 || token.len > 255 ||
-	    (h = malloc(sizeof *h + len + session.len + token.len)) == NULL)
-		return false;
-	h->deadline = deadline;
-	h->session = (unsigned char)session.len;
-	h->token = (unsigned char)token.len;
-	memcpy(h->text, domain, len);
-	memcpy(h->text + len, session.p, session.len);
-	memcpy(h->text + len + session.len, token.p, token.len);
-	TAILQ_INSERT_TAIL(&l->queue, h, entry);
+	if (s != NULL || id.len > FILTER_ID_MAX ||
+	    l->n >= WAITING_SESSIONS_MAX || (s = calloc(1, sizeof *s)) == NULL)
+		return s;
+	copy(s->id, id);
+	TAILQ_INSERT_TAIL(&l->sessions, s, entry);
 	l->n++;
-	return true;
+	return s;
 }
 
 bool
-waiting_rcpts_has(const struct waiting_rcpts *l, const char *domain)
+waiting_rcpts_add(struct waiting_rcpts *l, struct sts_str session,
+    struct sts_str token, const char *domain, int64_t now, int64_t ms)
 {
-	struct waiting_rcpt *h;
+	struct waiting_session *s = find_or_new(l, session);
 
-	TAILQ_FOREACH(h, &l->queue, entry)
-	if (strcmp(h->text, domain) == 0)
-		return true;
-	return false;
+	if (s == NULL || s->token[0] != '\0' || token.len > FILTER_ID_MAX ||
+	    WAITING_MESSAGE_MAX - s->waited < WAITING_MESSAGE_LEAST)
+		return false;
+	if (ms > WAITING_MESSAGE_MAX - s->waited)
+		ms = WAITING_MESSAGE_MAX - s->waited;
+	s->since = now;
+	s->deadline = now + ms;
+	copy(s->token, token);
+	memcpy(s->domain, domain, strlen(domain) + 1);
+	return true;
 }
 
 int64_t
 waiting_rcpts_deadline(const struct waiting_rcpts *l)
 {
-	return TAILQ_EMPTY(&l->queue) ? -1 : TAILQ_FIRST(&l->queue)->deadline;
-}
+	const struct waiting_session *s;
+	int64_t first = -1;
 
-static struct sts_str
-session_of(const struct waiting_rcpt *h)
-{
-	return (struct sts_str){ h->text + strlen(h->text) + 1, h->session };
+	TAILQ_FOREACH(s, &l->sessions, entry)
+	if (s->token[0] != '\0' && (first == -1 || s->deadline < first))
+		first = s->deadline;
+	return first;
 }
 
 static void
-drop(struct waiting_rcpts *l, struct waiting_rcpt *h, bool answer)
+release(struct waiting_rcpts *l, struct waiting_session *s, int64_t now,
+    const char *why)
 {
-	struct sts_str session = session_of(h);
-	struct sts_str token = { session.p + session.len, h->token };
+	char token[FILTER_ID_MAX + 1];
 
-	TAILQ_REMOVE(&l->queue, h, entry);
-	l->n--;
-	if (answer)
-		l->release(l->arg, session, token);
-	free(h);
+	copy(token, text(s->token));
+	s->token[0] = '\0';
+	s->waited += now - s->since;
+	l->release(l->arg, text(s->id), text(token), s->domain, why);
 }
 
 void
-waiting_rcpts_done(struct waiting_rcpts *l, const char *domain)
+waiting_rcpts_done(struct waiting_rcpts *l, const char *domain, int64_t now,
+    const char *why)
 {
-	struct waiting_rcpt *h, *next;
+	struct waiting_session *s;
 
-	EACH(h, next, l)
-	if (domain == NULL || strcmp(h->text, domain) == 0)
-		drop(l, h, true);
+	TAILQ_FOREACH(s, &l->sessions, entry)
+	if (s->token[0] != '\0' &&
+	    (domain == NULL || strcmp(s->domain, domain) == 0))
+		release(l, s, now, why);
 }
 
 void
-waiting_rcpts_expire(struct waiting_rcpts *l, int64_t now)
+waiting_rcpts_expire(struct waiting_rcpts *l, int64_t now, const char *why)
 {
-	while (
-	    !TAILQ_EMPTY(&l->queue) && TAILQ_FIRST(&l->queue)->deadline <= now)
-		drop(l, TAILQ_FIRST(&l->queue), true);
+	struct waiting_session *s;
+
+	TAILQ_FOREACH(s, &l->sessions, entry)
+	if (s->token[0] != '\0' && s->deadline <= now)
+		release(l, s, now, why);
+}
+
+void
+waiting_rcpts_renew(struct waiting_rcpts *l, struct sts_str session)
+{
+	struct waiting_session *s = find(l, session);
+
+	if (s != NULL)
+		s->waited = 0;
 }
 
 void
 waiting_rcpts_forget(struct waiting_rcpts *l, struct sts_str session)
 {
-	struct waiting_rcpt *h, *next;
-	struct sts_str s;
+	struct waiting_session *s = find(l, session);
 
-	EACH(h, next, l)
-	{
-		s = session_of(h);
-		if (s.len == session.len && memcmp(s.p, session.p, s.len) == 0)
-			drop(l, h, false);
-	}
+	if (s == NULL)
+		return;
+	TAILQ_REMOVE(&l->sessions, s, entry);
+	l->n--;
+	free(s);
 }

@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: ISC */
-/* Requests of smtpd that wait for a domain, oldest first. */
-#ifndef OPENSMTPD_HELD_H
-#define OPENSMTPD_HELD_H
+/* Sessions with a RCPT that waits for what is learnt of its domain.  Pure. */
+#ifndef OPENSMTPD_WAITING_RCPTS_H
+#define OPENSMTPD_WAITING_RCPTS_H
 
+#include <stdint.h>
 #include <sys/queue.h>
 
-#include <mtasts/sts.h>
+#include "filter_line.h"
 
-enum { WAITING_RCPTS_MAX = 10000 }; /* more proceed at once */
+enum {
+	WAITING_SESSIONS_MAX = 1000, /* RCPTs of more do not wait */
+	WAITING_MESSAGE_MAX = 30000, /* ms, all recipients of a message */
+	WAITING_MESSAGE_LEAST = 500  /* ms, with less it is not tried */
+};
 
+/* The RCPT goes on.  why: what was said of the domain or its wait; or "". */
 typedef void waiting_rcpt_fn(void *arg, struct sts_str session,
-    struct sts_str token);
+    struct sts_str token, const char *domain, const char *why);
 
-TAILQ_HEAD(waiting_rcpt_queue, waiting_rcpt);
+struct waiting_session {
+	TAILQ_ENTRY(waiting_session) entry;
+	int64_t since, deadline; /* ms, of the RCPT */
+	int64_t waited;          /* ms, of the same message before it */
+	char id[FILTER_ID_MAX + 1];
+	char token[FILTER_ID_MAX + 1]; /* "": none waits */
+	char domain[STS_NAME_SIZE];
+};
+TAILQ_HEAD(waiting_sessions, waiting_session);
 
 struct waiting_rcpts {
-	struct waiting_rcpt_queue queue;
+	struct waiting_sessions sessions;
 	size_t n;
 	waiting_rcpt_fn *release;
 	void *arg;
@@ -24,17 +38,22 @@ struct waiting_rcpts {
 void waiting_rcpts_init(struct waiting_rcpts *, waiting_rcpt_fn *release,
     void *arg);
 
-/* False: no room.  Deadlines never fall from one call to the next. */
+/*
+ * Wait ms for the domain, or what the message has left.  A session has one
+ * RCPT at a time.  False: it cannot wait.
+ */
 bool waiting_rcpts_add(struct waiting_rcpts *, struct sts_str session,
-    struct sts_str token, const char *domain, int64_t deadline);
+    struct sts_str token, const char *domain, int64_t now, int64_t ms);
 
-bool waiting_rcpts_has(const struct waiting_rcpts *, const char *domain);
-int64_t waiting_rcpts_deadline(
-    const struct waiting_rcpts *); /* of the first; -1: none */
+int64_t waiting_rcpts_deadline(const struct waiting_rcpts *); /* -1: none */
 
 /* Release what waits for the domain; NULL: all. */
-void waiting_rcpts_done(struct waiting_rcpts *, const char *domain);
-void waiting_rcpts_expire(struct waiting_rcpts *, int64_t now);
+void waiting_rcpts_done(struct waiting_rcpts *, const char *domain, int64_t now,
+    const char *why);
+void waiting_rcpts_expire(struct waiting_rcpts *, int64_t now, const char *why);
+
+/* Another message of the session begins. */
+void waiting_rcpts_renew(struct waiting_rcpts *, struct sts_str session);
 /* The session has ended: nobody wants its answers. */
 void waiting_rcpts_forget(struct waiting_rcpts *, struct sts_str session);
 

@@ -112,7 +112,7 @@ write_line(const char *domain, const struct lookup_result *r)
 		mode = sts_mode_name(sts_policy_mode(pol));
 	printf("%s %s %s %s %" PRId64 " %s%s%s\n", domain, kind, mode,
 	    e->id[0] == '\0' ? "-" : e->id, e->until,
-	    r->use == STS_USE_LOCAL ? r->fault : sts_reason_name(e->why),
+	    r->fault[0] != '\0' ? r->fault : sts_reason_name(e->why),
 	    r->note[0] == '\0' ? "" : ": ", r->note);
 	sts_policy_free(pol);
 	return fflush(stdout) == 0;

@@ -50,6 +50,8 @@ judge_request(const struct filter_line *f)
 	MUST(memchr(out, '\n', n) == out + n - 1);
 	MUST(memcmp(out + n - 9, "|proceed\n", 9) == 0);
 	if (f->event == FILTER_RCPT && filter_domain(domain, f->rest)) {
+		n = filter_later(out, f->session, f->token, domain, domain);
+		MUST(n < sizeof out && memchr(out, '\n', n) == out + n - 1);
 		MUST(domain[0] != '\0' && domain[0] != '[');
 		MUST(strchr(domain, '@') == NULL);
 		MUST(memmem(f->rest.p, f->rest.len, domain, strlen(domain)) !=

@@ -140,8 +140,7 @@ def text_of(variant: str) -> str:
     text = (SHIPPED / name).read_text()
     if variant == "raw":
         return text
-    edits = [(r'(?m)^listen on lo filter "mtasts"$',
-              f'listen on {net.NEAR4} port 25 filter "mtasts"'),
+    edits = [(r"(?m)^listen on lo$", f"listen on {net.NEAR4} port 25"),
              (r"192\.0\.2\.25", net.NEAR4),
              (r"tls-reports@example\.com", recorded.SENDER)]
     for old, new in edits + VARIANTS[variant]:

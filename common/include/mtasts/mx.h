@@ -68,7 +68,9 @@ enum sts_rc sts_kept_worker_ask(struct sts_kept_worker *, const char *domain,
     struct sts_err *err);
 /*
  * Move bytes; then one domain that is done, in sts_domain_normal() form:
- * STS_OK.  STS_ABSENT: none for now.  STS_LOCAL: the worker is gone.
+ * STS_OK, and err->text has what the worker says of it, if anything.  What was
+ * learnt is what the cache has now.  STS_ABSENT: none for now.  STS_LOCAL: the
+ * worker is gone.
  */
 enum sts_rc sts_kept_worker_next(struct sts_kept_worker *,
     char domain[STS_NAME_SIZE], struct sts_err *err);

@@ -58,6 +58,8 @@ test_parse(void **state)
 		{ "ready", LIT("config|ready"), FILTER_READY, "", "", "" },
 		{ "in: gone", LIT("report|0.7|1|smtp-in|link-disconnect|abc"),
 		    FILTER_IN_GONE, "abc", "", "" },
+		{ "in: a message", LIT("report|0.7|1|smtp-in|tx-begin|abc|6f"),
+		    FILTER_IN_MAIL, "abc", "", "6f" },
 		{ "out: gone", LIT("report|0.7|1|smtp-out|link-disconnect|abc"),
 		    FILTER_GONE, "abc", "", "" },
 		{ "in: not ours", LIT("report|0.7|1|smtp-in|link-connect|a|x"),
@@ -533,62 +535,107 @@ test_plan(void **state)
 /* --- Requests that wait -------------------------------------------------- */
 
 static void
-released(void *arg, struct sts_str session, struct sts_str token)
+released(void *arg, struct sts_str session, struct sts_str token,
+    const char *domain, const char *why)
 {
 	size_t n = strlen(told);
 
 	(void)arg;
-	snprintf(told + n, sizeof told - n, "%.*s/%.*s ", (int)session.len,
-	    session.p, (int)token.len, token.p);
+	snprintf(told + n, sizeof told - n, "%.*s/%.*s/%s/%s ",
+	    (int)session.len, session.p, (int)token.len, token.p, domain, why);
 }
 
 static bool
 add(struct waiting_rcpts *l, const char *session, const char *token,
-    const char *domain, int64_t deadline)
+    const char *domain, int64_t now, int64_t ms)
 {
 	return waiting_rcpts_add(l, guarded(session, strlen(session)),
-	    guarded(token, strlen(token)), domain, deadline);
+	    guarded(token, strlen(token)), domain, now, ms);
 }
 
 static void
 test_held(void **state)
 {
+	static const struct sts_str s1 = LIT("s1"), s3 = LIT("s3");
 	struct waiting_rcpts l;
-	char token[20];
+	char id[20];
 	unsigned n = 0;
 
 	(void)state;
 	waiting_rcpts_init(&l, released, NULL);
 	told[0] = '\0';
-	ROW(waiting_rcpts_deadline(&l) == -1 && !waiting_rcpts_has(&l, "a.b"),
-	    "empty");
-	ROW(add(&l, "s1", "t", "a.b", 10) && add(&l, "s2", "t", "c.d", 20) &&
-		add(&l, "s1", "t", "a.b", 30) && add(&l, "s3", "u", "a.b", 40),
+	ROW(waiting_rcpts_deadline(&l) == -1, "empty");
+	ROW(add(&l, "s1", "t", "a.b", 0, 20) &&
+		add(&l, "s2", "t", "c.d", 0, 10) &&
+		add(&l, "s3", "u", "a.b", 5, 40),
 	    "add");
-	ROW(waiting_rcpts_has(&l, "a.b") && waiting_rcpts_has(&l, "c.d") &&
-		!waiting_rcpts_has(&l, "a"),
-	    "has");
-	waiting_rcpts_expire(&l, 9);
-	ROW(told[0] == '\0' && waiting_rcpts_deadline(&l) == 10, "early: %s",
-	    told);
-	waiting_rcpts_expire(&l, 10);
-	ROW(strcmp(told, "s1/t ") == 0, "one is due: %s", told);
+	ROW(!add(&l, "s1", "v", "e.f", 6, 10), "one at a time");
+	ROW(waiting_rcpts_deadline(&l) == 10, "the first deadline");
+	waiting_rcpts_expire(&l, 9, "late");
+	ROW(told[0] == '\0', "early: %s", told);
+	waiting_rcpts_expire(&l, 10, "late");
+	ROW(strcmp(told, "s2/t/c.d/late ") == 0, "one is due: %s", told);
+	ROW(waiting_rcpts_deadline(&l) == 20, "the next deadline");
 	told[0] = '\0';
-	waiting_rcpts_forget(&l, (struct sts_str)LIT("s3"));
-	waiting_rcpts_done(&l, "a.b");
-	ROW(strcmp(told, "s1/t ") == 0 && l.n == 1,
-	    "the duplicate, not who is gone: %s", told);
+	waiting_rcpts_forget(&l, s3);
+	waiting_rcpts_done(&l, "a.b", 15, "said");
+	ROW(strcmp(told, "s1/t/a.b/said ") == 0, "not who is gone: %s", told);
+	ROW(add(&l, "s1", "t", "c.d", 100, 29999) &&
+		waiting_rcpts_deadline(&l) == 100 + 29985,
+	    "30 s a message");
 	told[0] = '\0';
-	waiting_rcpts_done(&l, NULL);
-	ROW(strcmp(told, "s2/t ") == 0 && l.n == 0, "all: %s", told);
-	for (; n <= WAITING_RCPTS_MAX; n++) {
-		snprintf(token, sizeof token, "%u", n);
-		if (!add(&l, "s", token, "x.y", 1))
+	waiting_rcpts_done(&l, NULL, 100 + 29900, "gone");
+	ROW(strcmp(told, "s1/t/c.d/gone ") == 0, "all: %s", told);
+	ROW(!add(&l, "s1", "t", "e.f", 40000, 100), "no time is left");
+	waiting_rcpts_renew(&l, s1);
+	ROW(add(&l, "s1", "t", "e.f", 40000, 100), "the next message");
+	waiting_rcpts_forget(&l, s1);
+	waiting_rcpts_forget(&l, (struct sts_str)LIT("s2"));
+	ROW(l.n == 0 && waiting_rcpts_deadline(&l) == -1, "left: %zu", l.n);
+	for (; n <= WAITING_SESSIONS_MAX; n++) {
+		snprintf(id, sizeof id, "%u", n);
+		if (!add(&l, id, "t", "x.y", 0, 1))
 			break;
 	}
-	ROW(n == WAITING_RCPTS_MAX, "%u fit", n);
-	waiting_rcpts_forget(&l, (struct sts_str)LIT("s"));
-	ROW(l.n == 0 && waiting_rcpts_deadline(&l) == -1, "left: %zu", l.n);
+	ROW(n == WAITING_SESSIONS_MAX, "%u fit", n);
+	while (n-- > 0) {
+		snprintf(id, sizeof id, "%u", n);
+		waiting_rcpts_forget(&l, guarded(id, strlen(id)));
+	}
+	ROW(l.n == 0, "left: %zu", l.n);
+	rows_done();
+}
+
+static void
+test_later(void **state)
+{
+	static const struct {
+		const char *what, *domain, *why, *want;
+	} t[] = {
+		{ "why", "a.b", "not known", "a.b: not known\n" },
+		{ "no reason", "a.b", "", "a.b: unknown fault\n" },
+		{ "a line and a field of its own", "a.b", "x\ny|z\177",
+		    "a.b: x?y?z?\n" },
+	};
+	char out[FILTER_ANSWER_MAX], want[200], name[STS_NAME_SIZE], why[600];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		n = filter_later(out, guarded("s", 1), guarded("t", 1),
+		    t[i].domain, t[i].why);
+		snprintf(want, sizeof want,
+		    "filter-result|s|t|reject|451 4.7.0 mta-sts: %s",
+		    t[i].want);
+		ROW(n == strlen(want) && memcmp(out, want, n) == 0, "%s: %.*s",
+		    t[i].what, (int)n, out);
+	}
+	memset(name, 'd', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	memset(why, 'w', sizeof why - 1);
+	why[sizeof why - 1] = '\0';
+	n = filter_later(out, guarded(ID33, 32), guarded(ID33, 32), name, why);
+	ROW(n < sizeof out && n < 512 && out[n - 1] == '\n', "%zu bytes", n);
 	rows_done();
 }
 
@@ -605,6 +652,7 @@ main(void)
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
