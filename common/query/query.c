@@ -279,11 +279,10 @@ read_entry(struct sts_ctx *ctx, const char *path, const char *domain,
 
 	if (rc != STS_OK)
 		return rc;
-	/* Who may wait can still need one that has just expired. */
+	/* One that has just expired can still be needed. */
 	if (e->kind != STS_ENTRY_POLICY ||
 	    (f->now >= e->until &&
-		(f->nonblocking ||
-		    !sts_within(f->now, e->fetched, STS_OUTCOME_MAX))))
+		!sts_within(f->now, e->fetched, STS_OUTCOME_MAX)))
 		return STS_OK;
 	rc = sts_policy_parse(policy, e->body.p, e->body.len, NULL, NULL, err);
 	if (rc == STS_NOMEM)

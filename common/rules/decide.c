@@ -104,7 +104,9 @@ silent(const struct sts_facts *f)
 /*
  * No live policy, and nobody waits for one.  What was seen within the hour is
  * believed a little longer while somebody looks again: a domain with a short
- * TTL, or with a record and no policy, would be cold for ever otherwise.
+ * TTL, or with a record and no policy, would be cold for ever otherwise.  So
+ * would one whose max_age is over when its mail comes: 3.2, a policy is good
+ * for the delivery that it was fetched for.
  */
 static struct sts_next
 known_nonblocking(const struct sts_facts *f)
@@ -113,7 +115,12 @@ known_nonblocking(const struct sts_facts *f)
 	bool none = c->kind == STS_ENTRY_NONE, due = true;
 	struct sts_next next = answer(STS_USE_NOT_YET);
 
-	if ((none || c->kind == STS_ENTRY_NO_FETCH) &&
+	if (c->kind == STS_ENTRY_POLICY && f->nonblocking &&
+	    within(f, c->fetched,
+		f->offline ? STS_DELIVERY_MAX : STS_OUTCOME_MAX)) {
+		next = answer_cached(f);
+		due = !backing_off(f);
+	} else if ((none || c->kind == STS_ENTRY_NO_FETCH) &&
 	    within(f, c->checked, STS_NONE_MAX + 1)) {
 		next.use = STS_USE_NONE;
 		next.entry = *c;

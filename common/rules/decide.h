@@ -42,6 +42,7 @@ enum {
 	STS_NONE_MIN = 60,         /* bounds of a negative TTL */
 	STS_NONE_MAX = 3600,
 	STS_OUTCOME_MAX = 86400, /* s that a look counts for who cannot wait */
+	STS_DELIVERY_MAX = 60,   /* and for who has just waited for it */
 	STS_CLOCK_SLACK = 300    /* a time this far ahead is a clock's fault */
 };
 

@@ -71,7 +71,7 @@ ask(struct sts_ctx *ctx, unsigned flags)
 static enum sts_mode
 mode(struct sts_ctx *ctx, bool *remembered)
 {
-	struct sts_answer *a = ask(ctx, STS_NONBLOCKING);
+	struct sts_answer *a = ask(ctx, STS_NONBLOCKING | STS_OFFLINE);
 	enum sts_mode m = a->mode;
 
 	*remembered = a->policy != NULL && ctx->loaded.buf == NULL;

@@ -35,6 +35,8 @@ static const struct sts_entry
 	    .checked = NOW - HOUR },
     expired = { POLICY, FETCHED(NOW - HOUR, HOUR), .checked = NOW - 10 },
     expired_long = { POLICY, FETCHED(NOW - DAY, HOUR), .checked = NOW - DAY },
+    fetched_once = { POLICY, FETCHED(NOW - 59, 0), .checked = NOW - 59 },
+    fetched_once_over = { POLICY, FETCHED(NOW - 60, 0), .checked = NOW - 60 },
     failed_new = { POLICY, FETCHED(NOW - 3 * HOUR, 7 * DAY),
 	    .checked = NOW - 2 * HOUR, .failed = NOW - 299 },
     from_future = { POLICY, FETCHED(NOW + YEAR, YEAR), .checked = NOW + YEAR },
@@ -116,7 +118,8 @@ enum {
 	MARKED = 8,    /* a delivery failed ten seconds ago */
 	ANSWERED = 16, /* and because of another one was looked before */
 	LATER = 32,    /* nobody waits */
-	NO_TIME = 64   /* waited enough */
+	NO_TIME = 64,  /* waited enough */
+	OFFLINE = 128  /* nobody looks, either */
 };
 
 static const struct {
@@ -199,7 +202,16 @@ static const struct {
 	{ "behind: cold", &absent, LATER, N, THEN_LOOK(NOT_YET, ABSENT) },
 	{ "behind: cold, told to look", &absent, LATER | MUST_FETCH, N,
 	    THEN_LOOK(NOT_YET, ABSENT) },
-	{ "3.2 behind: expired is cold", &expired, LATER, N,
+	{ "3.2 behind: one that has just expired", &expired, LATER, N, BEHIND },
+	{ "3.2 behind: expired long ago is cold", &expired_long, LATER, N,
+	    THEN_LOOK(NOT_YET, ABSENT) },
+	{ "3.2 mail can wait: expired is cold", &expired, LATER | OFFLINE, N,
+	    THEN_LOOK(NOT_YET, ABSENT) },
+	{ "3.2 mail has waited: max_age 0", &fetched_once, LATER | OFFLINE, N,
+	    BEHIND },
+	{ "3.2 but not for the next", &fetched_once_over, LATER | OFFLINE, N,
+	    THEN_LOOK(NOT_YET, ABSENT) },
+	{ "3.2 nobody waits or has waited", &fetched_once, OFFLINE, N,
 	    THEN_LOOK(NOT_YET, ABSENT) },
 	{ "behind: none", &none, LATER, N, ANSWER(NONE, NOTHING, NONE) },
 	{ "behind: none, over: believed while looked at", &none_over, LATER, N,
@@ -313,6 +325,7 @@ facts(const struct sts_entry *cached, unsigned how)
 		.resolver_down = (how & DOWN) != 0,
 		.no_time = (how & NO_TIME) != 0,
 		.nonblocking = (how & LATER) != 0,
+		.offline = (how & OFFLINE) != 0,
 		.marked = (how & MARKED) != 0 ? NOW - 10 : 0,
 		.answered = (how & ANSWERED) != 0 ? NOW - 299 : 0,
 	};
