@@ -192,9 +192,15 @@ session_counts(void *arg, const struct session_count *c)
 {
 	struct filter *f = arg;
 	struct sts_ctx *ctx = get_ctx(f);
+	struct sts_answer *a;
 
-	if (ctx != NULL)
-		record_session(&f->record, ctx, &f->prefetch, c);
+	if (ctx == NULL)
+		return;
+	record_session(&f->record, ctx, &f->prefetch, c);
+	/* A look that is due begins with mail that went out, behind it. */
+	if (c->domain[0] != '\0' &&
+	    sts_query(ctx, c->domain, STS_NONBLOCKING, &a, NULL) == STS_OK)
+		sts_answer_free(a);
 }
 
 static bool

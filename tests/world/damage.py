@@ -141,6 +141,32 @@ def cache_read_only(cache: Path, _: str) -> None:
     net.sh("mount", "-o", "remount,bind,ro", str(cache))
 
 
+def cache_writable(cache: Path, _: str) -> None:
+    net.sh("mount", "-o", "remount,bind,rw", str(cache))
+
+
+def cache_inodes(cache: Path, n: str) -> None:
+    """A file system of its own for the cache, for so many files."""
+    net.tmpfs(cache, f"1m,nr_inodes={n}", 0o750)
+    mta.server.own(cache)
+
+
+def cache_roots(cache: Path, _: str) -> None:
+    """All that a domain's directory could be belongs to root already."""
+    net.tmpfs(cache, "1m", 0o750)
+    mta.server.own(cache)
+    for n in range(256):
+        (cache / f"{n:02x}").mkdir(mode=0o700)
+
+
+def cache_new(_cache: Path, _: str) -> None:
+    mta.server.wipe_cache()
+
+
+def resolv_mode(_cache: Path, mode: str) -> None:
+    (mta.server.TOP / "etc/resolv.conf").chmod(int(mode, 8))
+
+
 def worker_missing(_cache: Path, _: str) -> None:
     for f in libexec().glob("mtasts-fetch-*"):
         f.rename(f.with_name("." + f.name))
@@ -195,9 +221,11 @@ def repair() -> None:
     worker_back(mta.server.CACHE, "")
     if bundle_path().with_suffix(".kept").exists():
         bundle(mta.server.CACHE, "good")
+    resolv_mode(mta.server.CACHE, "644")
 
 
 KINDS = {f.__name__.replace("_", "-"): f for f in (
     corrupt, emptied, unused, planted, cache_owner, cache_mode, cache_gone,
-    cache_is_file, cache_small, cache_full, cache_read_only, worker_missing,
+    cache_is_file, cache_small, cache_full, cache_read_only, cache_writable,
+    cache_inodes, cache_roots, cache_new, resolv_mode, worker_missing,
     worker_back, worker_is, conf_gone, conf_mode, bundle, kill_workers)}

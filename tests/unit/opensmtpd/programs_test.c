@@ -396,8 +396,8 @@ test_table_unknown(void **state)
 		    "not-found" },
 		{ "none", "off.example", "not-found", "not-found",
 		    "not-found" },
-		{ "not asked yet", "cold.example", "error|mta-sts: not asked",
-		    "found", "error|mta-sts: not asked" },
+		{ "not asked yet", "cold.example", "error|mta-sts: not known",
+		    "found", "error|mta-sts: not known" },
 		{ "enforce alone", "must.example", "error|mta-sts: enforce",
 		    "found", "error|mta-sts: enforce" },
 		{ "3.4 a literal", "[192.0.2.1]", "not-found", "not-found",
@@ -571,7 +571,7 @@ test_imsg(void **state)
 	expect_imsg("after all that", 0, 1, NULL);
 	say_query(5, 2, "cold.example");
 	expect_imsg("not asked yet", 0, -1, NULL);
-	strcpy(open_body + 4, "mtasts-wait");
+	memcpy(open_body + 4, "mtasts-wait", sizeof "mtasts-wait");
 	say_imsg(2, 2068, open_body, sizeof open_body);
 	expect_imsg("open the other", 0, -2, NULL);
 	say_query(5, 2, "off.example");
@@ -926,8 +926,8 @@ test_filter_reports(void **state)
 	made = own(in_top("spool"));
 	ROW(made, "no spool");
 	snprintf(more, sizeof more,
-	    "while IFS= read -r l; do printf '%%s\\n' \"$l\" >> "
-	    "%s/cache/~judged; done",
+	    "while IFS= read -r l; do case $l in =*) printf '%%s\\n' \"$l\" "
+	    ">> %s/cache/~judged ;; esac; done",
 	    top);
 	worker(more);
 	/* Enforced: the domain by the hand-out, the cause by the worker. */
