@@ -260,6 +260,12 @@ choose(struct sts_ctx *ctx, struct choice *c, const struct sts_answer *a,
 	struct sts_err why;
 	int i = best(ctx, c, enforce ? a->policy : NULL, &why);
 
+	/* RFC 8461 5: that no host is left is a failure under the policy. */
+	if (enforce && i == -1 &&
+	    !sts_within(c->now,
+		sts_store_marked(ctx->store, STS_MARK_FAILED, c->domain),
+		STS_MARK_GAP))
+		c->failed = c->now;
 	if (enforce)
 		look_for_newer(ctx, c, a);
 	if (sts_mx_stale(&c->set, c->now) || (i >= 0 && probe_due(ctx, c, i)))

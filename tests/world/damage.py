@@ -62,6 +62,12 @@ def unused(cache: Path, domain: str) -> None:
     os.utime(p, (then, then))
 
 
+def five_minutes(cache: Path, _: str) -> None:
+    """As if no failure had made anybody look of late (RFC 8461 5)."""
+    for p in [*cache.glob("??/*~failed"), *cache.glob("??/*~answered")]:
+        p.unlink()
+
+
 def planted(cache: Path, what: str) -> None:
     """Every entry becomes something that must not be followed."""
     shutil.rmtree(WITNESS, ignore_errors=True)
@@ -225,7 +231,7 @@ def repair() -> None:
 
 
 KINDS = {f.__name__.replace("_", "-"): f for f in (
-    corrupt, emptied, unused, planted, cache_owner, cache_mode, cache_gone,
-    cache_is_file, cache_small, cache_full, cache_read_only, cache_writable,
+    corrupt, emptied, unused, five_minutes, planted, cache_owner, cache_mode,
+    cache_gone, cache_is_file, cache_small, cache_full, cache_read_only, cache_writable,
     cache_inodes, cache_roots, cache_new, resolv_mode, worker_missing,
     worker_back, worker_is, conf_gone, conf_mode, bundle, kill_workers)}

@@ -619,6 +619,19 @@ test_newer(void **state)
 	(void)sts_mx_learnt(ctx, "192.0.2.1", true, NULL);
 	ROW(next_is(ctx, "mx1.example.com") && !LOOKS, "no policy");
 	sts_close(ctx);
+	/* No host is permitted: a failure, too. */
+	ctx = begin("");
+	know(ctx, "a.example", ENFORCE_OTHER);
+	put_set(ctx, "a.example", STS_MX_HOSTS, 1, 60);
+	ROW(!next_is(ctx, "") && LOOKS, "none matches");
+	sts_store_unmark(ctx->store, STS_MARK_REFRESH, "a.example");
+	snprintf(path, sizeof path, "%02x/a.example~failed",
+	    sts_store_dir_of(ctx->store, "a.example"));
+	age_mark(path, STS_MARK_GAP - 30);
+	ROW(!next_is(ctx, "") && !LOOKS, "not twice in five minutes");
+	age_mark(path, STS_MARK_GAP + 30);
+	ROW(!next_is(ctx, "") && LOOKS, "then again");
+	sts_close(ctx);
 #undef LOOKS
 	rows_done();
 }
