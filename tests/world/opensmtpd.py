@@ -67,6 +67,15 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
                 (r'(?m)^match .*action "mtasts"\n', "")],
     "no-src": [NO_SRC],
     "no-filter": [(r' filter "mtasts"', "")],
+    # nobody sends without being known, not even from here
+    "auth-only": [(r"(?m)^match from local for (domain <|any).*\n", ""),
+                  (r"(?m)^match from auth", "match from src 198.18.0.2"),
+                  (r"(?m)^# (match tag MTASTS_AGAIN)", r"\1"),
+                  (r"(?m)^action .mtasts-wait. .*", r'\g<0> helo "SECRET"'),
+                  (r"(?m)^listen on socket$", r"\g<0> tag SOCKET")],
+    "backup": [(r"(?m)^match for local .*", r'\g<0>\naction "backup" relay '
+                'backup mx "me.s16g.test"\n'
+                'match from any for domain "s16g.test" action "backup"')],
     # one action for all: smtp:// and smtp+tls:// side by side in one table
     "sticky": [(r'(?m)^action "mtasts".*', 'table mixed { "sticky.test" = '
                 '"smtp+tls://mx.sticky.test", "free.sticky.test" = '

@@ -192,6 +192,69 @@ def held(p: steps.Place) -> str:
             f"quick={'first' if hosts == [f'mx.{d}' for d in domains[::-1]] else hosts}")
 
 
+def flood(p: steps.Place) -> str:
+    """One message to 100 stalling domains, then one to each of the others."""
+    mark, d = smtp.mark(), p.scenario.domain
+    many = _session([f"u@{n}.flood.{d}" for n in range(100)])
+    _session([f"u@victim.{d}"])
+    _session([f"u@clear.{d}"])
+    by_rcpt: dict[str, dict] = {}
+    end = time.monotonic() + 120
+    while f"<u@victim.{d}>" not in by_rcpt and time.monotonic() < end:
+        opensmtpd.drain(3)
+        by_rcpt = {r: s for s in smtp.sessions(mark) if s["data"]
+                   for r in s["rcpt"]}
+    victim = by_rcpt.get(f"<u@victim.{d}>", {}).get("tls")
+    clear = "some" if f"<u@clear.{d}>" in by_rcpt else "none"
+    lost = len(many) - len([r for r in by_rcpt if ".flood." in r]) \
+        - sum(".flood." in x for x in opensmtpd.ctl("show", "queue").split())
+    return f"accepted={len(many)} victim={victim} clear={clear} lost={lost}"
+
+
+def table_race(p: steps.Place) -> str:
+    """Mail while the cache comes and goes, and a table is slow to notice."""
+    mark, d = smtp.mark(), p.scenario.domain
+    over = threading.Event()
+
+    def trouble() -> None:
+        rng = random.Random(8461)
+        while not over.is_set():
+            pids = net.running("table-mtasts")
+            pid = str(rng.choice(pids)) if pids else ""
+            if pid:
+                subprocess.run(["kill", "-STOP", pid], check=False)
+            for x in opensmtpd.CACHE.glob("[0-9a-f]*"):
+                shutil.rmtree(x, ignore_errors=True)
+            time.sleep(rng.uniform(0.01, 0.1))
+            if pid:
+                subprocess.run(["kill", "-CONT", pid], check=False)
+            time.sleep(rng.uniform(0.05, 0.3))
+
+    t = threading.Thread(target=trouble)
+    t.start()
+    sent = []
+    for n in range(40):
+        sent += _session([f"u{n}@{d}"])
+    opensmtpd.drain(3)
+    over.set()
+    t.join()
+    queued = opensmtpd.queue()
+    got, clear = _received(mark)
+    return f"clear={clear} lost={len(sent) - len(got) - len(queued)}"
+
+
+def again_port(p: steps.Place) -> str:
+    """A local user tries the listener that smtpd delivers to itself."""
+    with socket.create_connection(("127.0.0.1", 10025), 20) as s:
+        f = s.makefile("rb")
+        opensmtpd._reply(f)
+        for line in ("EHLO x", "MAIL FROM:<s@sender.test>",
+                     f"RCPT TO:<u@no.{p.scenario.domain}>"):
+            s.sendall(line.encode() + b"\r\n")
+            answer = opensmtpd._reply(f)
+    return answer
+
+
 def update_table(_p: steps.Place) -> str:
     return opensmtpd.ctl("update", "table", "mtasts")
 
@@ -218,5 +281,5 @@ def probes(p: steps.Place) -> str:
 
 
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
-    burst, kill_9, odd_recipients, held, update_table, shipped, smtpd_log,
-    probes)}
+    burst, kill_9, odd_recipients, held, flood, table_race, again_port,
+    update_table, shipped, smtpd_log, probes)}
