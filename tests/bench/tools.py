@@ -30,7 +30,6 @@ PROGRAMS = {
     "roundtrip": ["roundtrip.c"],
     "rules": ["rules.c", *STS],
     "spool": ["spool.c", *STS],
-    "proceed": ["proceed.c"],
     "get-gnutls": ["get.c", "-l:libcurl-gnutls.so.4"],
     "get-openssl": ["get.c", "-DSHARED_STORE", "-l:libcurl.so.4", "-lssl",
                     "-lcrypto"],

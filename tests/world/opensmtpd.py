@@ -140,7 +140,7 @@ def own(path: Path) -> None:
     for line in (TOP / "etc/passwd").read_text().splitlines():
         f = line.split(":")
         if f[0] == USER:
-            os.chown(path, int(f[2]), int(f[3]))
+            os.chown(path, int(f[2]), int(f[3]), follow_symlinks=False)
 
 
 # --- the daemon --------------------------------------------------------------
