@@ -208,13 +208,19 @@ file_of(const struct stat *st)
 		st->st_mtim.tv_sec, st->st_mtim.tv_nsec };
 }
 
+const char *
+sts_conf_name(const char *path)
+{
+	return path == NULL ? STS_CONF_PATH : path;
+}
+
 bool
 sts_conf_stale(const struct sts_conf *conf, const char *path)
 {
 	struct sts_conf_file now = { 0 };
 	struct stat st;
 
-	if (stat(path == NULL ? STS_CONF_PATH : path, &st) == 0)
+	if (stat(sts_conf_name(path), &st) == 0)
 		now = file_of(&st);
 	return now.inode != conf->file.inode || now.size != conf->file.size ||
 	    now.seconds != conf->file.seconds ||
@@ -252,10 +258,13 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 	}
 	n = read(fd, *buf, (size_t)st.st_size);
 	close(fd);
-	if (n == -1) {
+	if (n != st.st_size) {
 		free(*buf);
 		*buf = NULL;
-		return sts_fail(err, STS_LOCAL, 0, "%s: cannot read it", path);
+		return sts_fail(err, STS_LOCAL, 0,
+		    n == -1 ? "%s: cannot read it"
+			    : "%s: it changed while it was read",
+		    path);
 	}
 	*len = (size_t)n;
 	*file = file_of(&st);
@@ -306,7 +315,7 @@ static enum sts_rc
 load(struct sts_conf **out, const char *path, sts_problem_fn *fn, void *arg,
     struct sts_err *err)
 {
-	const char *name = path == NULL ? STS_CONF_PATH : path;
+	const char *name = sts_conf_name(path);
 	struct sts_conf_file file;
 	enum sts_rc rc;
 	size_t len;

@@ -107,6 +107,9 @@ void sts_conf_free(struct sts_conf *); /* NULL is fine */
 enum sts_rc sts_conf_parse(struct sts_conf **out, const char *path,
     struct sts_str text, sts_problem_fn *fn, void *arg, struct sts_err *err);
 
+/* The path, or for NULL that of the default file. */
+const char *sts_conf_name(const char *path);
+
 /* Is there another file at path now than the one that was read? */
 bool sts_conf_stale(const struct sts_conf *, const char *path);
 

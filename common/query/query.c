@@ -37,7 +37,12 @@ sts_open(struct sts_ctx **out, const char *conf, struct sts_err *err)
 	}
 	ctx->path = copy;
 	ctx->background.fd = -1;
-	if ((rc = sts_conf_load(&ctx->conf, conf, err)) != STS_OK) {
+	rc = sts_conf_load(&ctx->conf, conf, err);
+	/* A cache that cannot be opened is told of when it is needed. */
+	if (rc == STS_OK && sts_ctx_store(ctx, NULL) == STS_OK)
+		rc = sts_config_guard(ctx->store, ctx->conf,
+		    sts_conf_name(conf), err);
+	if (rc != STS_OK) {
 		sts_close(ctx);
 		return rc;
 	}

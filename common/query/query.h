@@ -60,6 +60,10 @@ struct sts_ctx {
 	struct sts_recent_offer recent_offer[64];
 };
 
+/* STS_LOCAL: less is asked for than before, and perhaps by mistake. */
+enum sts_rc sts_config_guard(struct sts_store *, const struct sts_conf *,
+    const char *path, struct sts_err *err);
+
 /* The store, opened when first needed. */
 enum sts_rc sts_ctx_store(struct sts_ctx *, struct sts_err *err);
 

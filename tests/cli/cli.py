@@ -322,7 +322,9 @@ def config() -> None:
 # --- query and cache with a private cache ---------------------------------------
 
 def write_conf(more: str = "") -> None:
-    CONF.write_text(f"cache_dir = {CACHE}\nworker_dir = {HERE}/none\n{more}")
+    new = CONF.with_suffix(".new")
+    new.write_text(f"cache_dir = {CACHE}\nworker_dir = {HERE}/none\n{more}")
+    new.rename(CONF)  # one that is written in place may not be complete
 
 
 def private_cache() -> None:
