@@ -159,8 +159,11 @@ def cache_inodes(cache: Path, n: str) -> None:
 
 def cache_roots(cache: Path, _: str) -> None:
     """All that a domain's directory could be belongs to root already."""
+    key = os.readlink(cache / "~key")
     net.tmpfs(cache, "1m", 0o750)
     mta.server.own(cache)
+    os.symlink(key, cache / "~key")
+    mta.server.own(cache / "~key")
     for n in range(256):
         (cache / f"{n:02x}").mkdir(mode=0o700)
 

@@ -143,7 +143,8 @@ test_frame(void **state)
 		(void)table_imsg_parse(&r,
 		    (struct sts_str){ guard_copy(msg, len), len });
 		ROW(r.op == TABLE_OPEN &&
-			str_is(r.key, n < 16 ? "" : "mtasts-wait"),
+			(n < 16 ? r.key.len == 0
+				: str_is(r.key, "mtasts-wait")),
 		    "open: %zu bytes of a name", n - 4);
 	}
 	ROW(table_imsg_begins("\2\0\0\0") && !table_imsg_begins("conf") &&
