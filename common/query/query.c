@@ -424,10 +424,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 			goto out;
 	} else if (next.act == STS_ACT_ANSWER_THEN_ASK &&
 	    (flags & STS_OFFLINE) == 0)
-		/* Who never waits leaves the MX host to us, too. */
-		sts_request_refresh(ctx,
-		    f.nonblocking ? STS_MARK_REFRESH_MX : STS_MARK_REFRESH,
-		    domain, f.now);
+		sts_request_refresh(ctx, STS_MARK_REFRESH, domain, f.now);
 	rc = answer_next(out, ctx, &next, &policy, network, d, err);
 	if (rc == STS_OK)
 		answered(ctx, domain, *out);

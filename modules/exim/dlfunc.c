@@ -150,7 +150,8 @@ verify(unsigned char **yield, struct sts_ctx *ctx, const char *domain)
 
 	if (sts_query(ctx, domain, STS_NONBLOCKING, &a, &err) != STS_OK)
 		return result(yield, EXIM_OK, exim_wait(err.text));
-	text = exim_host_list(a);
+	/* Cutthrough would leave no line in the log; a delivery does. */
+	text = a->unprotected ? exim_wait(a->why) : exim_host_list(a);
 	sts_answer_free(a);
 	return result(yield, EXIM_OK, text);
 }

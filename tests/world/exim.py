@@ -106,6 +106,12 @@ def build() -> None:
     _debian("both", edit=_site_data)
     _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
     _single("single")
+    # A site that verifies whom its clients write to.
+    (KEPT / "verifying.conf").write_text(
+        (KEPT / "single.conf").read_text().replace(
+            "acl_smtp_rcpt = accept", "acl_smtp_rcpt = verifying").replace(
+            "begin acl\n", "begin acl\nverifying:\n"
+            "  require verify = recipient\n  accept\n"))
     signed = printed("DKIM_DOMAIN")
     _debian("signed", macros=signed)
     _debian("smarthost-g8", type="smarthost", smarthost="mx.g8.test",

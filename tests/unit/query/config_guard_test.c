@@ -59,7 +59,7 @@ test_guard(void **state)
 			.dns_failure =
 			    t[i].protects ? STS_DNS_DEFER : STS_DNS_PROCEED,
 			.file = { t[i].inode, t[i].size,
-			    t[i].inode == 0 ? 0 : now - t[i].age } };
+			    t[i].inode == 0 ? 0 : now - t[i].age, 0 } };
 		struct sts_err err = { 0 };
 		enum sts_rc rc = sts_config_guard(store, &c, "/etc/x", &err);
 

@@ -226,7 +226,7 @@ test_answers(void **state)
 		    a == NULL ? -1 : (int)a->mode,
 		    a == NULL ? -1 : (int)a->unknown, a == NULL ? "" : a->why);
 		sts_answer_free(a);
-		ROW((sts_store_marked(ctx->store, STS_MARK_REFRESH_MX,
+		ROW((sts_store_marked(ctx->store, STS_MARK_REFRESH,
 			 "a.example") != 0) == answers[i].looks,
 		    "%s: the want", answers[i].what);
 		ROW(!answers[i].looks || started_soon() == 1, "%s: the worker",
@@ -250,7 +250,7 @@ test_down(void **state)
 		strstr(a->why, "dns_failure") != NULL,
 	    "%s", a == NULL ? "" : a->why);
 	sts_answer_free(a);
-	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH_MX, "a.example") == 0,
+	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH, "a.example") == 0,
 	    "a want that nobody can serve");
 	/* What a process waited for in sum says nothing of who never waits. */
 	sts_store_unmark(ctx->store, STS_MARK_RESOLVER_DOWN, NULL);
@@ -295,8 +295,7 @@ test_burst(void **state)
 	ROW(sts_now_ms() - began < 8000, "200 questions waited: %lld ms",
 	    (long long)(sts_now_ms() - began));
 	ROW((n = started_soon()) == 1, "%u workers", n);
-	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH_MX, "d199.example") !=
-		0,
+	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH, "d199.example") != 0,
 	    "the last one");
 	sts_close(ctx);
 
@@ -479,7 +478,9 @@ test_hosts(void **state)
 		    "%s: rc %d (%s) host %s", hosts[i].what, rc, err.text,
 		    host);
 		ROW((sts_store_marked(ctx->store, STS_MARK_REFRESH_MX,
-			 "a.example") != 0) == hosts[i].asks,
+			 "a.example") != 0 ||
+			sts_store_marked(ctx->store, STS_MARK_REFRESH,
+			    "a.example") != 0) == hosts[i].asks,
 		    "%s: the want", hosts[i].what);
 		ROW(strcmp(hosts[i].domain, "a.example") != 0 ||
 			sts_store_marked(ctx->store, STS_MARK_RELAYED,
