@@ -417,9 +417,9 @@ static const struct {
 	{ "the policy is gone: any", "a.example", NONE, "", STS_MX_HOSTS, 60,
 	    STS_OK, "mx1.example.com", false },
 	{ "gone, and nobody asked: any", "a.example", COLD, "cold = proceed",
-	    STS_MX_HOSTS, 60, STS_OK, "mx1.example.com", true },
+	    STS_MX_HOSTS, 60, STS_OK, "mx1.example.com", false },
 	{ "cold = wait", "a.example", COLD, "", STS_MX_HOSTS, 60, STS_TEMPFAIL,
-	    "cold = wait", true },
+	    "cold = wait", false },
 	{ "dns_failure = defer waits", "a.example", UNASKED,
 	    "dns_failure = defer", STS_MX_UNKNOWN, 60, STS_TEMPFAIL,
 	    "dns_failure = defer", true },
@@ -478,9 +478,7 @@ test_hosts(void **state)
 		    "%s: rc %d (%s) host %s", hosts[i].what, rc, err.text,
 		    host);
 		ROW((sts_store_marked(ctx->store, STS_MARK_REFRESH_MX,
-			 "a.example") != 0 ||
-			sts_store_marked(ctx->store, STS_MARK_REFRESH,
-			    "a.example") != 0) == hosts[i].asks,
+			 "a.example") != 0) == hosts[i].asks,
 		    "%s: the want", hosts[i].what);
 		ROW(strcmp(hosts[i].domain, "a.example") != 0 ||
 			sts_store_marked(ctx->store, STS_MARK_RELAYED,
