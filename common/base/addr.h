@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* IP addresses and networks as text and as bytes. */
-#ifndef STS_ADDR_H
-#define STS_ADDR_H
+#ifndef STS_BASE_ADDR_H
+#define STS_BASE_ADDR_H
 
 #include <stdbool.h>
 #include <stddef.h>

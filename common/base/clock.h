@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The clocks.  Rules have none: their time is a parameter. */
-#ifndef STS_CLOCK_H
-#define STS_CLOCK_H
+#ifndef STS_BASE_CLOCK_H
+#define STS_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Domain names as RFC 5321 4.1.2 has them, of borrowed bytes. */
-#ifndef STS_NAME_H
-#define STS_NAME_H
+#ifndef STS_BASE_DOMAIN_NAME_H
+#define STS_BASE_DOMAIN_NAME_H
 
 #include "scan.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Filling in struct sts_err, and making foreign bytes fit for a log. */
-#ifndef STS_ERR_H
-#define STS_ERR_H
+#ifndef STS_BASE_ERR_H
+#define STS_BASE_ERR_H
 
 #include <mtasts/sts.h>
 

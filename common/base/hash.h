@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* FNV-1a: spreads names over directories and finds torn files; no secret. */
-#ifndef STS_HASH_H
-#define STS_HASH_H
+#ifndef STS_BASE_HASH_H
+#define STS_BASE_HASH_H
 
 #include <stdint.h>
 

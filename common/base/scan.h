@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A read-only cursor over bytes that came from somebody else. */
-#ifndef STS_SCAN_H
-#define STS_SCAN_H
+#ifndef STS_BASE_SCAN_H
+#define STS_BASE_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

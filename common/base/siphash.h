@@ -3,8 +3,8 @@
  * SipHash-2-4 (Aumasson and Bernstein, 2012): who does not know the key cannot
  * choose names that come to stand together.
  */
-#ifndef STS_SIPHASH_H
-#define STS_SIPHASH_H
+#ifndef STS_BASE_SIPHASH_H
+#define STS_BASE_SIPHASH_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* UTF-8 as RFC 3629 has it. */
-#ifndef STS_UTF8_H
-#define STS_UTF8_H
+#ifndef STS_BASE_UTF8_H
+#define STS_BASE_UTF8_H
 
 #include "scan.h"
 

@@ -17,8 +17,8 @@
  * of this under the effective ids of the directory's owner: root must not
  * follow what the MTA's user planted.
  */
-#ifndef STS_STORE_H
-#define STS_STORE_H
+#ifndef STS_CACHE_CACHE_H
+#define STS_CACHE_CACHE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of the store share: the open directory and its owner. */
-#ifndef STS_STORE_DIR_H
-#define STS_STORE_DIR_H
+#ifndef STS_CACHE_ENTRY_FILES_H
+#define STS_CACHE_ENTRY_FILES_H
 
 #include <sys/stat.h>
 

@@ -4,8 +4,8 @@
  * good as long as its file is, by one look at the file, the same in the same
  * state: an answer is never older than the file.
  */
-#ifndef STS_RECENT_H
-#define STS_RECENT_H
+#ifndef STS_CACHE_RECENT_H
+#define STS_CACHE_RECENT_H
 
 #include "cache.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Which of the files of a full directory go first.  Pure: rows in, order out.
  */
-#ifndef STS_REMOVAL_ORDER_H
-#define STS_REMOVAL_ORDER_H
+#ifndef STS_CACHE_REMOVAL_ORDER_H
+#define STS_CACHE_REMOVAL_ORDER_H
 
 #include <stddef.h>
 #include <stdint.h>

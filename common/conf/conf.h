@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The configuration file mtasts.conf(5) as a plain struct. */
-#ifndef STS_CONF_H
-#define STS_CONF_H
+#ifndef STS_CONF_CONF_H
+#define STS_CONF_CONF_H
 
 #include <stdbool.h>
 #include <stddef.h>

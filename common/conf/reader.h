@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A configuration while it is read: shared by its lines and its values. */
-#ifndef STS_CONF_LOAD_H
-#define STS_CONF_LOAD_H
+#ifndef STS_CONF_READER_H
+#define STS_CONF_READER_H
 
 #include "base/scan.h"
 #include "conf.h"

@@ -4,8 +4,8 @@
  * may take, and which of several failures is told.  Pure: the clock and the
  * outcomes come in from outside.
  */
-#ifndef STS_DNS_PLAN_H
-#define STS_DNS_PLAN_H
+#ifndef STS_NET_ATTEMPTS_H
+#define STS_NET_ATTEMPTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Looking for one usable certificate in a CA store, for tls_*.c. */
-#ifndef STS_TLS_CA_H
-#define STS_TLS_CA_H
+#ifndef STS_NET_CA_PROBE_H
+#define STS_NET_CA_PROBE_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The CA store that the GETs of one process share. */
-#ifndef STS_HTTP_CA_H
-#define STS_HTTP_CA_H
+#ifndef STS_NET_CA_STORE_H
+#define STS_NET_CA_STORE_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One STARTTLS with an MX host as libcurl's easy handle sees it. */
-#ifndef STS_HTTP_SMTP_H
-#define STS_HTTP_SMTP_H
+#ifndef STS_NET_CURL_STARTTLS_H
+#define STS_NET_CURL_STARTTLS_H
 
 #include "curl_transfer.h"
 

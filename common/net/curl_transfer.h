@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One GET as libcurl's easy handle sees it: settings, callbacks, outcome. */
-#ifndef STS_HTTP_EASY_H
-#define STS_HTTP_EASY_H
+#ifndef STS_NET_CURL_TRANSFER_H
+#define STS_NET_CURL_TRANSFER_H
 
 #include <stdbool.h>
 #include <stddef.h>

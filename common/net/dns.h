@@ -7,8 +7,8 @@
  * never share a value: on that difference a downgrade stands or falls
  * (RFC 8461 3.3, 10.2).
  */
-#ifndef STS_DNS_H
-#define STS_DNS_H
+#ifndef STS_NET_DNS_H
+#define STS_NET_DNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a response of getdns says, read by hand. */
-#ifndef STS_DNS_REPLY_H
-#define STS_DNS_REPLY_H
+#ifndef STS_NET_DNS_REPLY_H
+#define STS_NET_DNS_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>

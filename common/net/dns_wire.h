@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Domain names in wire format. */
-#ifndef STS_DNS_WIRE_H
-#define STS_DNS_WIRE_H
+#ifndef STS_NET_DNS_WIRE_H
+#define STS_NET_DNS_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * The one judge of connections to an address that a stranger chose, in the DNS
  * or in a URL.  The name servers are the administrator's own.
  */
-#ifndef STS_GATE_H
-#define STS_GATE_H
+#ifndef STS_NET_GATE_H
+#define STS_NET_GATE_H
 
 #include "base/addr.h"
 #include "conf/conf.h"

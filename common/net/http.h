@@ -4,8 +4,8 @@
  * what they mean is judged in rules/policy_reply.c.  One file knows the library
  * (curl_*.c), one per TLS library its settings and codes (tls.h).
  */
-#ifndef STS_HTTP_H
-#define STS_HTTP_H
+#ifndef STS_NET_HTTP_H
+#define STS_NET_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>

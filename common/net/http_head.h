@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The header lines of the replies to one GET, as they come in.  Pure. */
-#ifndef STS_HTTP_HEAD_H
-#define STS_HTTP_HEAD_H
+#ifndef STS_NET_HTTP_HEAD_H
+#define STS_NET_HTTP_HEAD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One question (name and type) to the nameservers, by way of getdns. */
-#ifndef STS_DNS_QUESTION_H
-#define STS_DNS_QUESTION_H
+#ifndef STS_NET_QUESTION_H
+#define STS_NET_QUESTION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The nameservers that resolv.conf(5) names. */
-#ifndef STS_RESOLV_H
-#define STS_RESOLV_H
+#ifndef STS_NET_RESOLV_CONF_H
+#define STS_NET_RESOLV_CONF_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* An address and a port as connect(2) wants them. */
-#ifndef STS_SOCKADDR_H
-#define STS_SOCKADDR_H
+#ifndef STS_NET_SOCKADDR_H
+#define STS_NET_SOCKADDR_H
 
 #include <netinet/in.h>
 #include <string.h>

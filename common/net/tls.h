@@ -4,8 +4,8 @@
  * (tls_openssl.c, tls_gnutls.c); everything else is compiled once and linked
  * with either.
  */
-#ifndef STS_TLS_H
-#define STS_TLS_H
+#ifndef STS_NET_TLS_H
+#define STS_NET_TLS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * The glue library of getdns itself is an empty shared object on Debian 12 and
  * 13 and has another name in later versions.
  */
-#ifndef STS_UPSTREAM_H
-#define STS_UPSTREAM_H
+#ifndef STS_NET_UPSTREAM_H
+#define STS_NET_UPSTREAM_H
 
 #include <stdbool.h>
 #include <sys/socket.h>

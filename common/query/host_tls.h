@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Which TLS library the program that loaded us speaks. */
-#ifndef STS_FLAVOUR_H
-#define STS_FLAVOUR_H
+#ifndef STS_QUERY_HOST_TLS_H
+#define STS_QUERY_HOST_TLS_H
 
 #include "conf/conf.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a context holds; for the files that make up sts_query() and friends. */
-#ifndef STS_CTX_H
-#define STS_CTX_H
+#ifndef STS_QUERY_QUERY_H
+#define STS_QUERY_QUERY_H
 
 #include "cache/cache.h"
 #include "conf/conf.h"

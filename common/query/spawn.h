@@ -3,8 +3,8 @@
  * Starting a worker from inside somebody else's process, and hearing its
  * answer without ever waiting longer than allowed.
  */
-#ifndef STS_SPAWN_H
-#define STS_SPAWN_H
+#ifndef STS_QUERY_SPAWN_H
+#define STS_QUERY_SPAWN_H
 
 #include <sys/types.h>
 

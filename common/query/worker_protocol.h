@@ -10,8 +10,8 @@
  * A kept worker writes "DOMAIN KIND MODE ID EXPIRES WHY" for each domain that
  * is done, and "! WHY" before it gives up.
  */
-#ifndef STS_PIPE_H
-#define STS_PIPE_H
+#ifndef STS_QUERY_WORKER_PROTOCOL_H
+#define STS_QUERY_WORKER_PROTOCOL_H
 
 #include "rules/entry.h"
 #include <mtasts/sts.h>

@@ -7,8 +7,8 @@
  *
  * length counts the bytes of the text, sum is taken over the domain and them.
  */
-#ifndef STS_SEAL_H
-#define STS_SEAL_H
+#ifndef STS_RULES_CHECKSUM_LINE_H
+#define STS_RULES_CHECKSUM_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

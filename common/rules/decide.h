@@ -6,8 +6,8 @@
  * the cached entry alone, by the worker with the answer to the TXT question,
  * then with the outcome of the GET.
  */
-#ifndef STS_DECIDE_H
-#define STS_DECIDE_H
+#ifndef STS_RULES_DECIDE_H
+#define STS_RULES_DECIDE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  * is one short line, kept as the target of a dangling symbolic link:
  * STS_LINK_MAX bytes fit into the inode.
  */
-#ifndef STS_CACHE_H
-#define STS_CACHE_H
+#ifndef STS_RULES_ENTRY_H
+#define STS_RULES_ENTRY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * What came back from a policy host, as bytes and facts without a judgement:
  * the edge (http.h) fills it in, the rule (policy_reply.h) judges it.
  */
-#ifndef STS_REPLY_H
-#define STS_REPLY_H
+#ifndef STS_RULES_HTTP_REPLY_H
+#define STS_RULES_HTTP_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>

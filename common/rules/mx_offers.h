@@ -6,8 +6,8 @@
  *
  *   line = time SP domain SP host SP address *("," address) LF
  */
-#ifndef STS_MX_OFFER_H
-#define STS_MX_OFFER_H
+#ifndef STS_RULES_MX_OFFERS_H
+#define STS_RULES_MX_OFFERS_H
 
 #include "base/scan.h"
 #include "mx_set.h"

@@ -7,8 +7,8 @@
  * attempt, so here is the whole of what a mail server does with MX records.
  * Pure functions; the bytes are as hostile as any from the network.
  */
-#ifndef STS_MX_H
-#define STS_MX_H
+#ifndef STS_RULES_MX_SET_H
+#define STS_RULES_MX_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef STS_POLICY_H
-#define STS_POLICY_H
+#ifndef STS_RULES_POLICY_H
+#define STS_RULES_POLICY_H
 
 #include "base/scan.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The judgement on a policy host's reply, RFC 8461 3.2 and 3.3. */
-#ifndef STS_FETCH_H
-#define STS_FETCH_H
+#ifndef STS_RULES_POLICY_REPLY_H
+#define STS_RULES_POLICY_REPLY_H
 
 #include "http_reply.h"
 #include <mtasts/sts.h>

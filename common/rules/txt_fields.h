@@ -9,8 +9,8 @@
  *
  * What a field means is its reader's business.
  */
-#ifndef STS_TAGS_H
-#define STS_TAGS_H
+#ifndef STS_RULES_TXT_FIELDS_H
+#define STS_RULES_TXT_FIELDS_H
 
 #include "base/err.h"
 #include "base/scan.h"

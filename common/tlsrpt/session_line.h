@@ -7,8 +7,8 @@
  * a failure of one of the types of 4.3.  Much of it was said by strangers:
  * the line holds no byte of theirs that is not printable.
  */
-#ifndef STS_SESSION_H
-#define STS_SESSION_H
+#ifndef STS_TLSRPT_SESSION_LINE_H
+#define STS_TLSRPT_SESSION_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

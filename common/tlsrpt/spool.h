@@ -11,8 +11,8 @@
  * under the ids of the directory's owner.  DIR must be on a local file system:
  * NFS has no O_APPEND that is safe between machines.
  */
-#ifndef STS_SPOOL_H
-#define STS_SPOOL_H
+#ifndef STS_TLSRPT_SPOOL_H
+#define STS_TLSRPT_SPOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of the spool share. */
-#ifndef STS_SPOOL_DIR_H
-#define STS_SPOOL_DIR_H
+#ifndef STS_TLSRPT_SPOOL_DIR_H
+#define STS_TLSRPT_SPOOL_DIR_H
 
 #include <sys/stat.h>
 

@@ -18,8 +18,8 @@
  * limit on how many a policy may have; what is over it goes to one row for
  * each type of result.
  */
-#ifndef STS_TOTALS_H
-#define STS_TOTALS_H
+#ifndef STS_TLSRPT_TOTALS_H
+#define STS_TLSRPT_TOTALS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the commands of mtasts(1) share. */
-#ifndef CLI_H
-#define CLI_H
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Remarks of the library about a text, as JSON list or line by line. */
-#ifndef LINT_H
-#define LINT_H
+#ifndef CLI_CMD_LINT_H
+#define CLI_CMD_LINT_H
 
 #include "cli.h"
 

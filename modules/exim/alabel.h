@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Whether a domain in UTF-8 has a form in ASCII. */
-#ifndef MTASTS_EXIM_ALABEL_H
-#define MTASTS_EXIM_ALABEL_H
+#ifndef EXIM_ALABEL_H
+#define EXIM_ALABEL_H
 
 #include <stdbool.h>
 

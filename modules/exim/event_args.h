@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What exim.conf says of a connection in one argument, see mtasts-exim(5). */
-#ifndef STS_EXIM_SEEN_H
-#define STS_EXIM_SEEN_H
+#ifndef EXIM_EVENT_ARGS_H
+#define EXIM_EVENT_ARGS_H
 
 #include <stdbool.h>
 

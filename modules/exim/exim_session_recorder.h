@@ -3,8 +3,8 @@
  * From Exim's events to the sessions of a TLS report, RFC 8460: one for each
  * SMTP session in which TLS was up, or should have been.
  */
-#ifndef STS_EXIM_RECORD_H
-#define STS_EXIM_RECORD_H
+#ifndef EXIM_EXIM_SESSION_RECORDER_H
+#define EXIM_EXIM_SESSION_RECORDER_H
 
 #include "event_args.h"
 #include <mtasts/sts.h>

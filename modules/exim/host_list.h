@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* An answer in the words of exim.conf. */
-#ifndef MTASTS_EXIM_ANSWER_H
-#define MTASTS_EXIM_ANSWER_H
+#ifndef EXIM_HOST_LIST_H
+#define EXIM_HOST_LIST_H
 
 #include <mtasts/sts.h>
 

@@ -3,8 +3,8 @@
  * The configuration of a process that must outlive its faults: read again
  * when it changed, looked at once a second at most, and complained of once.
  */
-#ifndef OPENSMTPD_CONFIG_H
-#define OPENSMTPD_CONFIG_H
+#ifndef OPENSMTPD_HOST_CONFIG_H
+#define OPENSMTPD_HOST_CONFIG_H
 
 #include <mtasts/sts.h>
 

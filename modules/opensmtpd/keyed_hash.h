@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* FNV-1a, stirred: for tables of what strangers name. */
-#ifndef OPENSMTPD_HASH_H
-#define OPENSMTPD_HASH_H
+#ifndef OPENSMTPD_KEYED_HASH_H
+#define OPENSMTPD_KEYED_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>

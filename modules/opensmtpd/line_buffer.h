@@ -3,8 +3,8 @@
  * Bytes from a socket as lines.  Of a line that is too long the head is kept
  * and the rest dropped, so that a request in it can still be answered.
  */
-#ifndef OPENSMTPD_LINES_H
-#define OPENSMTPD_LINES_H
+#ifndef OPENSMTPD_LINE_BUFFER_H
+#define OPENSMTPD_LINE_BUFFER_H
 
 #include <mtasts/sts.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Domains at the kept worker, and its word that it is done with one. */
-#ifndef OPENSMTPD_PREFETCH_H
-#define OPENSMTPD_PREFETCH_H
+#ifndef OPENSMTPD_RCPT_PREFETCH_H
+#define OPENSMTPD_RCPT_PREFETCH_H
 
 #include <sys/queue.h>
 

@@ -13,8 +13,8 @@
  * Several domains may wait for one session; it then failed for each of them,
  * as none of their mail went over it.  Pure.
  */
-#ifndef OPENSMTPD_WAITING_H
-#define OPENSMTPD_WAITING_H
+#ifndef OPENSMTPD_SESSION_RULES_H
+#define OPENSMTPD_SESSION_RULES_H
 
 #include <mtasts/session.h>
 #include <mtasts/sts.h>

@@ -11,8 +11,8 @@
  *
  * The recipient's domain is told with RCPT, so never of a session that failed.
  */
-#ifndef OPENSMTPD_SESSION_H
-#define OPENSMTPD_SESSION_H
+#ifndef OPENSMTPD_SMTP_SESSION_H
+#define OPENSMTPD_SMTP_SESSION_H
 
 #include "filter_line.h"
 #include <mtasts/session.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Both ends of smtpd's socket, for programs that must not die of it. */
-#ifndef OPENSMTPD_OUT_H
-#define OPENSMTPD_OUT_H
+#ifndef OPENSMTPD_SMTPD_IO_H
+#define OPENSMTPD_SMTPD_IO_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Sessions with MX hosts for TLS reports, RFC 8460: whose, and how they went.
  */
-#ifndef OPENSMTPD_RECORD_H
-#define OPENSMTPD_RECORD_H
+#ifndef OPENSMTPD_SMTPD_SESSION_RECORDER_H
+#define OPENSMTPD_SMTPD_SESSION_RECORDER_H
 
 #include "rcpt_prefetch.h"
 #include "session_rules.h"

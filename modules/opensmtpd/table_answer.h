@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* From what smtpd asks, through sts.h, to what it is told. */
-#ifndef OPENSMTPD_ANSWER_H
-#define OPENSMTPD_ANSWER_H
+#ifndef OPENSMTPD_TABLE_ANSWER_H
+#define OPENSMTPD_TABLE_ANSWER_H
 
 #include "host_config.h"
 #include "table_request.h"

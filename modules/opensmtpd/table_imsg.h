@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Table protocol version 2 over imsg, OpenSMTPD 6.8 to 7.5.  Pure. */
-#ifndef OPENSMTPD_IMSG_H
-#define OPENSMTPD_IMSG_H
+#ifndef OPENSMTPD_TABLE_IMSG_H
+#define OPENSMTPD_TABLE_IMSG_H
 
 #include "table_request.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Line protocol 0.1 of smtpd-tables(7), OpenSMTPD 7.6 and later.  Pure. */
-#ifndef OPENSMTPD_LINE_H
-#define OPENSMTPD_LINE_H
+#ifndef OPENSMTPD_TABLE_LINE_H
+#define OPENSMTPD_TABLE_LINE_H
 
 #include "table_request.h"
 

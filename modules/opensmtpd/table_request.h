@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What smtpd asks a table and what it is told, whatever the protocol. */
-#ifndef OPENSMTPD_REQUEST_H
-#define OPENSMTPD_REQUEST_H
+#ifndef OPENSMTPD_TABLE_REQUEST_H
+#define OPENSMTPD_TABLE_REQUEST_H
 
 #include <mtasts/sts.h>
 

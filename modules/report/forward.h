@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One run of "mtasts report --forward", for sink = tlsrpt. */
-#ifndef MTASTS_REPORT_FORWARD_H
-#define MTASTS_REPORT_FORWARD_H
+#ifndef REPORT_FORWARD_H
+#define REPORT_FORWARD_H
 
 #include "program.h"
 

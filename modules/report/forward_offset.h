@@ -13,8 +13,8 @@
  * killed between the two, that one session is handed over twice; where the
  * machine went down, those of the last seconds may be.  None is left out.
  */
-#ifndef MTASTS_REPORT_REACHED_H
-#define MTASTS_REPORT_REACHED_H
+#ifndef REPORT_FORWARD_OFFSET_H
+#define REPORT_FORWARD_OFFSET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A report over HTTPS, RFC 8460 5.4. */
-#ifndef MTASTS_REPORT_POST_H
-#define MTASTS_REPORT_POST_H
+#ifndef REPORT_HTTPS_POST_H
+#define REPORT_HTTPS_POST_H
 
 #include "base/addr.h"
 #include "conf/conf.h"

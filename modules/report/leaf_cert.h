@@ -35,8 +35,8 @@
  * is asked for at 112 bits, as Debian's OpenSSL does: RSA of 2048 bits, no
  * MD5, no SHA-1.  Revocation is not looked at.
  */
-#ifndef MTASTS_REPORT_LEAF_CERT_H
-#define MTASTS_REPORT_LEAF_CERT_H
+#ifndef REPORT_LEAF_CERT_H
+#define REPORT_LEAF_CERT_H
 
 #include "conf/conf.h"
 #include "rules/http_reply.h"

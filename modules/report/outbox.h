@@ -11,8 +11,8 @@
  * between the two, nobody knows whether the report went out; then it counts
  * as sent, for a domain must not get it twice.
  */
-#ifndef MTASTS_REPORT_OUTBOX_H
-#define MTASTS_REPORT_OUTBOX_H
+#ifndef REPORT_OUTBOX_H
+#define REPORT_OUTBOX_H
 
 #include "report.h"
 #include "rua.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The text of a policy as the strings of policy-string, RFC 8460 4.4. */
-#ifndef MTASTS_REPORT_LINES_H
-#define MTASTS_REPORT_LINES_H
+#ifndef REPORT_POLICY_LINES_H
+#define REPORT_POLICY_LINES_H
 
 #include "cache/cache.h"
 #include <mtasts/sts.h>

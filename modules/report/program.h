@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the parts of one run of mtasts-report share. */
-#ifndef MTASTS_REPORT_PROGRAM_H
-#define MTASTS_REPORT_PROGRAM_H
+#ifndef REPORT_PROGRAM_H
+#define REPORT_PROGRAM_H
 
 #include <event2/event.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One report of RFC 8460 4.4 as data: a domain, a day, what was counted. */
-#ifndef MTASTS_REPORT_REPORT_H
-#define MTASTS_REPORT_REPORT_H
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

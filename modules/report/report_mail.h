@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A report as a mail, RFC 8460 5.3, handed to the local mail server. */
-#ifndef MTASTS_REPORT_MAIL_H
-#define MTASTS_REPORT_MAIL_H
+#ifndef REPORT_REPORT_MAIL_H
+#define REPORT_REPORT_MAIL_H
 
 #include "report.h"
 

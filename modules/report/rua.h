@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One URI of rua, RFC 8460 3, as something that can be sent to. */
-#ifndef MTASTS_REPORT_RUA_H
-#define MTASTS_REPORT_RUA_H
+#ifndef REPORT_RUA_H
+#define REPORT_RUA_H
 
 #include <stdbool.h>
 

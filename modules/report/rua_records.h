@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The texts of _smtp._tls records; each domain is asked once in a run. */
-#ifndef MTASTS_REPORT_RECORDS_H
-#define MTASTS_REPORT_RECORDS_H
+#ifndef REPORT_RUA_RECORDS_H
+#define REPORT_RUA_RECORDS_H
 
 #include "program.h"
 

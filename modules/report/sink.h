@@ -4,8 +4,8 @@
  * reports itself.  One file knows the library: sink_tlsrpt.c, or, where it is
  * built without, sink_none.c.
  */
-#ifndef MTASTS_REPORT_SINK_H
-#define MTASTS_REPORT_SINK_H
+#ifndef REPORT_SINK_H
+#define REPORT_SINK_H
 
 #include "tlsrpt/session_line.h"
 #include <mtasts/session.h>

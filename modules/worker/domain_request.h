@@ -4,8 +4,8 @@
  * leave the choice of the MX host to us, the MX set and which of its hosts
  * take connections.  Many askers of one domain are one piece of work.
  */
-#ifndef MTASTS_WORKER_PREFETCH_H
-#define MTASTS_WORKER_PREFETCH_H
+#ifndef WORKER_DOMAIN_REQUEST_H
+#define WORKER_DOMAIN_REQUEST_H
 
 #include "lookup.h"
 

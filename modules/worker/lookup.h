@@ -3,8 +3,8 @@
  * The life of a domain in the worker: lock, cache, TXT record, addresses,
  * GET, decision, cache.  Many at once in one event loop.
  */
-#ifndef MTASTS_WORKER_ENGINE_H
-#define MTASTS_WORKER_ENGINE_H
+#ifndef WORKER_LOOKUP_H
+#define WORKER_LOOKUP_H
 
 #include "cache/cache.h"
 #include "conf/conf.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A domain on its way, as the three files of the lookups share it. */
-#ifndef MTASTS_WORKER_JOB_H
-#define MTASTS_WORKER_JOB_H
+#ifndef WORKER_LOOKUP_JOB_H
+#define WORKER_LOOKUP_JOB_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The MX set of a domain: from the store while it is young, else the DNS. */
-#ifndef MTASTS_WORKER_MXFETCH_H
-#define MTASTS_WORKER_MXFETCH_H
+#ifndef WORKER_MX_FETCH_H
+#define WORKER_MX_FETCH_H
 
 #include "lookup.h"
 #include "rules/mx_set.h"

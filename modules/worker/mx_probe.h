@@ -4,8 +4,8 @@
  * that is closed at once; what came of it is a mark that all processes of the
  * machine read, so that a thousand domains of one provider cost few.
  */
-#ifndef MTASTS_WORKER_PROBE_H
-#define MTASTS_WORKER_PROBE_H
+#ifndef WORKER_MX_PROBE_H
+#define WORKER_MX_PROBE_H
 
 #include <stdbool.h>
 #include <sys/queue.h>

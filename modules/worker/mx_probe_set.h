@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Which MX hosts of one domain take connections; waits no longer than it must.
  */
-#ifndef MTASTS_WORKER_REACH_H
-#define MTASTS_WORKER_REACH_H
+#ifndef WORKER_MX_PROBE_SET_H
+#define WORKER_MX_PROBE_SET_H
 
 #include "mx_probe.h"
 #include "mx_records.h"

@@ -3,8 +3,8 @@
  * What makes an MX set of the DNS's answers, and which of its hosts are worth
  * a probe.  Pure.
  */
-#ifndef MTASTS_WORKER_MXSET_H
-#define MTASTS_WORKER_MXSET_H
+#ifndef WORKER_MX_RECORDS_H
+#define WORKER_MX_RECORDS_H
 
 #include "net/dns.h"
 #include "rules/mx_set.h"

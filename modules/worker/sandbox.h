@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a worker gives up before it speaks to the network. */
-#ifndef MTASTS_WORKER_SANDBOX_H
-#define MTASTS_WORKER_SANDBOX_H
+#ifndef WORKER_SANDBOX_H
+#define WORKER_SANDBOX_H
 
 /*
  * Limits, no new privileges, writing only below cache_dir, no exec, no

@@ -4,8 +4,8 @@
  * or of which it does not tell what was wrong: the MX host is asked for it,
  * once in a while, and the sessions are recorded as that says.
  */
-#ifndef MTASTS_WORKER_JUDGE_H
-#define MTASTS_WORKER_JUDGE_H
+#ifndef WORKER_STARTTLS_CHECK_H
+#define WORKER_STARTTLS_CHECK_H
 
 #include "lookup.h"
 #include "rules/http_reply.h"

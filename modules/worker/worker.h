@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The ways a worker is run: each is a source of domains for one lookups object.
  */
-#ifndef MTASTS_WORKER_WORKER_H
-#define MTASTS_WORKER_WORKER_H
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
 
 #include "domain_request.h"
 #include "lookup.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A worker's answers: frames for an adapter, lines for a stream. */
-#ifndef MTASTS_WORKER_SAY_H
-#define MTASTS_WORKER_SAY_H
+#ifndef WORKER_WRITE_ANSWER_H
+#define WORKER_WRITE_ANSWER_H
 
 #include "lookup.h"
 

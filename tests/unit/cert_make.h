@@ -3,8 +3,8 @@
  * A cast of certificates, made with new keys at each run.  All times are days
  * from NOON, a session far from today.
  */
-#ifndef TESTS_CERT_MAKE_H
-#define TESTS_CERT_MAKE_H
+#ifndef TESTS_UNIT_CERT_MAKE_H
+#define TESTS_UNIT_CERT_MAKE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * A folder for the tests of one program, gone when they end.  Where they run as
  * root, directories that a host's MTA would own belong to somebody else.
  */
-#ifndef TESTS_FIXTURE_H
-#define TESTS_FIXTURE_H
+#ifndef TESTS_UNIT_FIXTURE_H
+#define TESTS_UNIT_FIXTURE_H
 
 #include <fcntl.h>
 #include <stdbool.h>

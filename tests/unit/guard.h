@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Input right before an unreadable page: one byte read too far faults. */
-#ifndef TESTS_GUARD_H
-#define TESTS_GUARD_H
+#ifndef TESTS_UNIT_GUARD_H
+#define TESTS_UNIT_GUARD_H
 
 #include <stdio.h>
 #include <stdlib.h>

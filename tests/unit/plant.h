@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a hostile owner of the store may plant: none of it may be believed. */
-#ifndef TESTS_PLANT_H
-#define TESTS_PLANT_H
+#ifndef TESTS_UNIT_PLANT_H
+#define TESTS_UNIT_PLANT_H
 
 #include <fcntl.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * Table driven tests on cmocka: a row that fails is named by its clause and
  * the rest of the table still runs.
  */
-#ifndef TESTS_ROW_H
-#define TESTS_ROW_H
+#ifndef TESTS_UNIT_ROW_H
+#define TESTS_UNIT_ROW_H
 
 /* cmocka.h wants these before it. */
 #include <setjmp.h>
