@@ -145,7 +145,7 @@ sts_host_is_normal(struct sts_str name)
 	return sts_host_normal(out, name) && str_is(name, out);
 }
 
-/* 4.1, for a pattern that is valid. */
+/* RFC 8461 4.1, for a pattern that is valid. */
 static bool
 match(struct sts_str name, struct sts_str pattern)
 {

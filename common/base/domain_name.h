@@ -22,7 +22,8 @@ bool sts_name_valid(struct sts_str);
  * The name of a host as an MX record or a certificate has it, in lower case
  * without the root dot: the above, '_' in the place of any letter, and no
  * address.  Policy domains and patterns have none (RFC 8461 3.2, 3.4), but
- * hosts do, and 4.1 compares labels.  _is_: and it is in that form already.
+ * hosts do, and RFC 8461 4.1 compares labels.  _is_: and it is in that form
+ * already.
  */
 bool sts_host_normal(char out[STS_NAME_SIZE], struct sts_str);
 bool sts_host_is_normal(struct sts_str);

@@ -102,8 +102,8 @@ two_dots(struct sts_str s)
 }
 
 /*
- * An addr-spec without quotes, as 4.4 wants for contact-info; it goes into
- * header lines and onto a command line, so nothing else will do.
+ * An addr-spec without quotes, as RFC 8460 4.4 wants for contact-info; it goes
+ * into header lines and onto a command line, so nothing else will do.
  */
 static bool
 take_address(struct sts_load *l, struct sts_str v, const char **out)

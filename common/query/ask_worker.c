@@ -112,7 +112,8 @@ take_entry(struct sts_worker_answer *h, const char *domain, int64_t now,
 		h->frame == STS_FRAME_LINK, domain))
 		return false;
 	next->use = use[next->entry.kind];
-	/* 3.2: max_age 0 is good for this delivery, but not what is over. */
+	/* RFC 8461 3.2: max_age 0 is good for this delivery, but not what is
+	 * over. */
 	if (next->use == STS_USE_ENTRY && now >= next->entry.until &&
 	    next->entry.until > next->entry.fetched)
 		next->use = STS_USE_NOT_YET;
@@ -130,8 +131,8 @@ at_work(const struct sts_worker_answer *h)
 }
 
 /*
- * 3.3: an unexpired policy of ours outlives whatever the worker believes; a
- * newer one, of mode none too, comes as a policy.
+ * RFC 8461 3.3: an unexpired policy of ours outlives whatever the worker
+ * believes; a newer one, of mode none too, comes as a policy.
  */
 static void
 keep_live(struct sts_next *next, const struct sts_entry *cached, int64_t now)

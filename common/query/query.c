@@ -256,7 +256,7 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 		/* Asked, perhaps, but what applies is what was there. */
 		if (a->fetched < ctx->began)
 			a->source = STS_FROM_CACHE;
-		/* 8.3: mode none opts out, in so many words. */
+		/* RFC 8461 8.3: mode none opts out, in so many words. */
 		if (a->mode == STS_MODE_NONE)
 			a->verdict = STS_NO_POLICY;
 	}
@@ -446,7 +446,8 @@ sts_query(struct sts_ctx *ctx, const char *domain, unsigned flags,
 		return answer_config(out, STS_NO_POLICY,
 		    "switched off by enabled = no", err);
 	rc = sts_domain_normal(name, domain, err);
-	if (rc == STS_ABSENT) /* 3.4: nothing is looked up for literals */
+	if (rc ==
+	    STS_ABSENT) /* RFC 8461 3.4: nothing is looked up for literals */
 		return answer_config(out, STS_NO_POLICY,
 		    "not a domain name that can have a policy", err);
 	if (rc != STS_OK)

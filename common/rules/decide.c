@@ -14,7 +14,8 @@ min64(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Is there a policy that has not expired?  3.2: max_age counts from fetch. */
+/* Is there a policy that has not expired?  RFC 8461 3.2: max_age counts from
+ * fetch. */
 static bool
 live(const struct sts_facts *f)
 {
@@ -80,7 +81,8 @@ failed_since_look(const struct sts_facts *f)
 	    !within(f, f->cached->tried, STS_MARK_GAP);
 }
 
-/* 3.3, 10.2: the body may change, and must be seen to be had, daily. */
+/* RFC 8461 3.3, 10.2: the body may change, and must be seen to be had, daily.
+ */
 static bool
 fetch_due(const struct sts_facts *f)
 {
@@ -90,7 +92,8 @@ fetch_due(const struct sts_facts *f)
 	    !within(f, f->cached->fetched, min64(half, STS_REFETCH_MAX) + 1);
 }
 
-/* 3.3: no second GET for an id that failed less than five minutes ago. */
+/* RFC 8461 3.3: no second GET for an id that failed less than five minutes ago.
+ */
 static bool
 silent(const struct sts_facts *f)
 {
@@ -105,8 +108,8 @@ silent(const struct sts_facts *f)
  * No live policy, and nobody waits for one.  What was seen within the hour is
  * believed a little longer while somebody looks again: a domain with a short
  * TTL, or with a record and no policy, would be cold for ever otherwise.  So
- * would one whose max_age is over when its mail comes: 3.2, a policy is good
- * for the delivery that it was fetched for.
+ * would one whose max_age is over when its mail comes: RFC 8461 3.2, a policy
+ * is good for the delivery that it was fetched for.
  */
 static struct sts_next
 known_nonblocking(const struct sts_facts *f)
@@ -204,12 +207,13 @@ could_not_look(const struct sts_facts *f)
 {
 	struct sts_next next;
 
-	if (live(f)) { /* 3.3: the policy outlives DNS trouble */
+	if (live(f)) { /* RFC 8461 3.3: the policy outlives DNS trouble */
 		next = answer_cached(f);
 		next.entry.why = f->txt_why;
 	} else {
-		/* Never stored as "none": 10.2, a downgrade by silence.  An
-		 * expired policy stays on the disk: the clock may be wrong. */
+		/* Never stored as "none": RFC 8461 10.2, a downgrade by
+		 * silence.  An expired policy stays on the disk: the clock may
+		 * be wrong. */
 		next = answer(STS_USE_REMOTE);
 		if (f->cached->kind == STS_ENTRY_POLICY)
 			next.entry = *f->cached;
@@ -241,7 +245,8 @@ no_record(const struct sts_facts *f)
 	int64_t ttl = f->ttl;
 	struct sts_next next;
 
-	if (live(f)) /* 3.3: a missing record does not remove a policy */
+	if (live(f)) /* RFC 8461 3.3: a missing record does not remove a policy
+		      */
 		return keep_policy(f, f->txt_why);
 	if (ttl < STS_NONE_MIN)
 		ttl = STS_NONE_MIN;
@@ -254,7 +259,8 @@ no_record(const struct sts_facts *f)
 	return next;
 }
 
-/* No policy to be had for a record that is there: 3.3, as without STS. */
+/* No policy to be had for a record that is there: RFC 8461 3.3, as without STS.
+ */
 static struct sts_next
 no_policy(const struct sts_facts *f, int64_t failed, uint32_t id,
     enum sts_reason why)
@@ -308,7 +314,8 @@ got_nothing(const struct sts_facts *f)
 
 	if (!live(f))
 		return no_policy(f, f->now, sts_id_hash(f->id), f->fetch_why);
-	next = keep_policy(f, f->fetch_why); /* 3.3: the old one stays */
+	next =
+	    keep_policy(f, f->fetch_why); /* RFC 8461 3.3: the old one stays */
 	next.entry.failed = f->now;
 	next.entry.failed_id = sts_id_hash(f->id);
 	/* A clock set back must not stretch what it cannot renew. */
