@@ -72,6 +72,9 @@ bool sts_store_moved(const struct sts_store *, const char *dir);
  */
 enum sts_rc sts_store_key(struct sts_store *, struct sts_err *err);
 
+/* By that key: the same in all processes, and no stranger can foresee it. */
+uint64_t sts_store_hash(const struct sts_store *, const char *text);
+
 /*
  * STS_OK with entry.kind ABSENT where nothing is there, or a torn file of our
  * own.  STS_LOCAL where it cannot be read, or it or its directory has another

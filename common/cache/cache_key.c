@@ -98,8 +98,14 @@ sts_store_open(struct sts_store **out, const char *dir, struct sts_err *err)
 	return rc;
 }
 
+uint64_t
+sts_store_hash(const struct sts_store *s, const char *text)
+{
+	return sts_siphash(s->key, str_of(text));
+}
+
 unsigned
 sts_store_dir_of(const struct sts_store *s, const char *domain)
 {
-	return (unsigned)(sts_siphash(s->key, str_of(domain)) % STS_STORE_DIRS);
+	return (unsigned)(sts_store_hash(s, domain) % STS_STORE_DIRS);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* An adapter's dealings with the worker: which, with what words, how long. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -12,7 +13,8 @@
 #include "cache/entry_files.h"
 #include "host_tls.h"
 #include "query.h"
-#include "rules/decide.h"
+#include "spawn.h"
+#include "worker_protocol.h"
 #include <mtasts/session.h>
 
 enum { WORKER_PATH = STS_PROGRAM_PATH };
@@ -46,56 +48,148 @@ worker_path(const struct sts_conf *c, char path[WORKER_PATH])
 		memcpy(path, other, sizeof other);
 }
 
-/* What the words after the worker's own name begin with: its configuration. */
-struct words {
-	char path[WORKER_PATH];
-	const char *argv[8];
-	unsigned n;
-};
-
-static struct sts_spawn
-worker_of(const struct sts_ctx *ctx, struct words *w)
-{
-	worker_path(ctx->conf, w->path);
-	memset(w->argv, 0, sizeof w->argv);
-	w->argv[0] = w->path;
-	w->n = 1;
-	if (ctx->path != NULL) {
-		w->argv[w->n++] = "-c";
-		w->argv[w->n++] = ctx->path;
-	}
-	return (struct sts_spawn){ w->argv, ctx->store->uid, ctx->store->gid };
-}
-
-static enum sts_rc
-start(struct sts_ctx *ctx, const char *domain, unsigned flags, int *fd,
+enum sts_rc
+sts_worker_start(struct sts_ctx *ctx, const char *how, int *fd,
     struct sts_err *err)
 {
-	struct words w;
-	struct sts_spawn sp = worker_of(ctx, &w);
+	char path[WORKER_PATH];
+	const char *argv[5] = { path, how };
+	struct sts_spawn sp = { argv, ctx->store->uid, ctx->store->gid };
 
-	w.argv[w.n++] = "--pipe";
-	if ((flags & STS_REFETCH) != 0)
-		w.argv[w.n++] = "--refetch";
-	else if ((flags & STS_FRESH) != 0)
-		w.argv[w.n++] = "--fresh";
-	w.argv[w.n++] = domain;
+	worker_path(ctx->conf, path);
+	if (ctx->path != NULL) {
+		argv[2] = "-c";
+		argv[3] = ctx->path;
+	}
 	return sts_spawn_start(&sp, fd, err);
 }
 
-enum sts_rc
-sts_ask_serve(struct sts_ctx *ctx, int *fd, struct sts_err *err)
-{
-	struct words w;
-	struct sts_spawn sp = worker_of(ctx, &w);
+/* --- The worker of a context -----------------------------------------------
+ */
 
-	w.argv[w.n++] = "--serve";
-	return sts_spawn_serve(&sp, fd, err);
+/*
+ * Is it still ours?  A host may close what it does not know, and its children
+ * must not read each other's answers.
+ */
+static bool
+is_open(const struct sts_ctx *ctx)
+{
+	struct stat st;
+
+	return ctx->worker.fd != -1 && fstat(ctx->worker.fd, &st) == 0 &&
+	    S_ISSOCK(st.st_mode) && st.st_ino == ctx->worker.inode &&
+	    ctx->worker.pid == getpid();
 }
 
-/* The answer of a worker that gave one; false: it gave none. */
+void
+sts_worker_close(struct sts_ctx *ctx)
+{
+	struct stat st;
+
+	if (ctx->worker.fd != -1 && fstat(ctx->worker.fd, &st) == 0 &&
+	    S_ISSOCK(st.st_mode) && st.st_ino == ctx->worker.inode)
+		close(ctx->worker.fd);
+	ctx->worker.fd = -1;
+}
+
+/* A line is short and goes whole or not at all. */
 static bool
-take_entry(struct sts_worker_answer *h, const char *domain, int64_t now,
+say(const struct sts_ctx *ctx, const char *line, size_t len)
+{
+	return send(ctx->worker.fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static enum sts_rc
+start(struct sts_ctx *ctx, struct sts_err *err)
+{
+	struct stat st;
+	enum sts_rc rc;
+
+	sts_worker_close(ctx);
+	if (ctx->worker.reader == NULL &&
+	    (ctx->worker.reader = malloc(sizeof *ctx->worker.reader)) == NULL)
+		return sts_fail(err, STS_NOMEM, 0, "out of memory");
+	sts_worker_reader_init(ctx->worker.reader);
+	rc = sts_worker_start(ctx, "--brief", &ctx->worker.fd, err);
+	if (rc != STS_OK) {
+		ctx->worker.fd = -1;
+		return rc;
+	}
+	if (fstat(ctx->worker.fd, &st) == 0)
+		ctx->worker.inode = st.st_ino;
+	ctx->worker.pid = getpid();
+	(void)say(ctx, STS_WORKER_VERSION, strlen(STS_WORKER_VERSION));
+	return STS_OK;
+}
+
+/* The answer about the domain; false: there is none, or not in time. */
+static bool
+read_answer(const struct sts_ctx *ctx, const char *domain, int64_t end,
+    struct sts_worker_answer *a)
+{
+	struct sts_worker_reader *r = ctx->worker.reader;
+	struct pollfd pfd = { .fd = ctx->worker.fd, .events = POLLIN };
+	int64_t left;
+	size_t room;
+	ssize_t n;
+	char *p;
+
+	for (;;) {
+		while (sts_worker_reader_next(r, a))
+			if (strcmp(a->domain, domain) == 0)
+				return true;
+		/* Signals of the host may interrupt; the deadline holds. */
+		if (r->ended || (left = end - sts_now_ms()) <= 0)
+			return false;
+		if (poll(&pfd, 1, (int)left) <= 0)
+			continue;
+		p = sts_worker_reader_room(r, &room);
+		n = read(pfd.fd, p, room);
+		if (n == -1 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			r->ended = true;
+		else
+			sts_worker_reader_add(r, (size_t)n);
+	}
+}
+
+/*
+ * Ask and read; a worker that was there may just have ended for want of work,
+ * and is replaced once.  STS_ABSENT: no answer in time.
+ */
+static enum sts_rc
+converse(struct sts_ctx *ctx, const struct sts_question *q, unsigned timeout,
+    struct sts_worker_answer *a, struct sts_err *err)
+{
+	int64_t end = sts_now_ms() + timeout;
+	char line[STS_QUESTION_MAX];
+	size_t len = sts_question_encode(line, q);
+	bool reused = is_open(ctx);
+	enum sts_rc rc;
+
+	if (reused && say(ctx, line, len)) {
+		if (read_answer(ctx, q->domain, end, a))
+			return STS_OK;
+		if (!ctx->worker.reader->ended)
+			return STS_ABSENT;
+	}
+	if ((rc = start(ctx, err)) != STS_OK)
+		return rc;
+	if (say(ctx, line, len) && read_answer(ctx, q->domain, end, a))
+		return STS_OK;
+	return STS_ABSENT;
+}
+
+/* --- What its answer is worth ----------------------------------------------
+ */
+
+/*
+ * False: it cannot be read, or its entry does not say what it says.  Without
+ * an entry the worker had no room for the domain, or this host is at fault.
+ */
+static bool
+take_answer(const struct sts_worker_answer *a, const struct sts_facts *f,
     struct sts_next *next)
 {
 	static const enum sts_use use[] = {
@@ -106,28 +200,24 @@ take_entry(struct sts_worker_answer *h, const char *domain, int64_t now,
 		[STS_ENTRY_UNASKED] = STS_USE_REMOTE,
 	};
 
-	*next = (struct sts_next){ .act = STS_ACT_ANSWER };
-	if ((h->frame != STS_FRAME_FILE && h->frame != STS_FRAME_LINK) ||
-	    !sts_entry_decode(&next->entry, h->bytes,
-		h->frame == STS_FRAME_LINK, domain))
+	*next = (struct sts_next){ .use = STS_USE_LOCAL };
+	if (a->use == STS_USE_LOCAL)
+		return true;
+	if (a->use == STS_USE_NOT_YET) {
+		*next = sts_decide_unanswered(f);
+		return true;
+	}
+	if (!sts_entry_decode(&next->entry, a->entry,
+		a->entry.len > 0 && a->entry.p[0] == '1', a->domain) ||
+	    use[next->entry.kind] != a->use)
 		return false;
-	next->use = use[next->entry.kind];
+	next->use = a->use;
 	/* RFC 8461 3.2: max_age 0 is good for this delivery, but not what is
 	 * over. */
-	if (next->use == STS_USE_ENTRY && now >= next->entry.until &&
+	if (next->use == STS_USE_ENTRY && f->now >= next->entry.until &&
 	    next->entry.until > next->entry.fetched)
 		next->use = STS_USE_NOT_YET;
 	return true;
-}
-
-/*
- * The worker knows itself when a policy host was given time enough: silence
- * proves nothing about the domain.  It is at work, or it is our own fault.
- */
-static bool
-at_work(const struct sts_worker_answer *h)
-{
-	return h->frame == 0 && !h->ended && h->stage != STS_STAGE_NONE;
 }
 
 /*
@@ -145,134 +235,101 @@ keep_live(struct sts_next *next, const struct sts_entry *cached, int64_t now)
 }
 
 static enum sts_rc
-local_fault(const struct sts_worker_answer *h, const char *path,
-    struct sts_err *err)
+local_fault(const struct sts_ctx *ctx, const char *said, struct sts_err *err)
 {
-	char shown[160];
+	const struct sts_worker_reader *r = ctx->worker.reader;
+	char path[WORKER_PATH];
 
-	if (h->frame == STS_FRAME_FAULT)
-		return sts_fail(err, STS_LOCAL, 0, "%s",
-		    sts_escape(shown, sizeof shown, h->bytes));
+	if (said[0] != '\0')
+		return sts_fail(err, STS_LOCAL, 0, "%s", said);
+	worker_path(ctx->conf, path);
 	return sts_fail(err, STS_LOCAL, 0, "worker %s %s", path,
-	    h->frame != 0 ? "gave an answer that cannot be read"
-		: h->stage == STS_STAGE_NONE ? "did not start"
-					     : "ended without an answer");
+	    r->greeted ? "ended without an answer" : "did not start");
 }
 
 enum sts_rc
 sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags,
     const struct sts_facts *f, struct sts_next *next, struct sts_err *err)
 {
+	struct sts_question q = { .kind = STS_QUESTION_ASK, .flags = flags };
 	unsigned timeout = ctx->conf->fetch_timeout + STS_WAIT_GRACE;
-	char path[WORKER_PATH];
+	struct sts_worker_answer a = { .use = STS_USE_LOCAL };
 	int64_t began = sts_now_ms();
 	enum sts_rc rc;
-	int fd = -1;
 
+	memcpy(q.domain, domain, strlen(domain) + 1);
 	/* A person who asked for it may wait; mail may not for ever. */
 	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited)
 		timeout = STS_WAIT_MAX - ctx->waited;
-	if (ctx->worker == NULL &&
-	    (ctx->worker = malloc(sizeof *ctx->worker)) == NULL)
-		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	ctx->worker->frame = 0;
-	ctx->worker->ended = true;
-	ctx->worker->stage = STS_STAGE_NONE;
-	ctx->worker->note[0] = '\0';
-	rc = start(ctx, domain, flags, &fd, err);
-	if (rc == STS_OK)
-		sts_spawn_read_answer(fd, timeout, ctx->worker);
+	ctx->said[0] = '\0';
+	rc = converse(ctx, &q, timeout, &a, err);
 	ctx->waited += (unsigned)(sts_now_ms() - began);
-	if (rc == STS_OK && take_entry(ctx->worker, domain, f->now, next)) {
-		keep_live(next, f->cached, f->now);
+	*next = (struct sts_next){ .use = STS_USE_LOCAL };
+	if (rc == STS_OK && !take_answer(&a, f, next))
+		snprintf(a.sentence, sizeof a.sentence,
+		    "the worker gave an answer that cannot be read");
+	/*
+	 * The worker knows itself when a policy host was given time enough:
+	 * its silence proves nothing about the domain.  It is at work, or it
+	 * is our own fault.
+	 */
+	if (rc == STS_ABSENT && ctx->worker.reader->greeted &&
+	    !ctx->worker.reader->ended)
+		*next = sts_decide_unanswered(f);
+	else if (rc == STS_ABSENT)
+		snprintf(a.sentence, sizeof a.sentence, "%s",
+		    ctx->worker.reader->fault);
+	/* An answer that comes too late must not fill the socket. */
+	if (rc != STS_OK || ctx->worker.reader->ended)
+		sts_worker_close(ctx);
+	keep_live(next, f->cached, f->now);
+	if (next->use != STS_USE_LOCAL) {
+		memcpy(ctx->said, a.sentence, sizeof ctx->said);
 		return STS_OK;
 	}
-	*next = (struct sts_next){ .use = STS_USE_LOCAL };
-	if (rc == STS_OK && at_work(ctx->worker))
-		*next = sts_decide_unanswered(f);
-	keep_live(next, f->cached, f->now);
-	if (next->use != STS_USE_LOCAL)
-		return STS_OK;
-	if (rc != STS_OK)
-		return rc;
-	worker_path(ctx->conf, path);
-	return local_fault(ctx->worker, path, err);
+	return rc == STS_OK || rc == STS_ABSENT
+	    ? local_fault(ctx, a.sentence, err)
+	    : rc;
 }
 
 /* --- While nobody waits ----------------------------------------------------
  */
 
-/* Is it still ours?  A host may close what it does not know. */
-static bool
-background_open(const struct sts_ctx *ctx)
-{
-	struct stat st;
-
-	return ctx->background.fd != -1 &&
-	    fstat(ctx->background.fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	    st.st_ino == ctx->background.inode;
-}
-
-void
-sts_background_close(struct sts_ctx *ctx)
-{
-	if (background_open(ctx))
-		close(ctx->background.fd);
-	ctx->background.fd = -1;
-}
-
-static bool
-background_start(struct sts_ctx *ctx)
-{
-	struct words w;
-	struct sts_spawn sp = worker_of(ctx, &w);
-	int64_t now = sts_now_ms();
-	struct stat st;
-
-	if (ctx->background.started != 0 &&
-	    now - ctx->background.started < STS_START_GAP)
-		return false;
-	ctx->background.started = now;
-	w.argv[w.n++] = "--background";
-	if (sts_spawn_serve(&sp, &ctx->background.fd, NULL) != STS_OK) {
-		ctx->background.fd = -1;
-		return false;
-	}
-	if (fstat(ctx->background.fd, &st) == 0)
-		ctx->background.inode = st.st_ino;
-	return true;
-}
-
 /* False: not now. */
 static bool
-background_tell(struct sts_ctx *ctx, const char *line, size_t len)
+request(struct sts_ctx *ctx, const struct sts_question *q)
 {
-	if (background_open(ctx)) {
-		if (send(ctx->background.fd, line, len, MSG_NOSIGNAL) ==
-		    (ssize_t)len)
+	char line[STS_QUESTION_MAX];
+	size_t len = sts_question_encode(line, q);
+	int64_t now = sts_now_ms();
+
+	if (is_open(ctx)) {
+		if (say(ctx, line, len))
 			return true;
 		if (errno == EAGAIN) /* it has enough to do */
 			return false;
 	}
-	sts_background_close(ctx);
-	return background_start(ctx) &&
-	    send(ctx->background.fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;
+	if (ctx->worker.started != 0 &&
+	    now - ctx->worker.started < STS_START_GAP)
+		return false;
+	ctx->worker.started = now;
+	return start(ctx, NULL) == STS_OK && say(ctx, line, len);
 }
 
 void
 sts_request_refresh(struct sts_ctx *ctx, enum sts_mark mark, const char *domain,
     int64_t now)
 {
-	char line[STS_NAME_SIZE + 8];
-	int len;
+	struct sts_question q = { .kind = STS_QUESTION_REFRESH };
 
 	if (sts_store_resolver_down(ctx->store, now) ||
 	    !sts_store_claim(ctx->store, mark, domain, now, STS_REFRESH_STALE))
 		return; /* nobody can look, or somebody does */
-	len = snprintf(line, sizeof line, "%s%s\n", domain,
-	    mark == STS_MARK_REFRESH_MX ? " mx" : "");
+	memcpy(q.domain, domain, strlen(domain) + 1);
+	if (mark == STS_MARK_REFRESH_MX)
+		q.flags = STS_QUESTION_MX;
 	/* The next call, perhaps another process's, tries again. */
-	if (!background_tell(ctx, line, (size_t)len))
+	if (!request(ctx, &q))
 		sts_store_unmark(ctx->store, mark, domain);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A worker that is kept (--serve), for programs with an event loop: names go
- * in, names come out when all there is to know of them is in the cache.
+ * A worker that is kept, for programs with an event loop: names go in, names
+ * come out when all there is to know of them is in the cache.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,9 @@
 #include <mtasts/mx.h>
 #include <mtasts/session.h>
 
-/* Beyond it the worker has more to do than anybody would wait for. */
+#define SESSION "session "
+
+/* Bytes that no client would wait for. */
 enum { QUEUE_MAX = 256 * 1024 };
 
 /* Reads in one call: a worker that only chatters must not keep us. */
@@ -24,10 +26,26 @@ enum { FILLS = 16 };
 
 struct sts_kept_worker {
 	int fd;
-	struct sts_worker_lines lines;
 	size_t head, tail; /* of what is in the queue */
+	struct sts_worker_reader reader;
 	char queue[QUEUE_MAX];
 };
+
+static enum sts_rc
+put(struct sts_kept_worker *k, struct sts_str line, struct sts_err *err)
+{
+	if (k->head > 0 && k->tail + line.len > sizeof k->queue) {
+		memmove(k->queue, k->queue + k->head, k->tail - k->head);
+		k->tail -= k->head;
+		k->head = 0;
+	}
+	if (k->tail + line.len > sizeof k->queue)
+		return sts_fail(err, STS_NOMEM, 0,
+		    "the worker's queue is full");
+	memcpy(k->queue + k->tail, line.p, line.len);
+	k->tail += line.len;
+	return STS_OK;
+}
 
 enum sts_rc
 sts_kept_worker_start(struct sts_ctx *ctx, struct sts_kept_worker **out,
@@ -43,12 +61,14 @@ sts_kept_worker_start(struct sts_ctx *ctx, struct sts_kept_worker **out,
 		(void)sts_ctx_spool(ctx, NULL);
 	if ((k = malloc(sizeof *k)) == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	/* Not the queue: that would touch its pages. */
-	memset(k, 0, offsetof(struct sts_kept_worker, queue));
-	if ((rc = sts_ask_serve(ctx, &k->fd, err)) != STS_OK) {
+	/* Not the buffers: that would touch their pages. */
+	k->head = k->tail = 0;
+	sts_worker_reader_init(&k->reader);
+	if ((rc = sts_worker_start(ctx, "--serve", &k->fd, err)) != STS_OK) {
 		free(k);
 		return rc;
 	}
+	(void)put(k, str_of(STS_WORKER_VERSION), err);
 	*out = k;
 	return STS_OK;
 }
@@ -74,41 +94,18 @@ sts_kept_worker_out(const struct sts_kept_worker *k)
 	return k->head == k->tail ? -1 : k->fd;
 }
 
-static enum sts_rc
-put(struct sts_kept_worker *k, const char *before, struct sts_str line,
-    struct sts_err *err)
-{
-	size_t head = strlen(before);
-
-	if (line.len == 0)
-		return sts_fail(err, STS_USAGE, 0, "nothing to tell");
-	if (k->head > 0 && k->tail + head + line.len > sizeof k->queue) {
-		memmove(k->queue, k->queue + k->head, k->tail - k->head);
-		k->tail -= k->head;
-		k->head = 0;
-	}
-	if (k->tail + head + line.len > sizeof k->queue)
-		return sts_fail(err, STS_NOMEM, 0,
-		    "the worker has too much to do");
-	memcpy(k->queue + k->tail, before, head);
-	memcpy(k->queue + k->tail + head, line.p, line.len);
-	k->tail += head + line.len;
-	return STS_OK;
-}
-
 enum sts_rc
 sts_kept_worker_ask(struct sts_kept_worker *k, const char *domain,
     struct sts_err *err)
 {
-	static const char mx[] = " mx\n";
-	char line[STS_NAME_SIZE + sizeof mx];
-	size_t len;
+	struct sts_question q = { .kind = STS_QUESTION_ASK,
+		.flags = STS_QUESTION_MX };
+	char line[STS_QUESTION_MAX];
 
-	if (sts_domain_normal(line, domain, err) != STS_OK)
+	if (sts_domain_normal(q.domain, domain, err) != STS_OK)
 		return sts_fail(err, STS_USAGE, 0, "not a policy domain");
-	len = strlen(line);
-	memcpy(line + len, mx, sizeof mx);
-	return put(k, "", (struct sts_str){ line, len + sizeof mx - 1 }, err);
+	return put(k, (struct sts_str){ line, sts_question_encode(line, &q) },
+	    err);
 }
 
 /* False: nobody reads. */
@@ -135,7 +132,7 @@ static bool
 fill(struct sts_kept_worker *k)
 {
 	size_t room;
-	char *p = sts_worker_lines_room(&k->lines, &room);
+	char *p = sts_worker_reader_room(&k->reader, &room);
 	ssize_t n;
 
 	do
@@ -143,61 +140,55 @@ fill(struct sts_kept_worker *k)
 	while (n == -1 && errno == EINTR);
 	if (n <= 0)
 		return n == -1 && errno == EAGAIN;
-	sts_worker_lines_add(&k->lines, (size_t)n);
+	sts_worker_reader_add(&k->reader, (size_t)n);
 	return true;
-}
-
-static enum sts_rc
-done(const struct sts_kept_worker *k, struct sts_err *err)
-{
-	(void)sts_fail(err, STS_OK, 0, "%s", k->lines.why);
-	return STS_OK;
 }
 
 enum sts_rc
 sts_kept_worker_next(struct sts_kept_worker *k, char domain[STS_NAME_SIZE],
     struct sts_err *err)
 {
+	struct sts_worker_reader *r = &k->reader;
+	struct sts_worker_answer a;
 	bool alive = flush(k);
 	size_t before;
 
-	k->lines.why[0] = '\0';
-
 	/* What it said before it went is still true. */
-	for (unsigned i = 0; i < FILLS; i++) {
-		if (sts_worker_lines_next(&k->lines, domain))
-			return done(k, err);
-		before = k->lines.used - k->lines.taken;
-		if (!fill(k)) {
+	for (unsigned i = 0; i <= FILLS; i++) {
+		if (sts_worker_reader_next(r, &a)) {
+			memcpy(domain, a.domain, sizeof a.domain);
+			(void)sts_fail(err, STS_OK, 0, "%s", a.sentence);
+			return STS_OK;
+		}
+		before = r->used - r->taken;
+		if (r->ended || (i < FILLS && !fill(k))) {
 			alive = false;
 			break;
 		}
-		if (k->lines.used == before)
+		if (r->used - r->taken == before)
 			break;
 	}
-	if (sts_worker_lines_next(&k->lines,
-		domain)) /* in the last bytes read */
-		return done(k, err);
 	if (alive)
 		return STS_ABSENT;
 	return sts_fail(err, STS_LOCAL, 0, "%s",
-	    k->lines.fault[0] != '\0' ? k->lines.fault
-				      : "the kept worker has ended");
+	    r->fault[0] != '\0' ? r->fault : "the kept worker has ended");
 }
 
 enum sts_rc
 sts_kept_worker_judge(struct sts_kept_worker *k, struct sts_ctx *ctx,
     const struct sts_session_report *seen, struct sts_err *err)
 {
-	char line[STS_SESSION_LINE_MAX], name[STS_NAME_SIZE];
+	char line[sizeof SESSION + STS_SESSION_LINE_MAX], name[STS_NAME_SIZE];
 	struct sts_last policy;
 	struct sts_session s;
 	enum sts_rc rc;
+	size_t len;
 
 	if (!sts_records(ctx))
 		return STS_OK;
 	if (seen->mx_host == NULL || seen->receiving_ip == NULL)
-		return sts_fail(err, STS_USAGE, 0, "a session with nobody");
+		return sts_fail(err, STS_USAGE, 0,
+		    "session without MX host or address");
 	/* It would have nowhere to write either, and could not say so. */
 	if ((rc = sts_ctx_spool(ctx, err)) != STS_OK)
 		return rc;
@@ -207,6 +198,10 @@ sts_kept_worker_judge(struct sts_kept_worker *k, struct sts_ctx *ctx,
 	if ((rc = sts_ctx_session(ctx, seen, name, &policy, &s, err)) != STS_OK)
 		return rc;
 	s.der.len = 0; /* the worker looks for itself */
-	return put(k, STS_KEPT_WORKER_JUDGE,
-	    (struct sts_str){ line, sts_session_encode(line, &s) }, err);
+	memcpy(line, SESSION, strlen(SESSION));
+	len = sts_session_encode(line + strlen(SESSION), &s);
+	if (len == 0 || strlen(SESSION) + len > STS_QUESTION_MAX)
+		return sts_fail(err, STS_USAGE, 0,
+		    "a session that cannot be written down");
+	return put(k, (struct sts_str){ line, strlen(SESSION) + len }, err);
 }

@@ -36,7 +36,7 @@ sts_open(struct sts_ctx **out, const char *conf, struct sts_err *err)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	}
 	ctx->path = copy;
-	ctx->background.fd = -1;
+	ctx->worker.fd = -1;
 	rc = sts_conf_load(&ctx->conf, conf, err);
 	/* A cache that cannot be opened is told of when it is needed. */
 	if (rc == STS_OK && sts_ctx_store(ctx, NULL) == STS_OK)
@@ -61,14 +61,14 @@ sts_close(struct sts_ctx *ctx)
 	if (ctx == NULL)
 		return;
 	path.in = ctx->path;
-	sts_background_close(ctx);
+	sts_worker_close(ctx);
 	sts_store_close(ctx->store);
 	sts_spool_close(ctx->spool);
 	sts_conf_free(ctx->conf);
 	sts_recent_free(ctx->recent);
 	sts_loaded_clear(&ctx->loaded);
 	free(path.out);
-	free(ctx->worker);
+	free(ctx->worker.reader);
 	free(ctx);
 }
 
@@ -265,9 +265,7 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 	a->unprotected = a->verdict == STS_NO_POLICY &&
 	    (a->unknown != STS_KNOWN || next->entry.kind == STS_ENTRY_NO_FETCH);
 	explain(a, next,
-	    network && ctx->worker->note[0] != '\0' ? ctx->worker->note
-						    : next->entry.note,
-	    d);
+	    network && ctx->said[0] != '\0' ? ctx->said : next->entry.note, d);
 	return STS_OK;
 }
 

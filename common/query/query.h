@@ -3,9 +3,10 @@
 #ifndef STS_QUERY_QUERY_H
 #define STS_QUERY_QUERY_H
 
+#include <sys/types.h>
+
 #include "cache/cache.h"
 #include "conf/conf.h"
-#include "spawn.h"
 #include "tlsrpt/spool.h"
 #include <mtasts/mx.h>
 #include <mtasts/session.h>
@@ -16,11 +17,11 @@ enum {
 	STS_WAIT_LEAST = 1000,  /* ms; less is not worth a worker */
 	STS_WAIT_GRACE = 2000,  /* ms a worker may be late */
 	STS_REFRESH_STALE = 60, /* s after which nobody is thought to look */
-	STS_START_GAP = 1000, /* ms between two starts of a background worker */
-	STS_LAST_SPAN = 60,   /* s that an answer is thought to be the one
-			       * that a session was held to */
-	STS_MX_TURN = 10      /* s that hosts of one preference keep their
-			       * order: the envelopes of a message go one way */
+	STS_START_GAP = 1000,   /* ms between two starts for a refresh */
+	STS_LAST_SPAN = 60,     /* s that an answer is thought to be the one
+				 * that a session was held to */
+	STS_MX_TURN = 10        /* s that hosts of one preference keep their
+				 * order: the envelopes of a message go one way */
 };
 
 /* The last answer about a domain that came from the cache or the network. */
@@ -51,10 +52,12 @@ struct sts_ctx {
 	struct {
 		int fd;          /* -1: none */
 		uint64_t inode;  /* of fd: the host may have closed it */
-		int64_t started; /* ms; 0: never */
-	} background;
-	uint32_t random;                  /* 0: not chosen yet */
-	struct sts_worker_answer *worker; /* NULL until a worker is asked */
+		pid_t pid;       /* whose child it would be */
+		int64_t started; /* ms, for a refresh; 0: never */
+		struct sts_worker_reader *reader; /* NULL until first needed */
+	} worker;
+	char said[STS_NOTE_SIZE];  /* by the worker, of the domain in hand */
+	uint32_t random;           /* 0: not chosen yet */
 	struct sts_recent *recent; /* NULL until a question that never waits */
 	struct sts_loaded loaded;  /* the entry in hand */
 	struct sts_recent_offer recent_offer[64];
@@ -69,10 +72,11 @@ enum sts_rc sts_ctx_store(struct sts_ctx *, struct sts_err *err);
 
 /*
  * Ask a worker about a domain and wait for it: *next as sts_decide() would
- * say it, with the entry in ctx->worker.
+ * say it, with the entry in ctx->worker.reader and a sentence in ctx->said.
  */
 struct sts_facts;
 struct sts_next;
+struct sts_worker_reader;
 enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
     const struct sts_facts *, struct sts_next *next, struct sts_err *err);
 
@@ -91,16 +95,21 @@ enum sts_rc sts_ctx_session(struct sts_ctx *,
     const struct sts_session_report *seen, char name[STS_NAME_SIZE],
     struct sts_last *policy, struct sts_session *s, struct sts_err *err);
 
-/* Start a kept worker; *fd as sts_spawn_serve() has it. */
-enum sts_rc sts_ask_serve(struct sts_ctx *, int *fd, struct sts_err *err);
+/*
+ * Start a worker; *fd as sts_spawn_start() has it.  how: "--serve", or
+ * "--brief", which ends when it has had nothing to do for a second.
+ */
+enum sts_rc sts_worker_start(struct sts_ctx *, const char *how, int *fd,
+    struct sts_err *err);
 
 /*
  * Have the domain looked at while nobody waits: its policy, and with
- * REFRESH_MX its MX set.  One background worker does so for all domains of a
- * context; it ends when it is done and the context is closed.
+ * REFRESH_MX its MX set.
  */
 void sts_request_refresh(struct sts_ctx *, enum sts_mark, const char *domain,
     int64_t now);
-void sts_background_close(struct sts_ctx *);
+
+/* What the worker of the context has been asked for, it still does. */
+void sts_worker_close(struct sts_ctx *);
 
 #endif

@@ -7,14 +7,13 @@
  *   host --fork--> middle --fork--> worker
  *
  * The middle one ends at once and is reaped by its pid, so that no wait() of
- * the host ever sees a stranger, and the worker holds none of its pipes.
+ * the host ever sees a stranger, and the worker holds none of its descriptors.
  */
 #include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,66 +23,42 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
+#include "worker_protocol.h"
 
-/* What the worker gets of the pipes; -1: nothing. */
-struct ends {
-	int in, out; /* its standard input and output */
-	int pipe;    /* STS_PIPE_FD */
-};
-
-/*
- * Tell the adapter why there is no worker; only write(2) is safe here.  A
- * kept worker's adapter hears of it by the end of the pipe, and why by a line.
- */
+/* In the words of the protocol; only write(2) is safe here. */
 _Noreturn static void
-give_up(const struct ends *ends, const char *what, const char *path)
+give_up(const char *what, const char *path)
 {
-	char text[STS_FRAME_HEAD + 200];
-	int n = snprintf(text + STS_FRAME_HEAD, sizeof text - STS_FRAME_HEAD,
-	    "cannot start %s: %s: %s", path, what, strerror(errno));
-	char head[STS_FRAME_HEAD + 1];
+	char text[400], line[STS_ANSWER_HEAD_MAX];
+	size_t len;
 
-	if (n > (int)(sizeof text - STS_FRAME_HEAD) - 1)
-		n = (int)(sizeof text - STS_FRAME_HEAD) - 1;
-	snprintf(head, sizeof head, "%c%08x", STS_FRAME_FAULT, (unsigned)n);
-	memcpy(text, head, STS_FRAME_HEAD);
-	if (ends->pipe == -1) {
-		text[STS_FRAME_HEAD - 2] = '!';
-		text[STS_FRAME_HEAD - 1] = ' ';
-		text[STS_FRAME_HEAD + n] = '\n';
-		if (write(STDOUT_FILENO, text + STS_FRAME_HEAD - 2,
-			(size_t)n + 3) == -1)
-			_exit(126);
-	} else if (write(STS_PIPE_FD, text, (size_t)n + STS_FRAME_HEAD) == -1)
+	snprintf(text, sizeof text, "cannot start %s: %s: %s", path, what,
+	    strerror(errno));
+	len = sts_fault_encode(line, text);
+	if (write(STDOUT_FILENO, STS_WORKER_VERSION,
+		strlen(STS_WORKER_VERSION)) == -1 ||
+	    write(STDOUT_FILENO, line, len) == -1)
 		_exit(126);
 	_exit(127);
 }
 
-/* Out of the way of the numbers that are given out; -1 stays. */
-static bool
-lift(int *fd)
-{
-	return *fd == -1 || (*fd = fcntl(*fd, F_DUPFD, 10)) != -1;
-}
-
-/* The ends to their places, nothing where there is none, all else closed. */
+/*
+ * The socket is the worker's standard input and output, and all else is
+ * closed.  Move it to 10 or above first, so that dup2() cannot overwrite it.
+ */
 static int
-tidy_descriptors(struct ends e)
+tidy_descriptors(int fd)
 {
 	int null = open("/dev/null", O_RDWR);
 
-	if (null == -1 || !lift(&null) || !lift(&e.in) || !lift(&e.out) ||
-	    !lift(&e.pipe))
+	if (null == -1 || (null = fcntl(null, F_DUPFD, 10)) == -1 ||
+	    (fd = fcntl(fd, F_DUPFD, 10)) == -1)
 		return -1;
-	if (dup2(e.in == -1 ? null : e.in, STDIN_FILENO) == -1 ||
-	    dup2(e.out == -1 ? null : e.out, STDOUT_FILENO) == -1 ||
+	if (dup2(fd, STDIN_FILENO) == -1 || dup2(fd, STDOUT_FILENO) == -1 ||
 	    dup2(null, STDERR_FILENO) == -1)
 		return -1;
-	if (e.pipe != -1 && dup2(e.pipe, STS_PIPE_FD) == -1)
-		return -1;
-	closefrom(e.pipe == -1 ? STS_PIPE_FD : STS_PIPE_FD + 1);
+	closefrom(STDERR_FILENO + 1);
 	return 0;
 }
 
@@ -158,7 +133,7 @@ drop_privilege(const struct sts_spawn *sp)
 }
 
 _Noreturn static void
-become_worker(const struct sts_spawn *sp, const struct ends *ends)
+become_worker(const struct sts_spawn *sp, int fd)
 {
 	char *const empty[] = { NULL };
 	union { /* execve(2) wants the argv of before const */
@@ -167,16 +142,16 @@ become_worker(const struct sts_spawn *sp, const struct ends *ends)
 	} argv = { .in = sp->argv };
 
 	tidy_signals();
-	if (tidy_descriptors(*ends) == -1)
+	if (tidy_descriptors(fd) == -1)
 		_exit(126);
 	umask(077);
 	if (chdir("/") == -1)
-		give_up(ends, "chdir to /", sp->argv[0]);
+		give_up("chdir to /", sp->argv[0]);
 	reset_limits();
 	if (drop_privilege(sp) == -1)
-		give_up(ends, "dropping privilege", sp->argv[0]);
+		give_up("dropping privilege", sp->argv[0]);
 	execve(sp->argv[0], argv.out, empty);
-	give_up(ends, "exec", sp->argv[0]);
+	give_up("exec", sp->argv[0]);
 }
 
 static pid_t
@@ -190,9 +165,9 @@ reap(pid_t pid)
 	return got;
 }
 
-/* The worker has the ends when this is done; the caller still closes them. */
+/* The worker has fd when this is done; the caller still closes it. */
 static enum sts_rc
-spawn(const struct sts_spawn *sp, const struct ends *ends, struct sts_err *err)
+spawn(const struct sts_spawn *sp, int fd, struct sts_err *err)
 {
 	sigset_t all, old;
 	int error;
@@ -206,7 +181,7 @@ spawn(const struct sts_spawn *sp, const struct ends *ends, struct sts_err *err)
 		(void)setsid();
 		pid = fork();
 		if (pid == 0)
-			become_worker(sp, ends);
+			become_worker(sp, fd);
 		_exit(pid == -1);
 	}
 	error = errno;
@@ -221,28 +196,6 @@ spawn(const struct sts_spawn *sp, const struct ends *ends, struct sts_err *err)
 enum sts_rc
 sts_spawn_start(const struct sts_spawn *sp, int *fd, struct sts_err *err)
 {
-	struct ends ends = { -1, -1, -1 };
-	enum sts_rc rc;
-	int p[2];
-
-	if (pipe(p) == -1)
-		return sts_fail(err, STS_LOCAL, 0, "pipe: %s", strerror(errno));
-	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
-	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
-	ends.pipe = p[1];
-	rc = spawn(sp, &ends, err);
-	close(p[1]);
-	if (rc != STS_OK || fd == NULL)
-		close(p[0]);
-	else
-		*fd = p[0];
-	return rc;
-}
-
-enum sts_rc
-sts_spawn_serve(const struct sts_spawn *sp, int *fd, struct sts_err *err)
-{
-	struct ends ends = { -1, -1, -1 };
 	enum sts_rc rc;
 	int p[2];
 
@@ -252,39 +205,11 @@ sts_spawn_serve(const struct sts_spawn *sp, int *fd, struct sts_err *err)
 	(void)fcntl(p[0], F_SETFD, FD_CLOEXEC);
 	(void)fcntl(p[1], F_SETFD, FD_CLOEXEC);
 	(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
-	ends.in = ends.out = p[1];
-	rc = spawn(sp, &ends, err);
+	rc = spawn(sp, p[1], err);
 	close(p[1]);
 	if (rc != STS_OK)
 		close(p[0]);
 	else
 		*fd = p[0];
 	return rc;
-}
-
-void
-sts_spawn_read_answer(int fd, unsigned timeout_ms, struct sts_worker_answer *h)
-{
-	int64_t end = sts_now_ms() + timeout_ms, left;
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	ssize_t n;
-
-	h->stage = STS_STAGE_NONE;
-	h->frame = 0;
-	h->ended = false;
-	h->used = 0;
-	h->note[0] = '\0';
-	/* Signals of the host may interrupt; the deadline holds all the same.*/
-	while (!h->ended && (left = end - sts_now_ms()) > 0) {
-		if (poll(&pfd, 1, (int)left) <= 0)
-			continue;
-		n = read(fd, h->buf + h->used, sizeof h->buf - h->used);
-		if (n == -1 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n <= 0)
-			h->ended = true;
-		else if (sts_worker_answer_add(h, (size_t)n))
-			break;
-	}
-	close(fd);
 }

@@ -1,142 +1,213 @@
 /* SPDX-License-Identifier: ISC */
-/* A worker's bytes are judged like any others. */
+/* A worker's bytes are judged like any others, and so are an adapter's. */
 #include "worker_protocol.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "base/domain_name.h"
 #include "base/err.h"
-#include "base/scan.h"
-#include "rules/checksum_line.h"
 
-/* --- The answer over the pipe, byte by byte ------------------------------- */
+static const char *const uses[] = {
+	[STS_USE_NONE] = "none",
+	[STS_USE_ENTRY] = "policy",
+	[STS_USE_REMOTE] = "remote",
+	[STS_USE_NOT_YET] = "not-yet",
+	[STS_USE_LOCAL] = "local",
+};
+
+/* --- What is asked ---------------------------------------------------------
+ */
+
+static const struct {
+	const char *word;
+	unsigned flag;
+	bool refresh; /* may it stand there, too? */
+} wishes[] = {
+	{ "fresh", STS_FRESH, false },
+	{ "refetch", STS_REFETCH, false },
+	{ "mx", STS_QUESTION_MX, true },
+};
 
 static bool
-take_stage(struct sts_worker_answer *h, char c)
+take_wish(struct sts_question *q, struct sts_str word)
 {
-	switch (c) {
-	case STS_STAGE_STARTED:
-	case STS_STAGE_DNS:
-	case STS_STAGE_FOUND:
-	case STS_STAGE_GET:
-	case STS_STAGE_STORE:
-		h->stage = (enum sts_stage)c;
+	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
+		if (str_is(word, wishes[i].word)) {
+			q->flags |= wishes[i].flag;
+			return q->kind == STS_QUESTION_ASK || wishes[i].refresh;
+		}
+	return false;
+}
+
+/* Up to a blank or the end; false: there is nothing. */
+static bool
+next_word(struct scan *s, struct sts_str *word)
+{
+	if (scan_word(s, ' ', word))
 		return true;
-	default:
-		return false;
-	}
+	*word = scan_rest(s);
+	s->p = s->end;
+	return word->len > 0;
 }
 
-/* What was understood is spent: the rest moves to the front. */
-static void
-spend(struct sts_worker_answer *h, size_t n)
+bool
+sts_question_decode(struct sts_question *q, struct sts_str line)
 {
-	h->used -= n;
-	memmove(h->buf, h->buf + n, h->used);
-}
+	struct scan s = scan_str(line);
+	struct sts_str word;
 
-/* One step; false: more bytes are needed, or nothing more is believed. */
-static bool
-step(struct sts_worker_answer *h)
-{
-	struct sts_str bytes;
-	size_t n = 0;
-	uint64_t len;
-
-	while (n < h->used && take_stage(h, h->buf[n]))
-		n++;
-	spend(h, n);
-	if (h->used < STS_FRAME_HEAD)
+	*q = (struct sts_question){ 0 };
+	if (!scan_word(&s, ' ', &word))
 		return false;
-	if (strchr("FL!#", h->buf[0]) == NULL ||
-	    !sts_hex64((struct sts_str){ h->buf + 1, STS_FRAME_HEAD - 1 },
-		STS_ENTRY_MAX, &len)) {
-		h->ended = true;
-		return false;
+	if (str_is(word, "session")) {
+		q->kind = STS_QUESTION_SESSION;
+		q->session = scan_rest(&s);
+		return true;
 	}
-	if (h->used < STS_FRAME_HEAD + len)
+	if (str_is(word, "refresh"))
+		q->kind = STS_QUESTION_REFRESH;
+	else if (!str_is(word, "ask"))
 		return false;
-	bytes = (struct sts_str){ h->buf + STS_FRAME_HEAD, len };
-	if (h->buf[0] != STS_FRAME_NOTE) {
-		h->frame = (enum sts_frame)h->buf[0];
-		h->bytes = bytes;
+	if (!next_word(&s, &word) || !sts_domain_is_normal(q->domain, word))
 		return false;
-	}
-	sts_escape(h->note, sizeof h->note, bytes);
-	spend(h, STS_FRAME_HEAD + len);
+	while (s.p < s.end)
+		if (!next_word(&s, &word) || !take_wish(q, word))
+			return false;
 	return true;
 }
 
-/* The bytes at buf[used] to buf[used + n] are new. */
-bool
-sts_worker_answer_add(struct sts_worker_answer *h, size_t n)
+size_t
+sts_question_encode(char buf[STS_QUESTION_MAX], const struct sts_question *q)
 {
-	h->used += n;
-	while (step(h))
-		;
-	return h->frame != 0;
+	int n = snprintf(buf, STS_QUESTION_MAX, "%s %s",
+	    q->kind == STS_QUESTION_REFRESH ? "refresh" : "ask", q->domain);
+
+	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
+		if ((q->flags & wishes[i].flag) != 0)
+			n += snprintf(buf + n, STS_QUESTION_MAX - (size_t)n,
+			    " %s", wishes[i].word);
+	buf[n++] = '\n';
+	return (size_t)n;
 }
 
-/* --- The lines of a kept worker ------------------------------------------- */
+/* --- What is answered ------------------------------------------------------
+ */
 
-char *
-sts_worker_lines_room(struct sts_worker_lines *t, size_t *room)
+size_t
+sts_answer_encode(char buf[STS_ANSWER_HEAD_MAX], const char *domain,
+    enum sts_use use, size_t entry_len, const char *sentence)
 {
-	memmove(t->buf, t->buf + t->taken, t->used - t->taken);
-	t->used -= t->taken;
-	t->taken = 0;
-	/* No line of ours is as long: its name was at its head, and is gone. */
-	if (t->used == sizeof t->buf) {
-		t->skip = true;
-		t->used = 0;
-	}
-	*room = sizeof t->buf - t->used;
-	return t->buf + t->used;
+	char shown[STS_NOTE_SIZE];
+
+	return (size_t)snprintf(buf, STS_ANSWER_HEAD_MAX, "done %s %s %zu %s\n",
+	    domain, uses[use], entry_len,
+	    sts_escape(shown, sizeof shown, str_of(sentence)));
+}
+
+size_t
+sts_fault_encode(char buf[STS_ANSWER_HEAD_MAX], const char *sentence)
+{
+	char shown[STS_NOTE_SIZE];
+
+	return (size_t)snprintf(buf, STS_ANSWER_HEAD_MAX, "fault %s\n",
+	    sts_escape(shown, sizeof shown, str_of(sentence)));
 }
 
 void
-sts_worker_lines_add(struct sts_worker_lines *t, size_t n)
+sts_worker_reader_init(struct sts_worker_reader *r)
 {
-	t->used += n;
+	r->greeted = r->ended = false;
+	r->fault[0] = '\0';
+	r->used = r->taken = 0;
 }
 
-/* A domain is only what sts_domain_normal() leaves as it is. */
-static bool
-take(struct sts_worker_lines *t, struct sts_str line,
-    char domain[STS_NAME_SIZE])
+/* What was understood is spent: the rest moves to the front. */
+char *
+sts_worker_reader_room(struct sts_worker_reader *r, size_t *room)
 {
-	struct scan s = scan_str(line);
-	struct sts_str name, word;
+	memmove(r->buf, r->buf + r->taken, r->used - r->taken);
+	r->used -= r->taken;
+	r->taken = 0;
+	*room = sizeof r->buf - r->used;
+	return r->buf + r->used;
+}
 
-	if (!scan_word(&s, ' ', &name))
+void
+sts_worker_reader_add(struct sts_worker_reader *r, size_t n)
+{
+	r->used += n;
+}
+
+static bool
+end(struct sts_worker_reader *r, const char *fault)
+{
+	r->ended = true;
+	snprintf(r->fault, sizeof r->fault, "%s", fault);
+	return false;
+}
+
+static bool
+take_use(enum sts_use *use, struct sts_str word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		if (str_is(word, uses[i])) {
+			*use = (enum sts_use)i;
+			return true;
+		}
+	return false;
+}
+
+static bool
+take_done(struct sts_worker_answer *a, struct scan *s, uint64_t *len)
+{
+	struct sts_str domain, use, number;
+
+	if (!scan_word(s, ' ', &domain) || !scan_word(s, ' ', &use) ||
+	    !scan_word(s, ' ', &number) ||
+	    !sts_domain_is_normal(a->domain, domain) ||
+	    !take_use(&a->use, use) || !str_u64(number, STS_ENTRY_MAX, len))
 		return false;
-	if (str_is(name, "!")) {
-		scan_wsp(&s);
-		sts_escape(t->fault, sizeof t->fault, scan_rest(&s));
-		return false;
-	}
-	for (int i = 0; i < 4; i++) /* KIND MODE ID EXPIRES */
-		if (!scan_word(&s, ' ', &word))
-			s = scan_str(str_of(""));
-	word = scan_rest(&s);
-	sts_escape(t->why, sizeof t->why,
-	    str_is(word, "-") ? str_of("") : word);
-	return sts_domain_is_normal(domain, name);
+	sts_escape(a->sentence, sizeof a->sentence, scan_rest(s));
+	return true;
 }
 
 bool
-sts_worker_lines_next(struct sts_worker_lines *t, char domain[STS_NAME_SIZE])
+sts_worker_reader_next(struct sts_worker_reader *r, struct sts_worker_answer *a)
 {
-	struct scan s;
-	struct sts_str line;
-	bool skipped;
+	size_t left = r->used - r->taken;
+	struct scan s = scan_bytes(r->buf + r->taken, left);
+	struct sts_str line, word;
+	uint64_t len;
 
-	for (;;) {
-		s = scan_bytes(t->buf + t->taken, t->used - t->taken);
-		if (!scan_until(&s, '\n', &line))
-			return false;
-		t->taken += line.len + 1;
-		skipped = t->skip;
-		t->skip = false;
-		if (!skipped && take(t, line, domain))
-			return true;
+	if (r->ended)
+		return false;
+	if (!scan_until(&s, '\n', &line))
+		return left < STS_ANSWER_HEAD_MAX
+		    ? false
+		    : end(r, "the worker speaks nonsense");
+	if (!r->greeted) {
+		if (line.len + 1 != strlen(STS_WORKER_VERSION) ||
+		    memcmp(line.p, STS_WORKER_VERSION, line.len) != 0)
+			return end(r,
+			    "the worker is of another version of mtasts");
+		r->greeted = true;
+		r->taken += line.len + 1;
+		return sts_worker_reader_next(r, a);
 	}
+	s = scan_str(line);
+	if (!scan_word(&s, ' ', &word))
+		return end(r, "the worker speaks nonsense");
+	if (str_is(word, "fault")) {
+		r->ended = true;
+		sts_escape(r->fault, sizeof r->fault, scan_rest(&s));
+		return false;
+	}
+	if (!str_is(word, "done") || !take_done(a, &s, &len))
+		return end(r, "the worker speaks nonsense");
+	if (left - (line.len + 1) < len)
+		return false;
+	a->entry = (struct sts_str){ line.p + line.len + 1, len };
+	r->taken += line.len + 1 + len;
+	return true;
 }

@@ -1,77 +1,99 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How a worker answers.  Pure.  The one that is started for a domain does so
- * over a pipe: first bytes that say how far it is, then frames, the last of
- * which is the answer.
+ * What an adapter and a worker say to each other: lines on a socket, which is
+ * the worker's standard input and output.  Pure.
  *
- *   answer = *stage [note] frame
- *   frame  = type length bytes      length = 8 hexadecimal digits
+ *   adapter  = version *( ask / refresh / session )
+ *   ask      = "ask" SP domain *( SP ( "fresh" / "refetch" / "mx" ) ) LF
+ *   refresh  = "refresh" SP domain [ SP "mx" ] LF    nobody waits for it
+ *   session  = "session" SP line                     of tlsrpt/session_line.h
  *
- * A kept worker writes "DOMAIN KIND MODE ID EXPIRES WHY" for each domain that
- * is done, and "! WHY" before it gives up.
+ *   worker   = version *answer [ fault ]
+ *   answer   = "done" SP domain SP use SP length SP sentence LF entry
+ *   use      = "none" / "policy" / "remote" / "not-yet" / "local"
+ *   fault    = "fault" SP sentence LF                and the worker ends
+ *
+ *   version  = "mtasts-worker1" LF
+ *
+ * A domain is in sts_domain_normal() form.  The entry is as many bytes as
+ * length says, in either form of entry.h; 0: there is none.  What does not
+ * follow this grammar is not believed, nor is anything after it.
  */
 #ifndef STS_QUERY_WORKER_PROTOCOL_H
 #define STS_QUERY_WORKER_PROTOCOL_H
 
+#include "rules/decide.h"
 #include "rules/entry.h"
-#include <mtasts/sts.h>
 
-enum { STS_PIPE_FD = 3, STS_FRAME_HEAD = 9 };
+#define STS_WORKER_VERSION "mtasts-worker1\n"
 
-/* How far it is; that it ever started is what counts at the deadline. */
-enum sts_stage {
-	STS_STAGE_NONE = 0,      /* it never ran: our own fault */
-	STS_STAGE_STARTED = 's', /* running; waits half its time for the lock */
-	STS_STAGE_DNS = 'd',     /* asked for the TXT record: DNS trouble */
-	STS_STAGE_FOUND = 't',   /* a TXT record is there */
-	STS_STAGE_GET = 'g',     /* and the policy is not to be had in time */
-	STS_STAGE_STORE = 'k'    /* all is known, our own disk is slow */
-};
-
-enum sts_frame {
-	STS_FRAME_FILE = 'F',  /* an entry in the form of a file */
-	STS_FRAME_LINK = 'L',  /* an entry in the form of a link */
-	STS_FRAME_FAULT = '!', /* one line: what is wrong on this host */
-	STS_FRAME_NOTE = '#'   /* one line: details for people; more follows */
-};
-
-/* To a kept worker, before a line of session_line.h: to be judged and recorded.
+/* --- What is asked ---------------------------------------------------------
  */
-#define STS_KEPT_WORKER_JUDGE "="
 
-enum { STS_FRAME_MAX = STS_FRAME_HEAD + STS_ENTRY_MAX };
+enum sts_question_kind {
+	STS_QUESTION_ASK,
+	STS_QUESTION_REFRESH, /* no answer is wanted */
+	STS_QUESTION_SESSION
+};
+
+enum { STS_QUESTION_MX = 1 << 8 }; /* beside STS_FRESH and STS_REFETCH */
+
+struct sts_question {
+	enum sts_question_kind kind;
+	char domain[STS_NAME_SIZE]; /* of ASK and REFRESH */
+	unsigned flags;
+	struct sts_str session; /* lent: what follows the word */
+};
+
+/* Sessions come without certificates, so they are short. */
+enum { STS_QUESTION_MAX = 4096 };
+
+/* line: without LF.  False: not of the grammar. */
+bool sts_question_decode(struct sts_question *, struct sts_str line);
+
+/* ASK or REFRESH as a line with LF; returns its length. */
+size_t sts_question_encode(char buf[STS_QUESTION_MAX],
+    const struct sts_question *);
+
+/* --- What is answered ------------------------------------------------------
+ */
 
 struct sts_worker_answer {
-	enum sts_stage stage;
-	enum sts_frame frame; /* 0: no whole frame */
-	struct sts_str bytes; /* of the frame; points into buf */
-	bool ended;           /* the worker closed the pipe, or sent garbage */
-	char note[200];       /* printable ASCII */
-	size_t used;
-	char buf[STS_FRAME_MAX];
+	char domain[STS_NAME_SIZE];
+	enum sts_use use;
+	char sentence[STS_NOTE_SIZE]; /* printable ASCII; may be "" */
+	struct sts_str entry; /* points into the reader; len 0: there is none */
 };
 
-/* Take bytes as they came; true once there is a whole frame (pure). */
-bool sts_worker_answer_add(struct sts_worker_answer *, size_t n);
+enum {
+	STS_ANSWER_HEAD_MAX = 1024,
+	STS_ANSWER_MAX = STS_ANSWER_HEAD_MAX + STS_ENTRY_MAX
+};
 
-/* --- A kept worker, on its standard output -------------------------------- */
+/* The line of an answer, before its entry; returns its length. */
+size_t sts_answer_encode(char buf[STS_ANSWER_HEAD_MAX], const char *domain,
+    enum sts_use, size_t entry_len, const char *sentence);
+size_t sts_fault_encode(char buf[STS_ANSWER_HEAD_MAX], const char *sentence);
 
-enum { STS_WORKER_LINES_SIZE = 4096 };
-
-struct sts_worker_lines {
+struct sts_worker_reader {
+	bool greeted; /* the version has come: it runs, and is one of ours */
+	bool ended;   /* nothing more is believed: fault */
+	char fault[STS_NOTE_SIZE]; /* printable ASCII; "": none */
 	size_t used, taken;
-	bool skip;       /* the rest of a line that was too long */
-	char fault[160]; /* printable ASCII; "": none */
-	char why[160]; /* what the last line says beyond its fields; likewise */
-	char buf[STS_WORKER_LINES_SIZE];
+	char buf[STS_ANSWER_MAX];
 };
 
-/* Where the next bytes go; never without room. */
-char *sts_worker_lines_room(struct sts_worker_lines *, size_t *room);
-void sts_worker_lines_add(struct sts_worker_lines *, size_t n);
+void sts_worker_reader_init(struct sts_worker_reader *);
 
-/* The next domain that is done; false: more bytes are needed. */
-bool sts_worker_lines_next(struct sts_worker_lines *,
-    char domain[STS_NAME_SIZE]);
+/* Where the next bytes go; with room until a whole answer is there. */
+char *sts_worker_reader_room(struct sts_worker_reader *, size_t *room);
+void sts_worker_reader_add(struct sts_worker_reader *, size_t n);
+
+/*
+ * The next answer; its entry is lent until the next call.  False: more bytes
+ * are needed, or the reader has ended.
+ */
+bool sts_worker_reader_next(struct sts_worker_reader *,
+    struct sts_worker_answer *);
 
 #endif

@@ -12,6 +12,7 @@
 #include "lookup_job.h"
 #include "mx_fetch.h"
 #include "mx_probe_set.h"
+#include "query/worker_protocol.h"
 #include "rules/policy.h"
 
 enum { LOOKS = STS_FRESH | STS_REFETCH };
@@ -72,7 +73,7 @@ tell(struct task *task, const struct lookup_result *r, bool all)
 	STAILQ_INIT(&rest);
 	while ((a = STAILQ_FIRST(&task->askers)) != NULL) {
 		STAILQ_REMOVE_HEAD(&task->askers, next);
-		if (!a->later && (all || (a->wish & DOMAIN_REQUEST_MX) == 0))
+		if (!a->later && (all || (a->wish & STS_QUESTION_MX) == 0))
 			STAILQ_INSERT_TAIL(&now, a, next);
 		else
 			STAILQ_INSERT_TAIL(&rest, a, next);
@@ -236,7 +237,7 @@ wants_mx(const struct task *task)
 	const struct asker *a;
 
 	STAILQ_FOREACH(a, &task->askers, next)
-	if (!a->later && (a->wish & DOMAIN_REQUEST_MX) != 0)
+	if (!a->later && (a->wish & STS_QUESTION_MX) != 0)
 		return true;
 	return false;
 }
@@ -284,7 +285,7 @@ static void
 look(struct task *task)
 {
 	static const struct sts_entry none = { .kind = STS_ENTRY_NONE };
-	struct lookup_waiter waiter = { NULL, got_policy, task };
+	struct lookup_waiter waiter = { got_policy, task };
 	struct lookups *l = task->requests->lookups;
 	struct lookup_result r = { STS_USE_NONE, &none, "", "" };
 

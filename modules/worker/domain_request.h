@@ -11,9 +11,6 @@
 
 struct domain_requests;
 
-/* Beside STS_FRESH and STS_REFETCH: the MX set too, where it is of use. */
-enum { DOMAIN_REQUEST_MX = 1 << 8 };
-
 /* Called once for each question, perhaps from within. */
 typedef void domain_request_done(void *arg, const char *domain,
     const struct lookup_result *);
@@ -24,11 +21,12 @@ struct domain_requests *domain_request_new(struct lookups *);
 void domain_request_free(struct domain_requests *); /* NULL is fine */
 
 /*
- * Ask for a domain (sts_domain_normal() form).  Who asks for the same while it
- * is under way shares the work; who wants more gets it, after that or beside
- * it.  done comes when all that was wished for is there: after the policy's
- * time (lookup.h) at the latest, for the MX set two DNS questions and
- * MX_PROBE_SET_MS later.
+ * Ask for a domain (sts_domain_normal() form).  wish: STS_FRESH, STS_REFETCH,
+ * and STS_QUESTION_MX: the MX set too, where it is of use.  Who asks for the
+ * same while it is under way shares the work; who wants more gets it, after
+ * that or beside it.  done comes when all that was wished for is there: after
+ * the policy's time (lookup.h) at the latest, for the MX set two DNS questions
+ * and MX_PROBE_SET_MS later.
  */
 void domain_request_ask(struct domain_requests *, const char *domain,
     unsigned wish, domain_request_done *done, void *arg);

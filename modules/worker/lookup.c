@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "lookup_job.h"
 #include "net/gate.h"
+#include "net/registrable_domain.h"
 #include "rules/policy_reply.h"
 
 /* --- Lock and cache ------------------------------------------------------- */
@@ -42,6 +43,27 @@ job_nomem(struct job *job)
 
 enum { LOCK_RETRY_MS = 25 };
 
+/* One for the whole process, for who needs it first. */
+static bool
+take_place(struct job *job)
+{
+	struct lookups *l = job->lookups;
+	const char *owner = registrable_domain(job->domain);
+
+	if (l->at_work == 0 &&
+	    !take_work_place(l->lock_fd, sts_store_hash(l->store, owner),
+		&l->place)) {
+		job_note(job,
+		    "the workers of this host are busy, "
+		    "those for %.100s",
+		    owner);
+		return false;
+	}
+	l->at_work++;
+	job->at_work = true;
+	return true;
+}
+
 /* With the lock in hand the cache is read again: it may be fresh by now. */
 static void
 begin(struct job *job)
@@ -57,6 +79,11 @@ begin(struct job *job)
 	job->facts.recheck = l->conf->recheck;
 	job->facts.must_look = (job->flags & (STS_FRESH | STS_REFETCH)) != 0;
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
+	if (!take_place(job)) {
+		next = (struct sts_next){ .use = STS_USE_NOT_YET };
+		job_finish(job, &next);
+		return;
+	}
 	/* What cannot be read may be a policy: it must not be written over. */
 	if (sts_store_key(l->store, &err) != STS_OK ||
 	    sts_store_get(l->store, job->domain, &job->cached, &err) !=
@@ -88,7 +115,7 @@ try_lock(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	job->locked = lock_try(job->lookups->lock_fd, job->domain);
+	job->locked = lock_domain(job->lookups->lock_fd, job->hash);
 	if (!job->locked && sts_now_ms() < job->lock_until) {
 		evtimer_add(job->lock_timer, &pause);
 		return;
@@ -112,6 +139,7 @@ job_new(struct lookups *l, const char *domain, unsigned flags)
 	job->flags = flags;
 	job->deadline = sts_now_ms() + l->conf->fetch_timeout;
 	job->lock_until = job->deadline;
+	job->hash = sts_store_hash(l->store, domain);
 	job->facts.id = "";
 	job->lock_timer = evtimer_new(l->base, try_lock, job);
 	if (job->lock_timer == NULL) {
@@ -338,7 +366,6 @@ ask_txt(struct job *job)
 		job_fault(job);
 		return;
 	}
-	job_stage(job, STS_STAGE_DNS);
 	if (timeout > job_left(job))
 		timeout = job_left(job);
 	half = (struct timeval){ timeout / 2000, timeout / 2 % 1000 * 1000 };
@@ -416,7 +443,6 @@ get(struct job *job, const struct sts_addr *addr, size_t n)
 		job_fault(job);
 		return;
 	}
-	job_stage(job, STS_STAGE_GET);
 	snprintf(host, sizeof host, "mta-sts.%s", job->domain);
 	if (!http_get(l->http, host, addr, n, job_left(job), got_reply, job))
 		job_nomem(job);
@@ -465,7 +491,6 @@ ask_policy_host(struct job *job)
 	char host[STS_NAME_SIZE + 8];
 	unsigned timeout = job->lookups->conf->dns_timeout;
 
-	job_stage(job, STS_STAGE_FOUND);
 	snprintf(host, sizeof host, "mta-sts.%s", job->domain);
 	if (timeout > job_left(job))
 		timeout = job_left(job);

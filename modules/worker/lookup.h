@@ -8,7 +8,6 @@
 
 #include "cache/cache.h"
 #include "conf/conf.h"
-#include "query/worker_protocol.h"
 #include "rules/decide.h"
 
 struct event_base;
@@ -23,7 +22,6 @@ struct lookup_result {
 
 /* Who waits for a domain.  All is lent for the time of the call. */
 struct lookup_waiter {
-	void (*stage)(void *arg, enum sts_stage); /* NULL: not of interest */
 	void (
 	    *done)(void *arg, const char *domain, const struct lookup_result *);
 	void *arg;

@@ -2,8 +2,6 @@
 /* A domain on its way: its time, its lock, who waits for it, and its end. */
 #include "lookup_job.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,73 +12,6 @@
 #include "base/hash.h"
 #include "tlsrpt/spool.h"
 #include <mtasts/session.h>
-
-/* --- The lock ------------------------------------------------------------- */
-
-static struct flock
-byte_at(uint64_t at, short type)
-{
-	return (struct flock){ .l_type = type,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)at,
-		.l_len = 1 };
-}
-
-/* Two domains that share a byte only wait for each other. */
-static struct flock
-byte_of(const char *domain, short type)
-{
-	return byte_at(sts_hash(str_of(domain)) >> 2, type);
-}
-
-bool
-lock_try(int fd, const char *domain)
-{
-	struct flock fl = byte_of(domain, F_WRLCK);
-
-	if (fd == -1 || fcntl(fd, F_SETLK, &fl) == 0)
-		return true;
-	return errno != EAGAIN && errno != EACCES;
-}
-
-void
-lock_release(int fd, const char *domain)
-{
-	struct flock fl = byte_of(domain, F_UNLCK);
-
-	if (fd != -1)
-		(void)fcntl(fd, F_SETLK, &fl);
-}
-
-/* Behind all bytes of domains. */
-static struct flock
-byte_of_slot(unsigned slot, short type)
-{
-	return byte_at((UINT64_C(1) << 62) + slot, type);
-}
-
-bool
-lock_slot(int fd, unsigned *slot)
-{
-	for (unsigned i = 0; i < LOCK_SLOTS; i++) {
-		struct flock fl = byte_of_slot(i, F_WRLCK);
-
-		*slot = i;
-		if (fd == -1 || fcntl(fd, F_SETLK, &fl) == 0 ||
-		    (errno != EAGAIN && errno != EACCES))
-			return true;
-	}
-	return false;
-}
-
-void
-lock_slot_release(int fd, unsigned slot)
-{
-	struct flock fl = byte_of_slot(slot, F_UNLCK);
-
-	if (fd != -1)
-		(void)fcntl(fd, F_SETLK, &fl);
-}
 
 /* --- The report ----------------------------------------------------------- */
 
@@ -155,11 +86,17 @@ job_left(const struct job *job)
 	return left < 1 ? 1 : (unsigned)left;
 }
 
-void
-job_stage(const struct job *job, enum sts_stage stage)
+/* Who has nothing to do keeps no place from others. */
+static void
+job_leave(struct job *job)
 {
-	if (job->waiter.stage != NULL)
-		job->waiter.stage(job->waiter.arg, stage);
+	struct lookups *l = job->lookups;
+
+	if (job->locked)
+		unlock_domain(l->lock_fd, job->hash);
+	if (job->at_work && --l->at_work == 0)
+		leave_work_place(l->lock_fd, &l->place);
+	job->locked = job->at_work = false;
 }
 
 void
@@ -171,8 +108,7 @@ job_free(struct job *job)
 		event_free(job->probe_timer);
 	if (job->probe != NULL)
 		job->probe->job = NULL;
-	if (job->locked)
-		lock_release(job->lookups->lock_fd, job->domain);
+	job_leave(job);
 	sts_policy_free(job->policy);
 	sts_loaded_clear(&job->cached);
 	sts_loaded_clear(&job->newer);
@@ -257,10 +193,7 @@ keep_since(const struct job *job, struct sts_entry *e)
 		e->since = was->kind == STS_ENTRY_POLICY ? was->since : 0;
 }
 
-/*
- * Store before the lock goes, so that who waits for it reads the result, and
- * say so first: a slow disk of ours is no failure of the policy host.
- */
+/* Store before the lock goes, so that who waits for it reads the result. */
 static void
 store(struct job *job, struct sts_next *next)
 {
@@ -270,7 +203,6 @@ store(struct job *job, struct sts_next *next)
 
 	if (next->keep == STS_KEEP_NOTHING)
 		return;
-	job_stage(job, STS_STAGE_STORE);
 	if (overtaken(job, next))
 		return;
 	keep_was(job, next);
@@ -316,9 +248,7 @@ job_finish(struct job *job, const struct sts_next *decided)
 	result.use = next.use;
 	*j = job->next;
 	job->lookups->jobs--;
-	if (job->locked)
-		lock_release(job->lookups->lock_fd, job->domain);
-	job->locked = false;
+	job_leave(job);
 	job->waiter.done(job->waiter.arg, job->domain, &result);
 	/* Whatever may take its time comes after the answer. */
 	if (job->level != 0)

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "lookup.h"
+#include "machine_locks.h"
 #include "net/dns.h"
 #include "net/http.h"
 
@@ -29,7 +30,9 @@ struct job {
 	struct event *lock_timer;
 	struct event *probe_timer;
 	int64_t lock_until; /* the same clock: then it goes on without */
-	bool locked;
+	uint64_t hash;      /* of the domain, keyed */
+	bool locked;        /* lock_domain() */
+	bool at_work;       /* counted in lookups->at_work */
 	int level; /* of syslog(3), where job_finish() has to say something */
 	struct probe *probe; /* while one is under way */
 	bool probed;         /* one came to its end */
@@ -51,6 +54,8 @@ struct lookups {
 	struct sts_store *store;
 	struct sts_spool *spool; /* of TLS reports; NULL: there are none */
 	int lock_fd;
+	size_t at_work; /* jobs; while there are any, place is ours */
+	struct work_place place;
 	struct dns *dns;   /* NULL until first needed: after the lock */
 	struct http *http; /* the same */
 	struct job *bucket[BUCKETS];
@@ -68,33 +73,12 @@ void job_free(struct job *);
 /* What is left until the deadline, at least 1 ms. */
 unsigned job_left(const struct job *);
 
-void job_stage(const struct job *, enum sts_stage);
-
 /* Details for people. */
 __attribute__((format(printf, 2, 3))) void job_note(struct job *,
     const char *fmt, ...);
 
 /* Store, release the lock, tell who waits; the job is gone. */
 void job_finish(struct job *, const struct sts_next *);
-
-/* --- One fetch per domain on the whole machine ---------------------------- */
-
-/*
- * A record lock, one byte of one file per domain, taken by workers only.  It
- * ends with its process, so a killed worker leaves none behind.
- *
- * fd: the lock file, opened once in the life of the process, since closing
- * any descriptor of it would drop all locks.  Never waits; false: another
- * process has it.  A file system without locks counts as free.
- */
-bool lock_try(int fd, const char *domain);
-void lock_release(int fd, const char *domain);
-
-enum { LOCK_SLOTS = 32 }; /* background workers at work on a machine */
-
-/* Take one of so many places; false: all are taken.  Give it back. */
-bool lock_slot(int fd, unsigned *slot);
-void lock_slot_release(int fd, unsigned slot);
 
 /* Record for TLS reports that the policy was not to be had. */
 void report_fetch(const struct job *);

@@ -21,29 +21,43 @@
 #include "base/scan.h"
 #include "tlsrpt/spool.h"
 
+enum { CPU_S = 30 };
+
+void
+sandbox_more_cpu(void)
+{
+	struct rusage used;
+	struct rlimit seconds;
+
+	if (getrusage(RUSAGE_SELF, &used) == -1 ||
+	    getrlimit(RLIMIT_CPU, &seconds) == -1)
+		return;
+	seconds.rlim_cur =
+	    (rlim_t)used.ru_utime.tv_sec + (rlim_t)used.ru_stime.tv_sec + CPU_S;
+	(void)setrlimit(RLIMIT_CPU, &seconds);
+}
+
 static void
-limits(bool spools, unsigned cpu)
+limits(bool spools)
 {
 	const struct rlimit core = { 0, 0 };
 	/* Entries have 66 KB, the day of a busy host has more. */
 	const rlim_t most = spools ? STS_SPOOL_DAY_MAX : 1 << 20;
 	const struct rlimit size = { most, most };
 	const struct rlimit files = { 1024, 1024 };
-	const struct rlimit seconds = { cpu, cpu };
 
 	(void)setrlimit(RLIMIT_CORE, &core);
 	(void)setrlimit(RLIMIT_FSIZE, &size);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
-	if (cpu != 0)
-		(void)setrlimit(RLIMIT_CPU, &seconds);
+	sandbox_more_cpu();
 }
 
 #if defined(__OpenBSD__)
 
 void
-sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu)
+sandbox(const char *cache_dir, const char *spool_dir)
 {
-	limits(spool_dir != NULL, cpu);
+	limits(spool_dir != NULL);
 	(void)unveil("/", "r");
 	(void)unveil(cache_dir, "rwc");
 	if (spool_dir != NULL)
@@ -183,9 +197,9 @@ seccomp(void)
 #endif
 
 void
-sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu)
+sandbox(const char *cache_dir, const char *spool_dir)
 {
-	limits(spool_dir != NULL, cpu);
+	limits(spool_dir != NULL);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return;
@@ -196,10 +210,10 @@ sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu)
 #else
 
 void
-sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu)
+sandbox(const char *cache_dir, const char *spool_dir)
 {
 	(void)cache_dir;
-	limits(spool_dir != NULL, cpu);
+	limits(spool_dir != NULL);
 }
 
 #endif

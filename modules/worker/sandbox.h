@@ -7,8 +7,13 @@
  * Limits, no new privileges, writing only below cache_dir, no exec, no
  * tracing; below spool_dir, unless NULL, files can be made and written to.
  * What the system does not offer is done without; never fails.
- * cpu: seconds of processor time the worker may use; 0: any.
  */
-void sandbox(const char *cache_dir, const char *spool_dir, unsigned cpu);
+void sandbox(const char *cache_dir, const char *spool_dir);
+
+/*
+ * Another 30 seconds of processor time from now on: a domain is done.  A worker
+ * that needs as much for none goes round in circles, and is killed.
+ */
+void sandbox_more_cpu(void);
 
 #endif

@@ -21,6 +21,7 @@ import ca
 import dns
 import https
 import net
+from worker import Worker
 
 DOMAINS, GROUP, ROUNDS = tools.few(2000, 60), 20, tools.few(3, 1)
 CONNECTIONS, PORT = 50, 8461
@@ -125,30 +126,23 @@ def measure() -> list[Row]:
 # --- the programs ------------------------------------------------------------
 
 def worker(flavour: str, more: str = "") -> Run:
-    """mtasts-fetch --serve, from its start to its last line."""
+    """mtasts-fetch --serve, from its start to its last answer."""
     cache = tools.own(DIR / f"cache-{time.monotonic_ns()}")
     conf = DIR / "mtasts.conf"
     conf.write_text(f"cache_dir = {cache}\n{more}")
     watch, start = Watch(), time.monotonic()
     watch.start()
-    p = subprocess.Popen(
-        [f"/usr/libexec/mtasts/mtasts-fetch-{flavour}", "-c", str(conf),
-         "--serve"], text=True, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, **tools.owner())
-
-    def write() -> None:
-        p.stdin.write("".join(f"{d}\n" for d in names()))
-        p.stdin.flush()
-
-    writer = threading.Thread(target=write, daemon=True)
+    w = Worker(f"/usr/libexec/mtasts/mtasts-fetch-{flavour}", "-c", str(conf),
+               "--serve", **tools.owner())
+    writer = threading.Thread(target=w.ask, args=names(), daemon=True)
     writer.start()
-    lines = [p.stdout.readline() for _ in range(DOMAINS)]
+    answers = [w.answer() for _ in range(DOMAINS)]
     wall = time.monotonic() - start
-    memory = tools.status_kb(p.pid, "VmHWM") / 1000
+    memory = tools.status_kb(w.p.pid, "VmHWM") / 1000
     writer.join()
-    p.stdin.close()
-    used = tools.wait(p, start, time.monotonic)
-    bad = [x for x in lines if " policy enforce " not in x]
+    w.p.stdin.close()
+    used = tools.wait(w.p, start, time.monotonic)
+    bad = [a for a in answers if a.use != "policy" or a.mode != "enforce"]
     if bad:
         raise tools.BenchError(f"{len(bad)} of {DOMAINS} failed: {bad[0]}")
     return Run(wall, used.cpu, memory, watch.end())

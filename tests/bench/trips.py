@@ -14,6 +14,7 @@ from table import Row
 
 import cold
 import net
+from worker import VERSION
 
 DIR = net.ROOT / "trips"
 SO = "/usr/lib/mtasts/exim.so"
@@ -35,7 +36,8 @@ def measure() -> list[Row]:
                  known)
     miss = _files(cache, f"{net.ROOT}/bench-hit", "policy", SO, str(conf),
                   missed)
-    miss |= _files(cache, WORKER, "-c", str(conf), "--pipe", fetched)
+    miss |= _files(cache, WORKER, "-c", str(conf), "--brief",
+                   said=VERSION + f"ask {fetched}\n".encode())
     return [_row("a hit", hit), _row("a miss, worker included", miss)]
 
 
@@ -46,13 +48,12 @@ def _row(what: str, files: set[str]) -> Row:
                note=f"{sources} of them .c")
 
 
-def _files(cache: Path, *argv: str) -> set[str]:
+def _files(cache: Path, *argv: str, said: bytes = b"") -> set[str]:
     """Run as the owner; the worker may write nowhere but in the cache."""
     out = cache / "~callgrind"
     p = subprocess.run(
-        ["sh", "-c", 'exec "$@" 3>/dev/null', "sh", "valgrind",
-         "--tool=callgrind", f"--callgrind-out-file={out}", *argv],
-        text=True, check=False, stdout=subprocess.PIPE,
+        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *argv],
+        input=said, check=False, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, **tools.owner())
     if p.returncode != 0 or not out.exists():
         raise tools.BenchError(f"{argv}: {p.stdout[-2000:]}")

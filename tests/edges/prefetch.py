@@ -30,6 +30,7 @@ import dnsd
 import https
 import net
 import rows
+import worker
 
 OWNER = 65534
 UP = [f"198.18.128.{i}" for i in range(1, 60)]  # take connections
@@ -102,23 +103,20 @@ class Cache:
         self.conf.write_text(text + sections)
         self.since = LOG.stat().st_size
 
-    def start(self, *args: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            [str(self.build / f"modules/worker/mtasts-fetch-{self.flavour}"),
-             "-c", str(self.conf), *args], env=ENV,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            bufsize=1, user=OWNER, group=OWNER, extra_groups=[])
+    def start(self, how: str = "--serve") -> worker.Worker:
+        return worker.Worker(
+            str(self.build / f"modules/worker/mtasts-fetch-{self.flavour}"),
+            "-c", str(self.conf), how, env=ENV,
+            user=OWNER, group=OWNER, extra_groups=[])
 
-    def serve(self, *lines: str) -> tuple[list[str], float]:
+    def serve(self, *wishes: str) -> tuple[list[worker.Answer], float]:
         """Answers, and the seconds until the last."""
-        p = self.start("--serve")
+        p = self.start()
         began = time.monotonic()
-        p.stdin.write("".join(x + "\n" for x in lines))
-        p.stdin.flush()
-        out = [p.stdout.readline().rstrip("\n") for _ in lines]
+        p.ask(*wishes)
+        out = [p.answer() for _ in wishes]
         took = time.monotonic() - began
-        p.stdin.close()
-        status = p.wait(20)
+        status = p.finish()
         assert status == 0, f"status {status}: {out}"
         return out, took
 
@@ -210,8 +208,7 @@ zone("order.test", (30, UP[2]), (10, UP[0]), (20, UP[1]))
 @row("5321 5.1 MX hosts by preference")
 def order(new):
     c = new("order.test")
-    eq(c.serve("order.test mx")[0][0].split()[:3],
-       ["order.test", "none", "-"])
+    eq(c.serve("order.test mx")[0][0][:2], ("order.test", "none"))
     eq(c.hosts("order.test"),
        ["10 h1.order.test", "20 h2.order.test", "30 h0.order.test"])
     eq(c.addresses("order.test"), [[UP[0]], [UP[1]], [UP[2]]])
@@ -483,15 +480,13 @@ def connecting() -> int:
 
 
 def while_silent(c: Cache, names: list[str]) -> int:
-    p = c.start("--serve")
-    p.stdin.write("".join(n + " mx\n" for n in names))
-    p.stdin.flush()
+    p = c.start()
+    p.ask(*[n + " mx" for n in names])
     time.sleep(1.5)
     n = connecting()
     for _ in names:
-        p.stdout.readline()
-    p.stdin.close()
-    eq(p.wait(20), 0)
+        p.answer()
+    eq(p.finish(), 0)
     return n
 
 
@@ -558,8 +553,9 @@ for _n in ("pol", "tst", "slo"):
 @row("a fetched policy of mode enforce")
 def fetched(new):
     c = new()
-    eq(c.serve("pol.test mx")[0][0].split()[:4],
-       ["pol.test", "policy", "enforce", "1"])
+    a = c.serve("pol.test mx")[0][0]
+    eq((a.domain, a.use, a.mode, a.field("id")),
+       ("pol.test", "policy", "enforce", "1"))
     eq(c.hosts("pol.test"), ["10 h0.pol.test", "20 h1.pol.test"])
     eq(c.probed(), [UP[15]])
 
@@ -590,7 +586,7 @@ def off(new):
     for c in (new(sections='[domain "pol.test"]\nmode = off\n'),
               new(head="enabled = no\n")):
         since = dns.mark()
-        eq(c.serve("pol.test mx")[0][0].split()[1], "none")
+        eq(c.serve("pol.test mx")[0][0].use, "none")
         eq(dns.asked(since, "_mta-sts.pol.test"), 0)
         eq(dns.asked(since, "pol.test", "MX"), 0)
 
@@ -688,7 +684,7 @@ def askers(new):
     c = new()
     since, marked = https.mark(), dns.mark()
     out, _ = c.serve(*["pol.test mx"] * 200, *["pol.test"] * 100)
-    eq(set(x.split()[1] for x in out), {"policy"})
+    eq(set(x.use for x in out), {"policy"})
     eq(len(https.requests(since, "pol.test")), 1)
     eq(dns.asked(marked, "_mta-sts.pol.test"), 1)
     eq(dns.asked(marked, "pol.test", "MX"), 1)
@@ -709,16 +705,14 @@ def later(new):
 @row("who wants no MX set does not wait for the probe")
 def impatient(new):
     c = new()
-    p = c.start("--serve")
+    p = c.start()
     began = time.monotonic()
-    p.stdin.write("slo.test mx\nslo.test\n")
-    p.stdin.flush()
-    p.stdout.readline()
+    p.ask("slo.test mx", "slo.test")
+    p.answer()
     first = time.monotonic() - began
-    p.stdout.readline()
+    p.answer()
     second = time.monotonic() - began
-    p.stdin.close()
-    eq(p.wait(10), 0)
+    eq(p.finish(), 0)
     assert first < 1 * SLACK and second > 2.5, (first, second)
 
 
@@ -728,48 +722,71 @@ zone("pair.test", (10, UP[8]), (10, SILENT[0]))
 @row("end of input: the answers, then the end, at once")
 def eof(new):
     c = new()
-    p = c.start("--serve")
-    p.stdin.write("pol.test mx\nnowhere.test\n")
-    p.stdin.close()
-    eq(sorted(x.split()[0] for x in p.stdout), ["nowhere.test", "pol.test"])
+    p = c.start()
+    p.ask("pol.test mx", "nowhere.test")
+    p.p.stdin.close()
+    eq(sorted(p.answer().domain for _ in range(2)), ["nowhere.test", "pol.test"])
     began = time.monotonic()
-    eq(p.wait(10), 0)
+    eq(p.finish(), 0)
     took = time.monotonic() - began
-    p = c.start("--serve")
+    p = c.start()
     time.sleep(0.3)
-    p.stdin.close()
     began = time.monotonic()
-    eq(p.wait(10), 0)
+    eq(p.finish(), 0)
     assert took < 0.3 * SLACK and time.monotonic() - began < 0.3 * SLACK, took
     # A probe that nobody waits for is under way.
-    p = new("pair.test").start("--serve")
-    p.stdin.write("pair.test mx\n")
-    p.stdin.close()
-    p.stdout.readline()
+    p = new("pair.test").start()
+    p.ask("pair.test mx")
+    p.p.stdin.close()
+    p.answer()
     began = time.monotonic()
-    eq(p.wait(10), 0)
+    eq(p.finish(), 0)
     assert time.monotonic() - began < 0.3 * SLACK
 
 
-@row("nobody reads: the worker ends")
+@row("nobody reads: what was asked is done, then the end")
 def deaf(new):
     c = new("order.test")
-    p = c.start("--serve")
-    p.stdout.close()
-    p.stdin.write("order.test\n")
-    p.stdin.flush()
-    eq(p.wait(5), 1)
+    p = c.start()
+    p.p.stdout.readline()
+    p.p.stdout.close()
+    p.ask("order.test mx", "pol.test")
+    eq(p.finish(), 0)
+    eq(len(c.hosts("order.test")), 3)
 
 
-@row("background: nothing is said, all is done, then the end")
-def background(new):
+@row("refresh: nothing is said, all is done, then the end")
+def refresh(new):
     c = new("order.test")
-    p = c.start("--background")
-    p.stdin.write("pol.test\npol.test mx\norder.test mx\n..\n")
-    p.stdin.close()
-    eq(p.wait(15), 0)
-    eq(p.stdout.read(), "")
+    p = c.start("--brief")
+    p.ask("pol.test", "pol.test mx", "order.test mx", word="refresh")
+    eq(p.finish(), 0)
+    eq(p.answer(), None)
     eq((len(c.hosts("order.test")), len(c.hosts("pol.test"))), (3, 2))
+
+
+@row("a brief worker ends when it has nothing to do")
+def brief(new):
+    p = new().start("--brief")
+    p.ask("pol.test")
+    eq(p.answer().use, "policy")
+    eq(p.answer(), None)
+    eq(p.finish(), 0)
+
+
+@row("another version, or nonsense: a line says so, and the worker ends")
+def versions(new):
+    for said in (b"pol.test mx\n", b"mtasts-worker2\nask pol.test\n",
+                 worker.VERSION + b"ask POL.test\n",
+                 worker.VERSION + b"x" * 5000):
+        c = new()
+        p = subprocess.Popen(
+            [str(c.build / f"modules/worker/mtasts-fetch-{c.flavour}"),
+             "-c", str(c.conf), "--serve"], env=ENV, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, user=OWNER, group=OWNER, extra_groups=[])
+        out, _ = p.communicate(said, timeout=20)
+        assert out.startswith(worker.VERSION + b"fault worker: asked "), out
+        eq((out.count(b"\n"), p.returncode), (2, 1))
 
 
 ZONE["*.w.test"] = ["MX 10 shared.prov.test."]
@@ -784,16 +801,15 @@ def rss(p: subprocess.Popen) -> int:
 def memory(new):
     names = [f"d{i}.{'w' if i % 2 else 'x'}.test" for i in range(20000)]
     c = new(*names[1::2])
-    p = c.start("--serve")
-    threading.Thread(target=lambda: p.stdin.write(
-        "".join(n + " mx\n" for n in names)), daemon=True).start()
+    p = c.start()
+    threading.Thread(target=p.ask, args=[n + " mx" for n in names],
+                     daemon=True).start()
     at = {}
     for i in range(len(names)):
-        p.stdout.readline()
+        p.answer()
         if i in (3999, 11999, 19999):
-            at[i] = rss(p)
-    p.stdin.close()
-    eq(p.wait(20), 0)
+            at[i] = rss(p.p)
+    eq(p.finish(), 0)
     print(f"# resident KB after 4000, 12000, 20000: {list(at.values())}")
     # It goes up and down by some pages, under the sanitizers for longer; what
     # leaks only goes up: 75 bytes for a domain are more than this.
@@ -803,21 +819,19 @@ def memory(new):
 @row("another resolv.conf is noticed by a kept worker")
 def resolv(new):
     c = new(head="dns_timeout = 2s\n")
-    p = c.start("--serve")
+    p = c.start()
 
-    def ask(line):
-        p.stdin.write(line + "\n")
-        p.stdin.flush()
-        return p.stdout.readline().split()[1]
+    def ask(wish):
+        p.ask(wish)
+        return p.answer().use
     net.set_resolver(dnsd.address("servfail"))
     try:
-        eq(ask("pol.test fresh"), "unknown")
+        eq(ask("pol.test fresh"), "remote")
         time.sleep(2.1)
     finally:
         net.set_resolver(net.RESOLVER)
     eq(ask("pol.test fresh"), "policy")
-    p.stdin.close()
-    eq(p.wait(10), 0)
+    eq(p.finish(), 0)
 
 
 # --- Running --------------------------------------------------------------------

@@ -667,10 +667,11 @@ worker_learns(void)
 	char text[500];
 
 	snprintf(text, sizeof text,
-	    "cd %s; while read -r d m; do echo $d >> cache/~asked; "
-	    "case $d in slow*) ;; lost.*) echo \"$d none - - 0 no-record\" ;; "
-	    "bad.*) echo \"$d fault - - 0 cannot load |CA file\" ;; "
-	    "*) cp -a known/. cache/; echo \"$d none - - 0 -\" ;; "
+	    "cd %s; echo mtasts-worker1; read -r version; "
+	    "while read -r ask d m; do echo $d >> cache/~asked; "
+	    "case $d in slow*) ;; lost.*) echo \"done $d none 0 no record\" ;; "
+	    "bad.*) echo \"done $d local 0 cannot load |CA file\" ;; "
+	    "*) cp -a known/. cache/; echo \"done $d none 0 -\" ;; "
 	    "esac; done",
 	    top);
 	worker(text);
@@ -731,7 +732,7 @@ test_filter(void **state)
 		 "report|0.7|1|smtp-out|link-disconnect|s1\n");
 	expect_quiet("garbage");
 	say_text(RCPT "s1|t6|u@lost.example\n");
-	expect_later("said, but not in the cache", "s1|t6", "(no-record)");
+	expect_later("said, but not in the cache", "s1|t6", "(no record)");
 	say_text(RCPT "s1|t7|u@bad.example\n");
 	expect_later("a fault", "s1|t7", "bad.example: ");
 	ROW(strstr(host.got, "(cannot load ?CA file)") != NULL, "why: %s",
@@ -785,7 +786,7 @@ test_filter_no_worker(void **state)
 	usleep(1200000);
 	worker("head -c 300000 /dev/urandom; exec sleep 100");
 	say_text(RCPT "s1|t3|u@three.example\n");
-	expect_later("garbage from it", "s1|t3", "still");
+	expect_later("garbage from it", "s1|t3", "the worker ");
 	assert_true(write_text(top, "conf", 0644, "colour = blue\n"));
 	usleep(1200000);
 	say_text(RCPT "s1|t4|u@four.example\n");
@@ -928,8 +929,9 @@ test_filter_reports(void **state)
 	made = own(in_top("spool"));
 	ROW(made, "no spool");
 	snprintf(more, sizeof more,
-	    "while IFS= read -r l; do case $l in =*) printf '%%s\\n' \"$l\" "
-	    ">> %s/cache/~judged ;; esac; done",
+	    "echo mtasts-worker1; while IFS= read -r l; do case $l in "
+	    "session*) printf '%%s\\n' \"$l\" >> %s/cache/~judged ;; "
+	    "esac; done",
 	    top);
 	worker(more);
 	/* Enforced: the domain by the hand-out, the cause by the worker. */

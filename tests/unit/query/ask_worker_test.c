@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "fixture.h"
 #include "query/query.h"
+#include "query/worker_protocol.h"
 #include "row.h"
 #include <mtasts/cache_admin.h>
 
@@ -23,7 +24,9 @@ worker(const char *script)
 	char text[1000];
 
 	snprintf(text, sizeof text,
-	    "#!/bin/sh\necho x >> %s/cache/~started\n%s\n", top, script);
+	    "#!/bin/sh\necho x >> %s/cache/~started\n"
+	    "read -r version && read -r question\n%s\n",
+	    top, script);
 	assert_true(fake_worker(top, text));
 }
 
@@ -99,19 +102,31 @@ static const struct {
 	{                                                                      \
 		STS_MUST_WAIT, STS_NO_POLICY                                   \
 	}
+#define HELLO "echo mtasts-worker1; "
 	{ "never speaks", "exec sleep 9", LOCAL },
 	{ "ends at once", "exit 0", LOCAL },
 	{ "is killed", "kill -9 $$", LOCAL },
-	{ "speaks garbage", "printf 'hello world' >&3; exec sleep 9", LOCAL },
-	{ "speaks garbage after the GET",
-	    "printf 'sdtghello wor' >&3; exec sleep 9", LOCAL },
-	{ "dies after the GET began", "printf sdtg >&3", LOCAL },
-	{ "names a fault", "printf 's!00000004oops' >&3", LOCAL },
-	{ "an entry of another domain", "printf 'sL0000000a1n:0:0:0:0' >&3",
+	{ "speaks garbage", "echo hello world; exec sleep 9", LOCAL },
+	{ "speaks garbage after the version", HELLO "echo hello; exec sleep 9",
 	    LOCAL },
-	{ "only started", "printf s >&3; exec sleep 9", NOT_YET },
-	{ "GETs for ever", "printf sdtg >&3; exec sleep 9", NOT_YET },
-	{ "writes to a slow disk", "printf sdtgk >&3; exec sleep 9", NOT_YET },
+	{ "dies at work", HELLO, LOCAL },
+	{ "names a fault", HELLO "echo fault oops", LOCAL },
+	{ "is at fault for the domain",
+	    HELLO "echo done cold.example local 0 x", LOCAL },
+	{ "says none without its evidence",
+	    HELLO "echo done cold.example none 0 -", LOCAL },
+	{ "says none and means a policy",
+	    HELLO "printf 'done cold.example none 4 -\\nmtas'", LOCAL },
+	{ "an entry of another domain",
+	    HELLO "printf 'done cold.example none 11 -\\n1n:0:0:0:0:'", LOCAL },
+	{ "an answer about another domain",
+	    HELLO "echo done other.example none 0 -", LOCAL },
+	{ "is the version before", "printf sdtg; exec sleep 9", LOCAL },
+	{ "only started", HELLO "exec sleep 9", NOT_YET },
+	{ "is in the middle of an answer",
+	    HELLO "echo done cold.example policy 99 -; exec sleep 9", NOT_YET },
+	{ "has no room", HELLO "echo done cold.example not-yet 0 full",
+	    NOT_YET },
 #undef LOCAL
 #undef NOT_YET
 };
@@ -166,25 +181,24 @@ test_denial(void **state)
 	static const enum sts_entry_kind kinds[] = { STS_ENTRY_NONE,
 		STS_ENTRY_NO_FETCH, STS_ENTRY_UNASKED };
 	struct sts_ctx *ctx = open_with("");
-	char frame[100], script[100];
+	static const char *const use[] = { "none", "none", "remote" };
+	char entry[100], text[200], script[100];
 	struct sts_answer *a;
 	bool is_link;
 	size_t len;
 
 	(void)state;
-	snprintf(script, sizeof script, "cat %s/frame >&3", top);
+	snprintf(script, sizeof script, "cat %s/said", top);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct sts_entry e = { .kind = kinds[i],
 			.checked = time(NULL),
 			.until = time(NULL) + 60 };
 
-		len = sts_entry_encode(frame + STS_FRAME_HEAD, &e,
-		    "live.example", &is_link);
-		snprintf(script, sizeof script, "L%08zx", len);
-		memcpy(frame, script, STS_FRAME_HEAD);
-		frame[STS_FRAME_HEAD + len] = '\0';
-		assert_true(write_text(top, "frame", 0644, frame));
-		snprintf(script, sizeof script, "cat %s/frame >&3", top);
+		len = sts_entry_encode(entry, &e, "live.example", &is_link);
+		snprintf(text, sizeof text,
+		    STS_WORKER_VERSION "done live.example %s %zu -\n%.*s",
+		    use[i], len, (int)len, entry);
+		assert_true(write_text(top, "said", 0644, text));
 		worker(script);
 		put_policy(ctx, "live.example", 7200);
 		ROW(sts_query(ctx, "live.example", STS_FRESH, &a, NULL) ==
@@ -214,7 +228,7 @@ test_sum(void **state)
 	time_t began = time(NULL);
 
 	(void)state;
-	worker("printf sd >&3; exec sleep 5");
+	worker("echo mtasts-worker1; exec sleep 5");
 	ctx->waited = STS_WAIT_MAX - 2500; /* all but 2.5 s are used up */
 	(void)started();
 	for (int i = 0; i < 50; i++) {
@@ -231,7 +245,8 @@ test_sum(void **state)
 	    "no look goes on behind");
 	/* Another message has time of its own. */
 	sts_new_message(ctx);
-	worker("printf 's!00000004oops' >&3");
+	sts_worker_close(ctx); /* it is at work for the 49 */
+	worker("echo mtasts-worker1; echo fault oops");
 	ROW(sts_query(ctx, "late.example", 0, &a, NULL) == STS_LOCAL,
 	    "the next message was not waited for");
 	sts_close(ctx);
@@ -245,7 +260,7 @@ test_resolver_down(void **state)
 	struct sts_answer *a;
 
 	(void)state;
-	worker("printf sd >&3; exec sleep 5");
+	worker("echo mtasts-worker1; exec sleep 5");
 	put_policy(ctx, "stale.example", 7200);
 	(void)sts_store_mark(ctx->store, STS_MARK_RESOLVER_DOWN, NULL, NULL);
 	(void)started();

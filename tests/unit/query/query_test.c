@@ -105,11 +105,11 @@ test_context(void **state)
 	sts_answer_free(ask(other, STS_OFFLINE));
 	ROW(other->recent == NULL, "remembered for who asks but once");
 	/* RFC 8461 5: a delivery failed, so somebody looks. */
-	ROW(ctx->background.started == 0, "a look for nothing");
+	ROW(ctx->worker.started == 0, "a look for nothing");
 	usleep(1100000);
 	assert_int_equal(sts_failed(other, DOMAIN, NULL), STS_OK);
 	before = ask(ctx, STS_NONBLOCKING);
-	ROW(ctx->loaded.buf == NULL && ctx->background.started != 0,
+	ROW(ctx->loaded.buf == NULL && ctx->worker.started != 0,
 	    "a mark is not seen");
 	/* 3.2: the end of a policy comes without a change of its file. */
 	settle();

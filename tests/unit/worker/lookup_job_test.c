@@ -84,7 +84,7 @@ new_job(struct lookups *en)
 	memcpy(job->domain, "a.example", 10);
 	job->facts.cached = &job->cached.entry;
 	job->facts.now = time(NULL);
-	job->waiter = (struct lookup_waiter){ NULL, done, NULL };
+	job->waiter = (struct lookup_waiter){ done, NULL };
 	*job_find(en, job->domain) = job;
 	return job;
 }

@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lookup_job.h"
 #include "row.h"
 #include "sandbox.h"
 
@@ -181,7 +180,7 @@ attempt(int (*try)(void), bool boxed)
 
 	if (pid == 0) {
 		if (boxed)
-			sandbox(dir, try == write_much ? NULL : spool, 5);
+			sandbox(dir, try == write_much ? NULL : spool);
 		_exit(try());
 	}
 	(void)waitpid(pid, &status, 0);
@@ -202,40 +201,6 @@ test_sandbox(void **state)
 			    "outside of it: %s", cases[i].what);
 		(void)unlink("/tmp/mtasts-outside");
 	}
-	rows_done();
-}
-
-/* One of two processes has the lock; it goes with its holder. */
-static void
-test_lock(void **state)
-{
-	char path[100];
-	int fd, p[2], status;
-	pid_t pid;
-	char c;
-
-	(void)state;
-	snprintf(path, sizeof path, "%s/lock", dir);
-	fd = open(path, O_RDWR | O_CREAT, 0600);
-	assert_int_equal(pipe(p), 0);
-	if ((pid = fork()) == 0) {
-		c = lock_try(fd, "a.example") ? 'y' : 'n';
-		(void)!write(p[1], &c, 1);
-		(void)pause();
-	}
-	(void)!read(p[0], &c, 1);
-	ROW(c == 'y', "the first gets it");
-	ROW(!lock_try(fd, "a.example"), "the second does not");
-	ROW(lock_try(fd, "b.example"), "another domain is another lock");
-	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, &status, 0);
-	ROW(lock_try(fd, "a.example"), "it went with its holder");
-	lock_release(fd, "a.example");
-	if ((pid = fork()) == 0)
-		_exit(!lock_try(fd, "a.example"));
-	(void)waitpid(pid, &status, 0);
-	ROW(status == 0, "released");
-	ROW(lock_try(-1, "a.example"), "no file, no lock");
 	rows_done();
 }
 
@@ -261,7 +226,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sandbox),
-		cmocka_unit_test(test_lock),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

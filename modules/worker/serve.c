@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The worker's side of worker_protocol.h: which domains are at work for whom,
+ * and when the worker ends.
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/err.h"
+#include "lookup_job.h"
+#include "query/worker_protocol.h"
+#include "sandbox.h"
+
+enum { DOMAINS_MAX = 256, ASKERS_MAX = 4096, IDLE_S = 1 };
+
+struct serve {
+	struct lookups *lookups;
+	struct domain_requests *requests;
+	struct starttls_checks *checks;
+	struct event *readable;
+	struct event *retry; /* while there is too much at work */
+	struct event *idle;  /* NULL: not brief */
+	bool greeted;        /* the adapter is one of ours */
+	bool all_asked;      /* no question comes any more */
+	bool deaf;           /* nobody reads the answers */
+	bool failed;
+	size_t used;
+	char buf[STS_QUESTION_MAX];
+};
+
+/* --- Answers ---------------------------------------------------------------
+ */
+
+static bool
+write_all(const char *p, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(STDOUT_FILENO, p, len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		p += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+void
+serve_refuse(const char *why)
+{
+	char line[STS_ANSWER_HEAD_MAX];
+
+	syslog(LOG_ERR, "%s", why);
+	if (write_all(STS_WORKER_VERSION, strlen(STS_WORKER_VERSION)))
+		(void)write_all(line, sts_fault_encode(line, why));
+}
+
+/*
+ * As an entry: what was decided, not what is kept, which may be an old policy,
+ * and whether or not it was stored.
+ */
+static size_t
+encode_entry(char *buf, const char *domain, const struct lookup_result *r)
+{
+	struct sts_entry e = *r->entry;
+	bool is_link;
+
+	if (r->use == STS_USE_LOCAL || r->use == STS_USE_NOT_YET)
+		return 0;
+	if (r->use == STS_USE_REMOTE)
+		e.kind = STS_ENTRY_UNASKED;
+	else if (r->use == STS_USE_NONE && e.kind == STS_ENTRY_ABSENT)
+		e.kind = STS_ENTRY_NONE;
+	return sts_entry_encode(buf, &e, domain, &is_link);
+}
+
+static void
+answer(struct serve *s, const char *domain, const struct lookup_result *r)
+{
+	const char *sentence = r->fault[0] != '\0' ? r->fault : r->note;
+	char line[STS_ANSWER_HEAD_MAX], *entry;
+	enum sts_use use = r->use;
+	size_t len = 0;
+
+	if (s->deaf)
+		return;
+	entry = malloc(STS_ENTRY_MAX + 1);
+	if (entry != NULL)
+		len = encode_entry(entry, domain, r);
+	if (len == 0 && use != STS_USE_LOCAL && use != STS_USE_NOT_YET) {
+		use = STS_USE_LOCAL;
+		sentence = entry == NULL
+		    ? "worker: out of memory"
+		    : "worker: an entry that cannot be written";
+	}
+	s->deaf = !write_all(line,
+		      sts_answer_encode(line, domain, use, len, sentence)) ||
+	    !write_all(entry, len);
+	free(entry);
+}
+
+/* --- Work ------------------------------------------------------------------
+ */
+
+/* Probes and idle connections may be left: nobody waits for those. */
+static void
+work_is_done(struct serve *s)
+{
+	static const struct timeval soon = { IDLE_S, 0 };
+
+	sandbox_more_cpu();
+	if (domain_request_askers(s->requests) > 0)
+		return;
+	if (s->all_asked)
+		event_base_loopbreak(s->lookups->base);
+	else if (s->idle != NULL)
+		evtimer_add(s->idle, &soon);
+}
+
+static void
+asked(void *arg, const char *domain, const struct lookup_result *r)
+{
+	struct serve *s = arg;
+
+	answer(s, domain, r);
+	work_is_done(s);
+}
+
+/* Whoever comes next may have it looked at again. */
+static void
+refreshed(void *arg, const char *domain, const struct lookup_result *r)
+{
+	struct serve *s = arg;
+
+	if (r->use == STS_USE_NOT_YET)
+		syslog(LOG_NOTICE, "%s: not looked at, %s", domain, r->note);
+	sts_store_unmark(s->lookups->store, STS_MARK_REFRESH, domain);
+	sts_store_unmark(s->lookups->store, STS_MARK_REFRESH_MX, domain);
+	work_is_done(s);
+}
+
+static void
+begin(struct serve *s, const struct sts_question *q)
+{
+	if (s->idle != NULL)
+		evtimer_del(s->idle);
+	domain_request_ask(s->requests, q->domain, q->flags,
+	    q->kind == STS_QUESTION_ASK ? asked : refreshed, s);
+}
+
+/* --- Questions -------------------------------------------------------------
+ */
+
+/* Not one of ours, or of another version: its mail has to wait. */
+static void
+refuse(struct serve *s, const char *why)
+{
+	char line[STS_ANSWER_HEAD_MAX];
+
+	syslog(LOG_ERR, "%s", why);
+	(void)write_all(line, sts_fault_encode(line, why));
+	s->failed = true;
+	event_base_loopbreak(s->lookups->base);
+}
+
+static void
+take_line(struct serve *s, char *text, size_t len)
+{
+	struct sts_str line = { text, len };
+	struct sts_question q;
+
+	if (!s->greeted) {
+		s->greeted = line.len + 1 == strlen(STS_WORKER_VERSION) &&
+		    memcmp(line.p, STS_WORKER_VERSION, line.len) == 0;
+		if (!s->greeted)
+			refuse(s,
+			    "worker: asked by another version of mtasts; "
+			    "restart the mail server after an upgrade");
+	} else if (!sts_question_decode(&q, line))
+		refuse(s, "worker: asked what it does not understand");
+	else if (q.kind != STS_QUESTION_SESSION)
+		begin(s, &q);
+	else if (s->checks != NULL)
+		starttls_checks_add(s->checks, text + (q.session.p - text),
+		    q.session.len);
+}
+
+static void
+take_lines(struct serve *s)
+{
+	struct scan in = scan_bytes(s->buf, s->used);
+	struct sts_str line;
+
+	while (!s->failed && scan_word(&in, '\n', &line))
+		take_line(s, s->buf + (line.p - s->buf), line.len);
+	s->used = scan_left(&in);
+	memmove(s->buf, in.p, s->used);
+	if (s->used == sizeof s->buf)
+		refuse(s, "worker: asked what it does not understand");
+}
+
+static bool
+full(const struct serve *s)
+{
+	return domain_request_domains(s->requests) >= DOMAINS_MAX ||
+	    domain_request_askers(s->requests) >= ASKERS_MAX;
+}
+
+static void
+readable(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval soon = { 0, 2000 };
+	struct serve *s = arg;
+	ssize_t n;
+
+	(void)what;
+	/* More than can be held stays with who sends it. */
+	if (full(s)) {
+		event_del(s->readable);
+		evtimer_add(s->retry, &soon);
+		return;
+	}
+	n = read(fd, s->buf + s->used, sizeof s->buf - s->used);
+	if (n > 0) {
+		s->used += (size_t)n;
+		take_lines(s);
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+		event_del(s->readable);
+		s->all_asked = true;
+		work_is_done(s);
+	}
+}
+
+static void
+retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(s->readable, NULL);
+}
+
+static void
+idle(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (domain_request_askers(s->requests) == 0)
+		event_base_loopbreak(s->lookups->base);
+}
+
+struct serve *
+serve_new(struct lookups *l, struct domain_requests *requests,
+    struct starttls_checks *checks, bool brief)
+{
+	struct serve *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->lookups = l;
+	s->requests = requests;
+	s->checks = checks;
+	s->readable =
+	    event_new(l->base, STDIN_FILENO, EV_READ | EV_PERSIST, readable, s);
+	s->retry = evtimer_new(l->base, retry, s);
+	if (brief)
+		s->idle = evtimer_new(l->base, idle, s);
+	if (s->readable == NULL || s->retry == NULL ||
+	    (brief && s->idle == NULL)) {
+		serve_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+serve_free(struct serve *s)
+{
+	if (s == NULL)
+		return;
+	if (s->readable != NULL)
+		event_free(s->readable);
+	if (s->retry != NULL)
+		event_free(s->retry);
+	if (s->idle != NULL)
+		event_free(s->idle);
+	free(s);
+}
+
+bool
+serve_run(struct serve *s)
+{
+	s->deaf = !write_all(STS_WORKER_VERSION, strlen(STS_WORKER_VERSION));
+	if (event_add(s->readable, NULL) == -1)
+		return false;
+	work_is_done(s); /* there may never be any */
+	event_base_dispatch(s->lookups->base);
+	return !s->failed;
+}
