@@ -20,9 +20,12 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/accountant.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "curl_starttls.h"
 #include "curl_transfer.h"
+#include "owner_keys.h"
 #include "tls.h"
 
 enum {
@@ -36,11 +39,14 @@ struct get {
 	http_done *done;
 	void *arg;
 	unsigned timeout; /* ms, from the start */
+	int64_t queued;   /* when */
+	unsigned waited;  /* ms in the queue */
 	struct event timer;
 	bool running, ended;
 	bool smtp; /* not a GET, but STARTTLS */
 	char ehlo[STS_NAME_SIZE];
 	CURLcode code; /* once ended */
+	struct sts_account_keys owner;
 	struct http_transfer easy;
 	size_t naddr;
 	struct sts_addr addr[];
@@ -65,7 +71,8 @@ struct http {
 	struct ca_store ca;
 	CURLM *multi;
 	struct event timer, nudge;
-	size_t running;
+	struct sts_accountant running; /* by owner of host and of address */
+	struct owner_keys owners;
 	unsigned ended;            /* GETs, in all */
 	struct gets waiting, open; /* open: running or ended */
 	struct watches watches;
@@ -146,7 +153,8 @@ start(struct get *get)
 	TAILQ_REMOVE(&http->waiting, get, next);
 	TAILQ_INSERT_TAIL(&http->open, get, next);
 	get->running = true;
-	http->running++;
+	get->waited = (unsigned)(sts_now_ms() - get->queued);
+	sts_accountant_take(&http->running, &get->owner);
 	if (get->ended)
 		return;
 	arm(&get->timer, get->timeout);
@@ -170,13 +178,24 @@ start(struct get *get)
 	end(get, code);
 }
 
+/* The oldest whose owners have not taken their shares. */
+static struct get *
+next_in_turn(const struct http *http)
+{
+	struct get *get;
+
+	TAILQ_FOREACH(get, &http->waiting, next)
+	if (sts_accountant_may(&http->running, &get->owner))
+		return get;
+	return NULL;
+}
+
 static void
 start_waiting(struct http *http)
 {
 	struct get *get;
 
-	while (http->running < tls_cap() &&
-	    (get = TAILQ_FIRST(&http->waiting)) != NULL)
+	while ((get = next_in_turn(http)) != NULL)
 		start(get);
 }
 
@@ -188,7 +207,7 @@ free_get(struct get *get)
 	evtimer_del(&get->timer);
 	if (get->running) {
 		TAILQ_REMOVE(&http->open, get, next);
-		http->running--;
+		sts_accountant_give_back(&http->running, &get->owner);
 	} else
 		TAILQ_REMOVE(&http->waiting, get, next);
 	if (get->easy.curl != NULL) {
@@ -228,6 +247,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	if (!get->ended)
 		get->code = CURLE_OPERATION_TIMEDOUT;
 	http_transfer_reply(&get->easy, get->code, &reply);
+	reply.waited = get->waited;
 	get->done(get->arg, &reply);
 	free_get(get);
 	give_back(http);
@@ -381,7 +401,8 @@ set_up(struct http *http, struct sts_err *err)
 	if (ca_store_load(&http->ca) != STS_OK)
 		return sts_fail(err, http->ca.err.rc, 0, "%s",
 		    http->ca.err.text);
-	if ((http->multi = curl_multi_init()) == NULL ||
+	if (!sts_accountant_init(&http->running, tls_cap()) ||
+	    (http->multi = curl_multi_init()) == NULL ||
 	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
 		watch_socket) != CURLM_OK ||
 	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) !=
@@ -416,6 +437,7 @@ http_new(struct event_base *base, const struct sts_conf *conf,
 	}
 	http->ca.conf = conf;
 	http->base = base;
+	owner_keys_init(&http->owners);
 	TAILQ_INIT(&http->waiting);
 	TAILQ_INIT(&http->open);
 	TAILQ_INIT(&http->watches);
@@ -448,6 +470,7 @@ http_free(struct http *http)
 	(void)evtimer_del(&http->timer);
 	(void)evtimer_del(&http->nudge);
 	ca_store_clear(&http->ca);
+	sts_accountant_clear(&http->running);
 	curl_global_cleanup();
 	free(http);
 }
@@ -467,6 +490,7 @@ new_get(struct http *http, const char *host, const struct sts_addr *addr,
 	get->done = done;
 	get->arg = arg;
 	get->timeout = timeout_ms;
+	get->queued = sts_now_ms();
 	evtimer_assign(&get->timer, http->base, tick, get);
 	if (naddr > 0)
 		memcpy(get->addr, addr, naddr * sizeof *addr);
@@ -475,6 +499,9 @@ new_get(struct http *http, const char *host, const struct sts_addr *addr,
 		end(get, CURLE_COULDNT_CONNECT); /* nowhere to go */
 	else
 		memcpy(get->easy.host, host, len + 1);
+	get->owner.key[0] = owner_of_name(&http->owners, host);
+	if (naddr > 0)
+		get->owner.key[1] = owner_of_address(&http->owners, addr);
 	return get;
 }
 

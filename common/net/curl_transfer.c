@@ -113,8 +113,10 @@ http_transfer_connected(void *arg, char *remote, char *local, int rport,
 	(void)lport;
 	if (curl_easy_getinfo(easy->curl, CURLINFO_TLS_SSL_PTR, &info) ==
 		CURLE_OK &&
-	    info != NULL && info->internals != NULL)
+	    info != NULL && info->internals != NULL) {
+		tls_one_handshake(info->internals);
 		der = tls_leaf(info->internals, &len);
+	}
 	if (der == NULL)
 		easy->local = "no way to see the certificate";
 	else if (!sts_cert_has_dns_id(der, len, easy->host))

@@ -206,14 +206,25 @@ look_for_interfaces(struct dns_pool *pool)
 	}
 }
 
+/* The oldest whose owner has not taken his share. */
+static struct dns_question *
+next_in_turn(const struct dns_pool *pool)
+{
+	struct dns_question *q;
+
+	TAILQ_FOREACH(q, &pool->waiting, next)
+	if (sts_accountant_may(&pool->busy, &q->owner))
+		return q;
+	return NULL;
+}
+
 static void
 start_waiting(struct dns_pool *pool)
 {
 	struct dns_question *q;
 	struct dns_attempt step;
 
-	while (pool->busy < BUSY_MAX &&
-	    (q = TAILQ_FIRST(&pool->waiting)) != NULL) {
+	while ((q = next_in_turn(pool)) != NULL) {
 		leave_queue(q);
 		look_for_interfaces(pool);
 		dns_attempts_init(&q->plan, pool->peer, pool->n,
@@ -223,7 +234,7 @@ start_waiting(struct dns_pool *pool)
 			continue;
 		}
 		q->state = DNS_BUSY;
-		pool->busy++;
+		sts_accountant_take(&pool->busy, &q->owner);
 		attempt(q, &step);
 	}
 }
@@ -236,7 +247,7 @@ stop(struct dns_question *q)
 	if (q->state == DNS_WAITING)
 		TAILQ_REMOVE(&q->pool->waiting, q, next);
 	else if (q->state == DNS_BUSY)
-		q->pool->busy--;
+		sts_accountant_give_back(&q->pool->busy, &q->owner);
 	q->state = DNS_DONE;
 	evtimer_del(&q->timer);
 }
@@ -352,6 +363,8 @@ dns_question_ask(struct dns_question *q, struct dns_pool *pool,
 		hopeless(q, DNS_WHY_NAME);
 		return;
 	}
+	if (q->text[0] != '.') /* the root's are ours */
+		q->owner.key[0] = owner_of_name(&pool->owners, q->text);
 	q->state = DNS_WAITING;
 	q->found.why = DNS_WHY_TIMEOUT; /* should it never leave the queue */
 	TAILQ_INSERT_TAIL(&pool->waiting, q, next);
@@ -412,7 +425,9 @@ dns_pool_init(struct dns_pool *pool, struct event_base *base,
 	pool->remark = remark;
 	TAILQ_INIT(&pool->waiting);
 	pool->base = base;
-	if ((pool->plain = without_edns()) == NULL)
+	owner_keys_init(&pool->owners);
+	if ((pool->plain = without_edns()) == NULL ||
+	    !sts_accountant_init(&pool->busy, BUSY_MAX))
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	return STS_OK;
 }
@@ -446,4 +461,5 @@ dns_pool_clear(struct dns_pool *pool)
 {
 	retire_links(pool);
 	getdns_dict_destroy(pool->plain);
+	sts_accountant_clear(&pool->busy);
 }

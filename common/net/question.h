@@ -12,8 +12,10 @@
 #include <getdns/getdns.h>
 
 #include "attempts.h"
+#include "base/accountant.h"
 #include "dns_reply.h"
 #include "dns_wire.h"
+#include "owner_keys.h"
 #include "upstream.h"
 
 enum { DNS_OPEN_MAX = 3 }; /* attempts of one question under way at once */
@@ -31,7 +33,8 @@ struct dns_pool {
 	struct sts_server server[STS_SERVERS_MAX];
 	struct dns_peer peer[STS_SERVERS_MAX];
 	struct dns_upstream *link[STS_SERVERS_MAX][3]; /* by enum dns_proto */
-	size_t busy;
+	struct sts_accountant busy; /* questions, by the owner of the name */
+	struct owner_keys owners;
 	int64_t heard; /* when any server last answered, sts_now_ms() */
 	struct dns_questions waiting;
 };
@@ -54,7 +57,8 @@ struct dns_question {
 	void *arg;
 	const char *text; /* the name; lent */
 	struct dns_wire name;
-	uint32_t type;           /* number of an RR type */
+	uint32_t type; /* number of an RR type */
+	struct sts_account_keys owner;
 	unsigned timeout;        /* ms, from the end of the queue */
 	int64_t asked;           /* when; then: */
 	unsigned waited;         /* ms in the queue */

@@ -61,6 +61,13 @@ bool tls_connection_ended(const char *text);
 void *tls_leaf(void *session, size_t *len);
 
 /*
+ * No other handshake on this connection, also a CURLINFO_TLS_SSL_PTR: libcurl
+ * before 8 waits for one that the server asks for, and the whole process with
+ * it (TLS 1.2 HelloRequest, RFC 5246 7.4.1.1).
+ */
+void tls_one_handshake(void *session);
+
+/*
  * What libcurl with this library lets pass although it must not: a leaf (DER)
  * that is not for servers.
  */

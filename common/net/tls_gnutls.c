@@ -183,6 +183,26 @@ tls_leaf(void *session, size_t *len)
 	return memcpy(der, chain[0].data, chain[0].size);
 }
 
+/* Before a ClientHello is sent. */
+static int
+refuse(gnutls_session_t session, unsigned type, unsigned when,
+    unsigned incoming, const gnutls_datum_t *msg)
+{
+	(void)session;
+	(void)type;
+	(void)when;
+	(void)incoming;
+	(void)msg;
+	return GNUTLS_E_UNIMPLEMENTED_FEATURE;
+}
+
+void
+tls_one_handshake(void *session)
+{
+	gnutls_handshake_set_hook_function(session,
+	    GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE, refuse);
+}
+
 /* libcurl asks gnutls_certificate_verify_peers2(): no purpose given. */
 enum sts_cert
 tls_leaf_why(const void *der, size_t len)

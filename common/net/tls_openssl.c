@@ -183,6 +183,12 @@ tls_leaf(void *session, size_t *len)
 	return der;
 }
 
+void
+tls_one_handshake(void *session)
+{
+	SSL_set_options(session, SSL_OP_NO_RENEGOTIATION);
+}
+
 enum sts_cert
 tls_leaf_why(const void *der, size_t len)
 {

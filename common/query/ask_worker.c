@@ -176,9 +176,8 @@ converse(struct sts_ctx *ctx, const struct sts_question *q, unsigned timeout,
 	}
 	if ((rc = start(ctx, err)) != STS_OK)
 		return rc;
-	if (say(ctx, line, len) && read_answer(ctx, q->domain, end, a))
-		return STS_OK;
-	return STS_ABSENT;
+	(void)say(ctx, line, len); /* if it has ended, it said why */
+	return read_answer(ctx, q->domain, end, a) ? STS_OK : STS_ABSENT;
 }
 
 /* --- What its answer is worth ----------------------------------------------

@@ -40,6 +40,7 @@ enum sts_cert {
 };
 
 struct sts_reply {
+	unsigned waited; /* ms for its turn, which its timeout does not count */
 	enum sts_reply_end end;
 	enum sts_cert cert;
 	long status; /* HTTP status of the last reply; 0: none came */

@@ -8,14 +8,19 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "base/accountant.h"
 #include "base/hash.h"
 #include "lookup_job.h"
 #include "mx_fetch.h"
 #include "mx_probe_set.h"
+#include "net/owner_keys.h"
 #include "query/worker_protocol.h"
 #include "rules/policy.h"
 
-enum { LOOKS = STS_FRESH | STS_REFETCH };
+enum {
+	QUESTIONS_MAX = STS_ACCOUNT_MAX, /* open at once, 4 KB each */
+	LOOKS = STS_FRESH | STS_REFETCH
+};
 
 struct asker {
 	STAILQ_ENTRY(asker) next;
@@ -40,6 +45,7 @@ struct second {
 
 struct task {
 	LIST_ENTRY(task) next; /* in the bucket */
+	struct sts_account_keys owner;
 	struct domain_requests *requests;
 	char domain[STS_NAME_SIZE];
 	unsigned flags; /* of the look under way */
@@ -50,7 +56,9 @@ struct task {
 struct domain_requests {
 	struct lookups *lookups;
 	struct mx_prober *mx_prober;
-	size_t domains, askers;
+	size_t askers;
+	struct sts_accountant questions; /* by the owners of their domains */
+	struct owner_keys owners;
 	LIST_HEAD(, task) bucket[BUCKETS];
 };
 
@@ -82,6 +90,8 @@ tell(struct task *task, const struct lookup_result *r, bool all)
 	while ((a = STAILQ_FIRST(&now)) != NULL) {
 		STAILQ_REMOVE_HEAD(&now, next);
 		task->requests->askers--;
+		sts_accountant_give_back(&task->requests->questions,
+		    &task->owner);
 		a->done(a->arg, task->domain, r);
 		free(a);
 	}
@@ -104,7 +114,6 @@ free_task(struct task *task)
 		free(task->second);
 	}
 	LIST_REMOVE(task, next);
-	task->requests->domains--;
 	free(task);
 }
 
@@ -318,7 +327,6 @@ new_task(struct domain_requests *p, const char *domain, unsigned flags)
 	snprintf(task->domain, sizeof task->domain, "%s", domain);
 	STAILQ_INIT(&task->askers);
 	LIST_INSERT_HEAD(&p->bucket[bucket_of(domain)], task, next);
-	p->domains++;
 	return task;
 }
 
@@ -329,14 +337,25 @@ domain_request_ask(struct domain_requests *p, const char *domain, unsigned wish,
 	static const struct sts_entry nothing;
 	struct lookup_result nomem = { STS_USE_LOCAL, &nothing, "",
 		"worker: out of memory" };
+	struct lookup_result full = { STS_USE_NOT_YET, &nothing,
+		"too many other domains of its owner are asked for", "" };
+	struct sts_account_keys owner = {
+		{ owner_of_name(&p->owners, domain) }
+	};
 	struct task *task = find(p, domain);
-	struct asker *a = calloc(1, sizeof *a);
+	struct asker *a;
 	bool fresh = task == NULL;
 
+	if (!sts_accountant_may(&p->questions, &owner)) {
+		done(arg, domain, &full);
+		return;
+	}
 	if ((wish & STS_REFETCH) != 0)
 		wish |= STS_FRESH;
-	if (a != NULL && fresh)
-		task = new_task(p, domain, wish & LOOKS);
+	a = calloc(1, sizeof *a);
+	if (a != NULL && fresh &&
+	    (task = new_task(p, domain, wish & LOOKS)) != NULL)
+		task->owner = owner;
 	if (a == NULL || task == NULL) {
 		free(a);
 		done(arg, domain, &nomem);
@@ -346,16 +365,11 @@ domain_request_ask(struct domain_requests *p, const char *domain, unsigned wish,
 	a->later = (wish & LOOKS & ~task->flags) != 0;
 	STAILQ_INSERT_TAIL(&task->askers, a, next);
 	p->askers++;
+	sts_accountant_take(&p->questions, &owner);
 	if (fresh)
 		look(task);
 	else if (task->second != NULL)
 		tell(task, &task->second->result, false);
-}
-
-size_t
-domain_request_domains(const struct domain_requests *p)
-{
-	return p->domains;
 }
 
 size_t
@@ -372,9 +386,11 @@ domain_request_new(struct lookups *l)
 	if (p == NULL)
 		return NULL;
 	p->lookups = l;
+	owner_keys_init(&p->owners);
 	p->mx_prober = mx_prober_new(l->base, l->conf, l->store);
-	if (p->mx_prober == NULL) {
-		free(p);
+	if (p->mx_prober == NULL ||
+	    !sts_accountant_init(&p->questions, QUESTIONS_MAX)) {
+		domain_request_free(p);
 		return NULL;
 	}
 	return p;
@@ -389,5 +405,6 @@ domain_request_free(struct domain_requests *p)
 		while (!LIST_EMPTY(&p->bucket[i]))
 			free_task(LIST_FIRST(&p->bucket[i]));
 	mx_prober_free(p->mx_prober);
+	sts_accountant_clear(&p->questions);
 	free(p);
 }

@@ -414,6 +414,7 @@ got_reply(void *arg, const struct sts_reply *reply)
 	enum sts_policy_reply verdict;
 
 	job->facts.now = time(NULL);
+	job->deadline += reply->waited;
 	verdict = sts_policy_reply_judge(reply, &job->policy, &err);
 	if (verdict == STS_POLICY_REPLY_LOCAL) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);

@@ -10,8 +10,10 @@
 
 #include <event2/event.h>
 
+#include "base/accountant.h"
 #include "base/hash.h"
 #include "net/gate.h"
+#include "net/owner_keys.h"
 #include "net/sockaddr.h"
 #include "rules/decide.h"
 
@@ -22,6 +24,7 @@ struct mx_probe_target {
 	TAILQ_ENTRY(mx_probe_target) queue; /* while it has not begun */
 	struct mx_prober *mx_prober;
 	struct sts_addr addr;
+	struct sts_account_keys owner;
 	char text[STS_ADDR_TEXT];
 	struct event *event; /* NULL: not begun */
 	int fd;
@@ -33,7 +36,9 @@ struct mx_prober {
 	struct event_base *base;
 	const struct sts_conf *conf;
 	struct sts_store *store;
-	size_t busy;
+	struct sts_accountant
+	    busy; /* connections, by the owner of the address */
+	struct owner_keys owners;
 	TAILQ_HEAD(, mx_probe_target) queue;
 	LIST_HEAD(, mx_probe_target) bucket[TARGET_BUCKETS];
 };
@@ -110,8 +115,8 @@ ended(evutil_socket_t fd, short what, void *arg)
 		w->target = NULL;
 		w->says(w, says);
 	}
+	sts_accountant_give_back(&p->busy, &t->owner);
 	free_target(t);
-	p->busy--;
 	start_queued(p);
 }
 
@@ -141,17 +146,28 @@ start(struct mx_probe_target *t)
 	    event_add(t->event, waits ? &limit : &at_once) == 0;
 }
 
+/* The oldest whose owner has not taken his share. */
+static struct mx_probe_target *
+next_in_turn(const struct mx_prober *p)
+{
+	struct mx_probe_target *t;
+
+	TAILQ_FOREACH(t, &p->queue, queue)
+	if (sts_accountant_may(&p->busy, &t->owner))
+		return t;
+	return NULL;
+}
+
 static void
 start_queued(struct mx_prober *p)
 {
 	struct mx_probe_waiter *w;
 	struct mx_probe_target *t;
 
-	while (
-	    p->busy < MX_PROBES_MAX && (t = TAILQ_FIRST(&p->queue)) != NULL) {
+	while ((t = next_in_turn(p)) != NULL) {
 		TAILQ_REMOVE(&p->queue, t, queue);
 		if (start(t)) {
-			p->busy++;
+			sts_accountant_take(&p->busy, &t->owner);
 			continue;
 		}
 		while ((w = LIST_FIRST(&t->waiters)) != NULL) {
@@ -196,6 +212,7 @@ target_for(struct mx_prober *p, const struct sts_addr *addr)
 		return NULL;
 	t->mx_prober = p;
 	t->addr = *addr;
+	t->owner.key[0] = owner_of_address(&p->owners, addr);
 	t->fd = -1;
 	memcpy(t->text, text, sizeof text);
 	LIST_INSERT_HEAD(&p->bucket[b], t, next);
@@ -240,6 +257,11 @@ mx_prober_new(struct event_base *base, const struct sts_conf *conf,
 
 	if (p == NULL)
 		return NULL;
+	if (!sts_accountant_init(&p->busy, MX_PROBES_MAX)) {
+		free(p);
+		return NULL;
+	}
+	owner_keys_init(&p->owners);
 	p->base = base;
 	p->conf = conf;
 	p->store = store;
@@ -255,5 +277,6 @@ mx_prober_free(struct mx_prober *p)
 	for (size_t i = 0; i < TARGET_BUCKETS; i++)
 		while (!LIST_EMPTY(&p->bucket[i]))
 			free_target(LIST_FIRST(&p->bucket[i]));
+	sts_accountant_clear(&p->busy);
 	free(p);
 }

@@ -19,18 +19,17 @@
 #include "query/worker_protocol.h"
 #include "sandbox.h"
 
-enum { DOMAINS_MAX = 256, ASKERS_MAX = 4096, IDLE_S = 1 };
+enum { IDLE_S = 1 };
 
 struct serve {
 	struct lookups *lookups;
 	struct domain_requests *requests;
 	struct starttls_checks *checks;
 	struct event *readable;
-	struct event *retry; /* while there is too much at work */
-	struct event *idle;  /* NULL: not brief */
-	bool greeted;        /* the adapter is one of ours */
-	bool all_asked;      /* no question comes any more */
-	bool deaf;           /* nobody reads the answers */
+	struct event *idle; /* NULL: not brief */
+	bool greeted;       /* the adapter is one of ours */
+	bool all_asked;     /* no question comes any more */
+	bool deaf;          /* nobody reads the answers */
 	bool failed;
 	size_t used;
 	char buf[STS_QUESTION_MAX];
@@ -210,27 +209,13 @@ take_lines(struct serve *s)
 		refuse(s, "worker: asked what it does not understand");
 }
 
-static bool
-full(const struct serve *s)
-{
-	return domain_request_domains(s->requests) >= DOMAINS_MAX ||
-	    domain_request_askers(s->requests) >= ASKERS_MAX;
-}
-
 static void
 readable(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval soon = { 0, 2000 };
 	struct serve *s = arg;
 	ssize_t n;
 
 	(void)what;
-	/* More than can be held stays with who sends it. */
-	if (full(s)) {
-		event_del(s->readable);
-		evtimer_add(s->retry, &soon);
-		return;
-	}
 	n = read(fd, s->buf + s->used, sizeof s->buf - s->used);
 	if (n > 0) {
 		s->used += (size_t)n;
@@ -240,16 +225,6 @@ readable(evutil_socket_t fd, short what, void *arg)
 		s->all_asked = true;
 		work_is_done(s);
 	}
-}
-
-static void
-retry(evutil_socket_t fd, short what, void *arg)
-{
-	struct serve *s = arg;
-
-	(void)fd;
-	(void)what;
-	event_add(s->readable, NULL);
 }
 
 static void
@@ -276,11 +251,9 @@ serve_new(struct lookups *l, struct domain_requests *requests,
 	s->checks = checks;
 	s->readable =
 	    event_new(l->base, STDIN_FILENO, EV_READ | EV_PERSIST, readable, s);
-	s->retry = evtimer_new(l->base, retry, s);
 	if (brief)
 		s->idle = evtimer_new(l->base, idle, s);
-	if (s->readable == NULL || s->retry == NULL ||
-	    (brief && s->idle == NULL)) {
+	if (s->readable == NULL || (brief && s->idle == NULL)) {
 		serve_free(s);
 		return NULL;
 	}
@@ -294,8 +267,6 @@ serve_free(struct serve *s)
 		return;
 	if (s->readable != NULL)
 		event_free(s->readable);
-	if (s->retry != NULL)
-		event_free(s->retry);
 	if (s->idle != NULL)
 		event_free(s->idle);
 	free(s);
