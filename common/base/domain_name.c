@@ -270,3 +270,28 @@ sts_domain_is_normal(char out[STS_NAME_SIZE], struct sts_str in)
 {
 	return sts_domain_of(out, in) && str_is(in, out);
 }
+
+/* --- Owners ----------------------------------------------------------------
+ */
+
+/* Where the label begins that ends before end. */
+static const char *
+label_before(const char *name, const char *end)
+{
+	while (end > name && end[-1] != '.')
+		end--;
+	return end;
+}
+
+struct sts_str
+sts_domain_owner(struct sts_str name)
+{
+	const char *end = name.p + name.len;
+	const char *top = label_before(name.p, end), *p = top;
+
+	if (p > name.p)
+		p = label_before(name.p, p - 1);
+	if (p > name.p && end - top == 2 && top - 1 - p <= 3)
+		p = label_before(name.p, p - 1);
+	return (struct sts_str){ p, (size_t)(end - p) };
+}

@@ -4,32 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the label begins that ends before end. */
-static const char *
-label_before(const char *name, const char *end)
-{
-	while (end > name && end[-1] != '.')
-		end--;
-	return end;
-}
+#include "base/domain_name.h"
 
-struct sts_str
-sts_owner_of(const char *name)
+static struct sts_str
+owner_of(const char *file)
 {
-	const char *end = name + strcspn(name, "~");
-	const char *top = label_before(name, end), *p = top;
-
-	if (p > name)
-		p = label_before(name, p - 1);
-	if (p > name && end - top == 2 && top - 1 - p <= 3)
-		p = label_before(name, p - 1);
-	return (struct sts_str){ p, (size_t)(end - p) };
+	return sts_domain_owner((struct sts_str){ file, strcspn(file, "~") });
 }
 
 static int
 by_owner(const struct sts_removable *x, const struct sts_removable *y)
 {
-	struct sts_str a = sts_owner_of(x->name), b = sts_owner_of(y->name);
+	struct sts_str a = owner_of(x->name), b = owner_of(y->name);
 
 	if (a.len != b.len)
 		return a.len < b.len ? -1 : 1;

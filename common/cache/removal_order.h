@@ -32,11 +32,4 @@ struct sts_removable {
  */
 void sts_removal_order(struct sts_removable *, size_t n);
 
-/*
- * The part of a name that its owner registered, by a guess that needs no list:
- * the last two labels, or three where the second is as short as those that
- * registries use below a country (co.uk, com.br).
- */
-struct sts_str sts_owner_of(const char *name);
-
 #endif

@@ -126,6 +126,7 @@ hear_rcpt(struct filter *f, const struct filter_line *l)
 	char domain[STS_NAME_SIZE];
 	struct sts_err err = { 0 };
 	struct sts_ctx *ctx = get_ctx(f);
+	const char *why;
 	enum sts_rc rc;
 
 	if (!take_domain(domain, l->rest) ||
@@ -137,11 +138,14 @@ hear_rcpt(struct filter *f, const struct filter_line *l)
 		rc = rcpt_prefetch_ask(&f->prefetch, ctx, l->session, domain,
 		    &err);
 	if (rc == STS_OK) {
-		if (waiting_rcpts_add(&f->waiting, l->session, l->token, domain,
-			now_ms(), sts_timeout_ms(ctx)))
+		why =
+		    waiting_rcpts_add(&f->waiting, l->session, l->token, domain,
+			sts_domain_owner(
+			    (struct sts_str){ domain, strlen(domain) }),
+			now_ms(), sts_timeout_ms(ctx));
+		if (why == NULL)
 			return;
-		snprintf(err.text, sizeof err.text,
-		    "the message has waited long enough");
+		snprintf(err.text, sizeof err.text, "%s", why);
 	}
 	if (rc == STS_LOCAL || rc == STS_NOMEM)
 		complain(&f->said, err.text);

@@ -11,7 +11,7 @@
 #include <mtasts/sts.h>
 
 enum {
-	PREFETCH_MAX = 192,      /* domains at a time; the worker takes 256 */
+	PREFETCH_MAX = 1024,     /* domains at a time; the worker takes 4096 */
 	PREFETCH_STUCK = 180000, /* ms; a worker as silent is of no use */
 	PREFETCH_BACKOFF_MIN = 1000,
 	PREFETCH_BACKOFF_MAX = 60000,

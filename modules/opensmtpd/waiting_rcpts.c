@@ -53,22 +53,46 @@ find_or_new(struct waiting_rcpts *l, struct sts_str id)
 	return s;
 }
 
-bool
+/* Who floods gets half of what is free, and leaves the rest to others. */
+static bool
+has_place(const struct waiting_rcpts *l, struct sts_str owner)
+{
+	const struct waiting_session *s;
+	unsigned all = 0, mine = 0;
+
+	TAILQ_FOREACH(s, &l->sessions, entry)
+	{
+		if (s->token[0] == '\0')
+			continue;
+		all++;
+		mine += s->owner.len == owner.len &&
+		    memcmp(s->owner.p, owner.p, owner.len) == 0;
+	}
+	return all < WAITING_RCPTS_MAX && mine < WAITING_RCPTS_MAX - all;
+}
+
+const char *
 waiting_rcpts_add(struct waiting_rcpts *l, struct sts_str session,
-    struct sts_str token, const char *domain, int64_t now, int64_t ms)
+    struct sts_str token, const char *domain, struct sts_str owner, int64_t now,
+    int64_t ms)
 {
 	struct waiting_session *s = find_or_new(l, session);
 
-	if (s == NULL || s->token[0] != '\0' || token.len > FILTER_ID_MAX ||
-	    WAITING_MESSAGE_MAX - s->waited < WAITING_MESSAGE_LEAST)
-		return false;
+	if (s == NULL || s->token[0] != '\0' || token.len > FILTER_ID_MAX)
+		return "too many sessions wait";
+	if (WAITING_MESSAGE_MAX - s->waited < WAITING_MESSAGE_LEAST)
+		return "the message has waited long enough";
+	if (!has_place(l, owner))
+		return "mail to other domains of its owner waits already";
 	if (ms > WAITING_MESSAGE_MAX - s->waited)
 		ms = WAITING_MESSAGE_MAX - s->waited;
 	s->since = now;
 	s->deadline = now + ms;
 	copy(s->token, token);
 	memcpy(s->domain, domain, strlen(domain) + 1);
-	return true;
+	s->owner =
+	    (struct sts_str){ s->domain + (owner.p - domain), owner.len };
+	return NULL;
 }
 
 int64_t

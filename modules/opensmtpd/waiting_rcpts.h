@@ -10,6 +10,9 @@
 
 enum {
 	WAITING_SESSIONS_MAX = 1000, /* RCPTs of more do not wait */
+	/* smtpd connects to the listener as often, packaging/opensmtpd: each
+	 * that is held is missing for mail to others */
+	WAITING_RCPTS_MAX = 20,
 	WAITING_MESSAGE_MAX = 30000, /* ms, all recipients of a message */
 	WAITING_MESSAGE_LEAST = 500  /* ms, with less it is not tried */
 };
@@ -25,6 +28,7 @@ struct waiting_session {
 	char id[FILTER_ID_MAX + 1];
 	char token[FILTER_ID_MAX + 1]; /* "": none waits */
 	char domain[STS_NAME_SIZE];
+	struct sts_str owner; /* part of domain */
 };
 TAILQ_HEAD(waiting_sessions, waiting_session);
 
@@ -40,10 +44,12 @@ void waiting_rcpts_init(struct waiting_rcpts *, waiting_rcpt_fn *release,
 
 /*
  * Wait ms for the domain, or what the message has left.  A session has one
- * RCPT at a time.  False: it cannot wait.
+ * RCPT at a time, and the owner of the domain as many as are free: half of them
+ * alone.  owner: points into domain.  NULL: it waits; else why it cannot.
  */
-bool waiting_rcpts_add(struct waiting_rcpts *, struct sts_str session,
-    struct sts_str token, const char *domain, int64_t now, int64_t ms);
+const char *waiting_rcpts_add(struct waiting_rcpts *, struct sts_str session,
+    struct sts_str token, const char *domain, struct sts_str owner, int64_t now,
+    int64_t ms);
 
 int64_t waiting_rcpts_deadline(const struct waiting_rcpts *); /* -1: none */
 

@@ -36,6 +36,13 @@ enum sts_rc sts_domain_normal(char out[STS_NAME_SIZE], const char *name,
     struct sts_err *err);
 
 /*
+ * The part of a domain that its owner registered, by a guess that needs no
+ * list: the last two labels, or three where the second is as short as those
+ * that registries use below a country (co.uk, com.br).  Points into domain.
+ */
+struct sts_str sts_domain_owner(struct sts_str domain);
+
+/*
  * Does an MX host name, as the MX record has it, match one mx pattern (RFC
  * 8461 4.1)?
  * "*." stands for exactly one label.  Case and one trailing dot of host do

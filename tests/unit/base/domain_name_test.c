@@ -297,10 +297,36 @@ hosts(void **state)
 	rows_done();
 }
 
+static void
+test_owner(void **state)
+{
+	static const struct {
+		const char *name, *owner;
+	} t[] = {
+		{ "example.com", "example.com" },
+		{ "a.example.com", "example.com" },
+		{ "localhost", "localhost" },
+		{ "a.co.uk", "a.co.uk" },
+		{ "x.a.co.uk", "a.co.uk" },
+		{ "co.uk", "co.uk" },
+		{ "x.a.com.br", "a.com.br" },
+		{ "x.city.uk", "city.uk" },
+		{ "x.abc.com", "abc.com" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		ROW(str_is(sts_domain_owner(str_of(t[i].name)), t[i].owner),
+		    "%s", t[i].name);
+	rows_done();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_owner),
 		cmocka_unit_test(normal),
 		cmocka_unit_test(match),
 		cmocka_unit_test(valid),

@@ -2,32 +2,6 @@
 #include "cache/removal_order.h"
 #include "row.h"
 
-static void
-test_owner(void **state)
-{
-	static const struct {
-		const char *name, *owner;
-	} t[] = {
-		{ "example.com", "example.com" },
-		{ "a.example.com", "example.com" },
-		{ "a.b.example.com~mx", "example.com" },
-		{ "localhost", "localhost" },
-		{ "a.co.uk", "a.co.uk" },
-		{ "x.a.co.uk", "a.co.uk" },
-		{ "co.uk", "co.uk" },
-		{ "x.a.com.br~replaced0", "a.com.br" },
-		{ "x.city.uk", "city.uk" },
-		{ "x.abc.com", "abc.com" },
-		{ "", "" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(t); i++)
-		ROW(str_is(sts_owner_of(t[i].name), t[i].owner), "%s",
-		    t[i].name);
-	rows_done();
-}
-
 /* In the order in which they should go. */
 static void
 test_order(void **state)
@@ -74,7 +48,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_order),
 	};
 

@@ -550,7 +550,9 @@ add(struct waiting_rcpts *l, const char *session, const char *token,
     const char *domain, int64_t now, int64_t ms)
 {
 	return waiting_rcpts_add(l, guarded(session, strlen(session)),
-	    guarded(token, strlen(token)), domain, now, ms);
+		   guarded(token, strlen(token)), domain,
+		   (struct sts_str){ domain + 2, strlen(domain) - 2 }, now,
+		   ms) == NULL;
 }
 
 static void
@@ -592,15 +594,17 @@ test_held(void **state)
 	waiting_rcpts_forget(&l, s1);
 	waiting_rcpts_forget(&l, (struct sts_str)LIT("s2"));
 	ROW(l.n == 0 && waiting_rcpts_deadline(&l) == -1, "left: %zu", l.n);
-	for (; n <= WAITING_SESSIONS_MAX; n++) {
-		snprintf(id, sizeof id, "%u", n);
-		if (!add(&l, id, "t", "x.y", 0, 1))
-			break;
+	/* Half of the places for one owner, half of the rest for the next. */
+	for (int i = 0; i < 100; i++) {
+		snprintf(id, sizeof id, "%d", i);
+		n += add(&l, id, "t", i < 50 ? "x.y" : "x.z", 0, 1);
 	}
-	ROW(n == WAITING_SESSIONS_MAX, "%u fit", n);
-	while (n-- > 0) {
-		snprintf(id, sizeof id, "%u", n);
-		waiting_rcpts_forget(&l, guarded(id, strlen(id)));
+	ROW(n == 10 + 5, "%u of two owners wait", n);
+	ROW(add(&l, "s1", "t", "x.a", 0, 1), "one of a third");
+	while (!TAILQ_EMPTY(&l.sessions)) {
+		const char *s = TAILQ_FIRST(&l.sessions)->id;
+
+		waiting_rcpts_forget(&l, guarded(s, strlen(s)));
 	}
 	ROW(l.n == 0, "left: %zu", l.n);
 	rows_done();
