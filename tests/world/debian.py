@@ -5,9 +5,9 @@
   debian.py [RELEASE...]   make those that are missing (bookworm, trixie,
                            testing); one line each: folder and version
 
-Others, RELEASE-build, have what our own packaging/install-deps puts there to
-build with and to run the unit tests, and libtlsrpt, which this host need not
-have.
+Those called exim-RELEASE are copies with Exim in its place.  RELEASE-build have
+what our own packaging/install-deps puts there to build with and to run the unit
+tests, and libtlsrpt, which this host need not have.
 
 They are kept in /var/cache/mtasts-tests, or where MTASTS_DEBIAN_DIR says; a
 folder RELEASE there is made in another place and renamed, so a half one never
@@ -25,12 +25,15 @@ from pathlib import Path
 CACHE = Path(os.environ.get("MTASTS_DEBIAN_DIR", "/var/cache/mtasts-tests"))
 # The second list: what the worker needs.  Libraries with times of 64 bits have
 # names of their own since trixie.
-BASE = ["opensmtpd", "ca-certificates", "libidn2-0", "libunbound8",
-        "libjansson4"]
+BASE = ["ca-certificates", "libidn2-0", "libunbound8", "libjansson4"]
 OLD = ["libgetdns10", "libcurl4", "libevent-core-2.1-7"]
 NEW = [f"{p}t64" for p in OLD]
-RELEASES = {"bookworm": BASE + OLD, "trixie": BASE + NEW,
-            "testing": BASE + NEW}
+RELEASES = {"bookworm": ["opensmtpd", *BASE, *OLD],
+            "trixie": ["opensmtpd", *BASE, *NEW],
+            "testing": ["opensmtpd", *BASE, *NEW]}
+# The Exim of Debian 12 is that of this host.
+EXIM = {f"exim-{r}": r for r in ("trixie", "testing")}
+EXIM_SET = ["exim4-daemon-heavy", "libcurl3t64-gnutls", "libfaketime"]
 BUILD = {f"{r}-build": r for r in ("trixie", "testing")}
 SETS = ["build", "unit", "sink"]  # of install-deps
 OUT = "/opt/out"  # the build folder, in those
@@ -46,13 +49,14 @@ class DebianError(Exception):
 def folder(release: str) -> Path:
     """The finished folder of a release, made if need be."""
     path = CACHE / f"debian-{release}"
-    want = _apt(str(DEPS), "--list", *SETS).strip() \
-        if release in BUILD else " ".join(RELEASES[release])
+    base = folder(EXIM[release]) if release in EXIM else None
+    want = _apt(str(DEPS), "--list", *SETS).strip() if release in BUILD else \
+        " ".join(EXIM_SET if base else RELEASES[release])
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f".lock-{release}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (path / MARK).exists() or (path / MARK).read_text() != want:
-            _make(release, path, want)
+            _make(release, path, want, base)
     return path
 
 
@@ -64,10 +68,31 @@ def version(path: Path, package: str = "opensmtpd") -> str:
     return m[1] if m else "none"
 
 
-def _make(release: str, path: Path, want: str) -> None:
+def _make(release: str, path: Path, want: str, base: Path | None) -> None:
+    """In another place; base is what it begins as a copy of."""
     new, old = path.with_suffix(".new"), path.with_suffix(".old")
     for d in (new, old):
         shutil.rmtree(d, ignore_errors=True)
+    if base:
+        subprocess.run(["cp", "-a", str(base), str(new)], check=True)
+        _install(release, new, "apt-get", "-qq", "update")
+        _install(release, new, "apt-get", "-qqy", "--no-install-recommends",
+                 "install", *EXIM_SET)
+    else:
+        _debootstrap(release, new, want)
+    if release in BUILD:
+        shutil.copyfile(DEPS, new / "tmp/install-deps")
+        _install(release, new, "sh", "/tmp/install-deps", *SETS)
+    shutil.rmtree(new / "var/cache/apt", ignore_errors=True)
+    shutil.rmtree(new / "var/lib/apt/lists", ignore_errors=True)
+    (new / MARK).write_text(want)
+    if path.exists():
+        path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _debootstrap(release: str, new: Path, want: str) -> None:
     argv = ["debootstrap", "--variant=minbase", "--merged-usr",
             BUILD.get(release, release), str(new), mirror()]
     if release not in BUILD:
@@ -83,26 +108,17 @@ def _make(release: str, path: Path, want: str) -> None:
         if last:
             raise DebianError(f"{release}: {p.stdout[-500:]}{tail}")
         time.sleep(10)  # a mirror in the middle of its update
-    if release in BUILD:
-        _install_deps(release, new)
-    shutil.rmtree(new / "var/cache/apt", ignore_errors=True)
-    shutil.rmtree(new / "var/lib/apt/lists", ignore_errors=True)
-    (new / MARK).write_text(want)
-    if path.exists():
-        path.rename(old)
-    new.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
 
 
-def _install_deps(release: str, new: Path) -> None:
-    """As on a host of that release."""
+def _install(release: str, new: Path, *argv: str) -> None:
+    """As on a host of that release; no daemon is started."""
     # debootstrap takes an index that was not renewed for weeks; so do we.
     (new / "etc/apt/apt.conf.d/99tests").write_text(
         'Acquire::Check-Valid-Until "false";\n')
     shutil.copyfile("/etc/resolv.conf", new / "etc/resolv.conf")
-    shutil.copyfile(DEPS, new / "tmp/install-deps")
-    p = subprocess.run(["chroot", str(new), "sh", "/tmp/install-deps",
-                        *SETS], text=True, check=False,
+    (new / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
+    (new / "usr/sbin/policy-rc.d").chmod(0o755)
+    p = subprocess.run(["chroot", str(new), *argv], text=True, check=False,
                        env=_environment(), stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT)
     if p.returncode != 0:
@@ -182,14 +198,15 @@ def _environment() -> dict[str, str]:
 
 def main() -> int:
     names = sys.argv[1:] or list(RELEASES)
-    known = [*RELEASES, *BUILD]
+    known = [*RELEASES, *EXIM, *BUILD]
     if set(names) - set(known):
         print(f"debian: there is only {' '.join(known)}", file=sys.stderr)
         return 2
     try:
         for name in names:
             path = folder(name)
-            package = "libtlsrpt0" if name in BUILD else "opensmtpd"
+            package = "libtlsrpt0" if name in BUILD else \
+                "exim4-daemon-heavy" if name in EXIM else "opensmtpd"
             print(f"{path}\t{package} {version(path, package)}", flush=True)
     except (DebianError, OSError) as e:
         print(f"debian: {e}", file=sys.stderr)

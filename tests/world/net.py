@@ -165,6 +165,32 @@ def clock(offset: str) -> dict[str, str]:
     return {"LD_PRELOAD": str(lib), "FAKETIME": offset, "NO_FAKE_STAT": "1"}
 
 
+def lay_over(folder: Path, home: Path) -> Path:
+    """A root of its own over a folder, which is not written to; home is a
+    directory of this world."""
+    root = home / "root"
+    for d in ("up", "work", "root"):
+        (home / d).mkdir(parents=True)
+    sh("mount", "-t", "overlay", "overlay", "-o",
+       f"lowerdir={folder},upperdir={home}/up,workdir={home}/work", str(root))
+    sh("mount", "-t", "proc", "proc", str(root / "proc"))
+    sh("mount", "-t", "tmpfs", "-o", "mode=755", "dev", str(root / "dev"))
+    for n, minor in (("null", 3), ("zero", 5), ("random", 8), ("urandom", 9)):
+        os.mknod(root / "dev" / n, 0o20666, os.makedev(1, minor))
+        (root / "dev" / n).chmod(0o666)
+    (root / "dev/fd").symlink_to("/proc/self/fd")
+    (root / "dev/shm").mkdir()
+    (root / "dev/shm").chmod(0o1777)
+    (root / "etc/mailname").write_text("sender.test\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    (root / "etc/resolv.conf").write_bytes(
+        Path("/etc/resolv.conf").read_bytes())
+    # The certificate authority of the world is trusted here as well.
+    sh("mount", "--bind", "/etc/ssl/certs", str(root / "etc/ssl/certs"))
+    return root
+
+
 def fill(path: Path) -> Path:
     """Use up the file system that holds path; returns the filler."""
     filler = path / ".filler"

@@ -99,23 +99,8 @@ def choose(name: str) -> None:
 
 def build() -> None:
     """The files around smtpd, the syslog socket; nothing is started."""
-    path = debian.folder(release)
-    for d in ("up", "work", "root"):
-        (HOME / d).mkdir(parents=True)
-    net.sh("mount", "-t", "overlay", "overlay", "-o",
-           f"lowerdir={path},upperdir={HOME}/up,workdir={HOME}/work",
-           str(TOP))
-    net.sh("mount", "-t", "proc", "proc", str(TOP / "proc"))
-    net.sh("mount", "-t", "tmpfs", "-o", "mode=755", "dev", str(TOP / "dev"))
-    for n, minor in (("null", 3), ("zero", 5), ("random", 8), ("urandom", 9)):
-        os.mknod(TOP / "dev" / n, 0o20666, os.makedev(1, minor))
-        (TOP / "dev" / n).chmod(0o666)
+    net.lay_over(debian.folder(release), HOME)
     _syslog()
-    (TOP / "etc/mailname").write_text("sender.test\n")
-    (TOP / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
-    shutil.copyfile("/etc/resolv.conf", TOP / "etc/resolv.conf")
-    # The certificate authority of the world is trusted here as well.
-    net.sh("mount", "--bind", "/etc/ssl/certs", str(TOP / "etc/ssl/certs"))
 
 
 def _syslog() -> None:

@@ -58,6 +58,7 @@ SMTPD = [
     ("modules/worker/mtasts-fetch-openssl", "/usr/local/libexec/mtasts"),
     ("modules/cli/mtasts", "/usr/bin"),
 ]
+GROUPS = {"opensmtpd": debian.RELEASES, "exim-later": debian.EXIM}
 mta.server = exim
 _out = threading.Lock()
 
@@ -70,9 +71,10 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--jobs", type=int, default=3,
                    help="scenarios at a time, of those without Exim")
     p.add_argument("--host", default="exim",
-                   choices=["exim", "opensmtpd", *debian.RELEASES],
-                   help="the mail server: Exim of this host, the OpenSMTPD "
-                   "of a Debian release, or of all of them side by side")
+                   choices=["exim", *GROUPS, *debian.EXIM, *debian.RELEASES],
+                   help="the mail server: Exim of this host or of another "
+                   "Debian release, the OpenSMTPD of a release, or of all of "
+                   "them side by side")
     p.add_argument("--exim", metavar="VARIANT",
                    help='another configuration than "split": with "plain" '
                    "everything that protects must fail")
@@ -190,10 +192,14 @@ def run_all(scenarios: list[scenario.Scenario], args) -> tuple[int, int]:
 
 def choose_host(args) -> list[scenario.Scenario]:
     """The mail server of this world, and what there is to be run at it."""
-    if args.host != "exim":
+    if args.host in debian.RELEASES:
         mta.server = opensmtpd
         opensmtpd.choose(args.host)
-    return scenario.load(FILE, mta.server.NAME)
+    elif args.host != "exim":
+        exim.choose(args.host)
+    scenarios = scenario.load(FILE, mta.server.NAME)
+    # Those that only ask are the same with every mail server.
+    return [s for s in scenarios if args.host == "exim" or not s.flavours]
 
 
 def inside(args) -> int:
@@ -227,6 +233,8 @@ def inside(args) -> int:
     if mta.server is opensmtpd:
         opensmtpd.stop()
         print(f"# {args.host}: OpenSMTPD {opensmtpd.version}")
+    else:
+        print(f"# {args.host}: {exim.version()}")
     print(f"# world: {time.monotonic() - start:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
@@ -234,6 +242,7 @@ def inside(args) -> int:
 
 def side_by_side(args) -> int:
     """A world for each release at the same time; one count for all."""
+    releases = GROUPS[args.host]
     def one(release: str) -> tuple[int, str]:
         p = subprocess.run(
             [sys.executable, "-B", __file__, "--host", release, "--build",
@@ -244,13 +253,13 @@ def side_by_side(args) -> int:
                   end="", flush=True)
         return p.returncode, p.stdout
 
-    with ThreadPoolExecutor(max_workers=len(debian.RELEASES)) as pool:
-        results = list(pool.map(one, debian.RELEASES))
+    with ThreadPoolExecutor(max_workers=len(releases)) as pool:
+        results = list(pool.map(one, releases))
     counts = [[int(n) for n in m.groups()] for _, text in results
               if (m := re.search(r"(?m)^(\d+) passed, (\d+) failed$", text))]
     if args.names and not any(map(sum, counts)):
         raise net.WorldError(f"no scenario is called {' '.join(args.names)}")
-    broken = len(debian.RELEASES) - len(counts)
+    broken = len(releases) - len(counts)
     print(f"{sum(c[0] for c in counts)} passed, "
           f"{sum(c[1] for c in counts) + broken} failed")
     return max(rc for rc, _ in results)
@@ -259,7 +268,7 @@ def side_by_side(args) -> int:
 def main() -> int:
     args = arguments()
     try:
-        if args.host == "opensmtpd":
+        if args.host in GROUPS:
             return side_by_side(args)
         if args.names == ["list"]:
             for s in choose_host(args):

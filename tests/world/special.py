@@ -5,12 +5,12 @@ Each gets the place of its scenario and returns text for an "out".
 """
 import json
 import os
-import pwd
 import subprocess
 import threading
 import time
 
 import damage
+import mta
 import net
 import steps
 from worker import Worker
@@ -31,7 +31,7 @@ def stale_hits(p: steps.Place) -> str:
             f"{{{p.scenario.domain}}}}}")
     # exim -be as root: a fresh process that loads the module, like a delivery
     r = subprocess.run(
-        ["xargs", "-P", "4", "-I{}", "exim4", "-be", expr],
+        [*mta.server.RUN, "xargs", "-P", "4", "-I{}", "exim4", "-be", expr],
         input="\n".join(map(str, range(1000))), text=True, check=False,
         capture_output=True)
     took = time.monotonic() - start
@@ -47,7 +47,7 @@ def pipe_ends(p: steps.Place) -> str:
     """How long does a pipe on Exim's output stay open?"""
     start = time.monotonic()
     r = subprocess.Popen(
-        ["exim4", "-i", "-odf", "-f", "s@sender.test",
+        [*mta.server.RUN, "exim4", "-i", "-odf", "-f", "s@sender.test",
          f"u@{p.scenario.domain}"], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     out, _ = r.communicate(b"Subject: x\n\nx\n", timeout=60)
@@ -60,8 +60,9 @@ def pipe_ends(p: steps.Place) -> str:
 def client_ends(p: steps.Place) -> str:
     """The same for an SMTP client whose message is delivered at once."""
     start = time.monotonic()
-    r = subprocess.Popen(["exim4", "-bs", "-odf"], stdin=subprocess.PIPE,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    r = subprocess.Popen([*mta.server.RUN, "exim4", "-bs", "-odf"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
     lines = ["EHLO me", "MAIL FROM:<s@sender.test>",
              f"RCPT TO:<u@{p.scenario.domain}>", "DATA",
              "Subject: x\r\n\r\nx\r\n.", "QUIT"]
@@ -132,7 +133,7 @@ def unprivileged(p: steps.Place) -> str:
     out = []
     for argv in (["-be", ask], ["-bt", f"u@{p.scenario.domain}"]):
         r = subprocess.run(
-            ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+            [*mta.server.RUN, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
              "exim4", *argv], text=True, check=False, cwd="/",
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
         out.append(f"{argv[0]} [{r.returncode}] {r.stdout.strip()}")
@@ -141,7 +142,7 @@ def unprivileged(p: steps.Place) -> str:
 
 def worker_uid(p: steps.Place) -> str:
     """Which user does the worker run as, and what has it open?"""
-    argv = ["exim4", "-bt", f"u@{p.scenario.domain}"]
+    argv = [*mta.server.RUN, "exim4", "-bt", f"u@{p.scenario.domain}"]
     r = subprocess.Popen(argv, stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL)
     uids: set[int] = set()
@@ -157,7 +158,9 @@ def worker_uid(p: steps.Place) -> str:
                 continue
         time.sleep(0.005)
     r.wait()
-    names = sorted(pwd.getpwuid(u).pw_name for u in uids)
+    passwd = (mta.server.TOP / "etc/passwd").read_text().splitlines()
+    names = sorted(x.split(":")[0] for x in passwd
+                   if int(x.split(":")[2]) in uids)
     leaked = "MTASTS_SECRET" in env
     return f"users={names} leaked={leaked}"
 

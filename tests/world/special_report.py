@@ -90,7 +90,7 @@ def report(p: steps.Place, about: str) -> tuple[str, dict]:
     mark = smtp.mark()
     dns.set_records({f"_smtp._tls.{about}": [dns.txt(
         f"v=TLSRPTv1; rua=mailto:tls@{d}")]})
-    r = subprocess.run([steps.MTASTS, "report"], text=True, check=False,
+    r = subprocess.run([*mta.server.RUN, steps.MTASTS, "report"], text=True, check=False,
                        capture_output=True, timeout=120)
     p.note(f"$ mtasts report [{r.returncode}] {r.stdout}{r.stderr}")
     try:

@@ -71,7 +71,9 @@ class Seen:
 
 def begin(s: scenario.Scenario, flavour: str | None) -> Place:
     """Everything as the scenario says, before its first step."""
-    p = Place(s, flavour, net.ROOT / "run" / f"{s.ident}-{flavour or 'mta'}")
+    top = Path("/") if flavour else mta.server.TOP
+    p = Place(s, flavour, top / net.ROOT.relative_to("/") / "run" /
+              f"{s.ident}-{flavour or 'mta'}")
     p.dir.mkdir(parents=True, exist_ok=True)
     p.variant = s.variant
     changes: dict[str, list[str]] = {}
@@ -198,15 +200,15 @@ def do_query(p: Place, step: dict) -> Seen:
 
 
 def _query(p: Place, names: list[str], step: dict) -> Seen:
-    argv = [*command(p), "query", "--json"]
+    argv, env = command(p), None
+    if "clock" in step:
+        env, argv[-1] = _clock(p, step["clock"])
+    argv += ["query", "--json"]
     if step.get("fresh"):
         argv.append("--fresh")
-    env = None
-    if "clock" in step:
-        env, argv[2] = _clock(p, step["clock"])
     r = subprocess.run([*argv, "--", *names], text=True, check=False,
                        capture_output=True, timeout=90, env=env)
-    p.note(f"$ {' '.join(argv[4:])} {' '.join(names)} [{r.returncode}]\n"
+    p.note(f"$ {' '.join(argv)} {' '.join(names)} [{r.returncode}]\n"
            f"{r.stdout}{r.stderr}")
     answers = []
     for line in r.stdout.splitlines():
@@ -223,7 +225,7 @@ def do_mtasts(p: Place, step: dict) -> Seen:
     argv = step["mtasts"]
     program, env = command(p), None
     if "clock" in step:
-        env, program[2] = _clock(p, step["clock"])
+        env, program[-1] = _clock(p, step["clock"])
     r = subprocess.run([*program, *argv], text=True, check=False,
                        capture_output=True, timeout=90, env=env)
     p.note(f"$ mtasts {' '.join(argv)} [{r.returncode}]\n{r.stdout}{r.stderr}")
@@ -235,16 +237,16 @@ def _clock(p: Place, offset: str) -> tuple[dict[str, str], str]:
     env = net.clock(offset)
     d = p.dir / f"clock{offset}"
     d.mkdir(exist_ok=True)
+    inside = d.relative_to(mta.server.TOP if p.through_mta else "/")
     for w in WORKERS:
         (d / w).write_text(
             "#!/bin/sh\n" + "".join(f"export {k}={v}\n"
                                     for k, v in env.items())
             + f"exec {CONF['worker_dir']}/{w} \"$@\"\n")
         (d / w).chmod(0o755)
-    conf = d / "mtasts.conf"
-    conf.write_text(p.conf_file.read_text().replace(
-        CONF["worker_dir"], str(d)))
-    return env | {"PATH": "/usr/bin:/bin"}, str(conf)
+    (d / "mtasts.conf").write_text(p.conf_file.read_text().replace(
+        CONF["worker_dir"], f"/{inside}"))
+    return env | {"PATH": "/usr/bin:/bin"}, f"/{inside}/mtasts.conf"
 
 
 def do_race(p: Place, step: dict) -> Seen:
