@@ -131,6 +131,15 @@ def build() -> None:
     _debian("hasty", retry="* * F,1s,1s\n")
     _debian("named", macros="MTASTS_CONF = /etc/mtasts.conf\n")
     _debian("both", edit=_site_data)
+    # One delivery at a time: from 4.100 on that is when transports share.
+    serial = "remote_max_parallel = 1\n"
+    _debian("serial", macros=serial, edit=_sni)
+    _debian("serial-fixed", edit=_sni, macros=serial +
+            f"REMOTE_SMTP_INTERFACE = <; {net.NEAR4} ; {net.NEAR6}\n")
+    _debian("serial-smarthost", type="smarthost", smarthost="mx.e18b.test",
+            macros=serial + "MTASTS_SMARTHOST = e18b.test\n", edit=_sni)
+    _single("serial-single", "# ---- begin acl", serial + "# ---- begin acl",
+            "  tls_sni = $host\n")
     _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
     _single("single")
     # A site that verifies whom its clients write to.
@@ -148,6 +157,8 @@ def build() -> None:
     _single("signed-own", "transport = mtasts_report_smtp",
             "transport = remote_smtp",
             printed("dkim_domain") + printed("dkim_sign_headers"))
+    # Debian's list of domains whose mail goes to a host by name.
+    (ETC / "hubbed_hosts").write_text("hub.e18b.test: shared.e18b.test\n")
     _keys()
     use("split")
 
@@ -170,6 +181,12 @@ def _debian(name: str, shipped: bool = True, macros: str = "",
         edit(ETC / "conf.d")
     net.sh(*RUN, "update-exim4.conf")
     shutil.copyfile(LIVE, KEPT / f"{name}.conf")
+
+
+def _sni(conf: Path) -> None:
+    """With the same SNI as ours, which else would keep them apart."""
+    with (conf / "transport/30_exim4-config_remote_smtp").open("a") as f:
+        f.write("  tls_sni = $host\n")
 
 
 def _site_data(conf: Path) -> None:
