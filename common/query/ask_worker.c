@@ -246,6 +246,19 @@ local_fault(const struct sts_ctx *ctx, const char *said, struct sts_err *err)
 	    r->greeted ? "ended without an answer" : "did not start");
 }
 
+/*
+ * A domain whose last outcome will do, if need be, leaves half of the time to
+ * those about which nothing is known.
+ */
+unsigned
+sts_wait_left(const struct sts_ctx *ctx, const struct sts_facts *f)
+{
+	bool known = sts_decide_unanswered(f).use != STS_USE_NOT_YET;
+	unsigned max = known ? STS_WAIT_KNOWN : STS_WAIT_MAX;
+
+	return ctx->waited < max ? max - ctx->waited : 0;
+}
+
 enum sts_rc
 sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags,
     const struct sts_facts *f, struct sts_next *next, struct sts_err *err)
@@ -258,8 +271,8 @@ sts_ask(struct sts_ctx *ctx, const char *domain, unsigned flags,
 
 	memcpy(q.domain, domain, strlen(domain) + 1);
 	/* A person who asked for it may wait; mail may not for ever. */
-	if (flags == 0 && timeout > STS_WAIT_MAX - ctx->waited)
-		timeout = STS_WAIT_MAX - ctx->waited;
+	if (flags == 0 && timeout > sts_wait_left(ctx, f))
+		timeout = sts_wait_left(ctx, f);
 	ctx->said[0] = '\0';
 	rc = converse(ctx, &q, timeout, &a, err);
 	ctx->waited += (unsigned)(sts_now_ms() - began);

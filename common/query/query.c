@@ -411,7 +411,7 @@ query_store(struct sts_ctx *ctx, const char *domain, unsigned flags,
 	next = sts_decide(&f);
 	if ((next.act == STS_ACT_ASK_TXT && !f.must_look) ||
 	    next.use == STS_USE_NOT_YET) {
-		f.no_time = ctx->waited + STS_WAIT_LEAST > STS_WAIT_MAX;
+		f.no_time = sts_wait_left(ctx, &f) < STS_WAIT_LEAST;
 		f.resolver_down = sts_store_resolver_down(ctx->store, f.now);
 		next = sts_decide(&f);
 	}

@@ -14,6 +14,7 @@
 
 enum {
 	STS_WAIT_MAX = 30000,   /* ms that may be waited for a message */
+	STS_WAIT_KNOWN = 15000, /* ms of it for domains that can do without */
 	STS_WAIT_LEAST = 1000,  /* ms; less is not worth a worker */
 	STS_WAIT_GRACE = 2000,  /* ms a worker may be late */
 	STS_REFRESH_STALE = 60, /* s after which nobody is thought to look */
@@ -79,6 +80,9 @@ struct sts_next;
 struct sts_worker_reader;
 enum sts_rc sts_ask(struct sts_ctx *, const char *domain, unsigned flags,
     const struct sts_facts *, struct sts_next *next, struct sts_err *err);
+
+/* ms of the message in hand that may be waited for the domain. */
+unsigned sts_wait_left(const struct sts_ctx *, const struct sts_facts *);
 
 /* The spool of now, opened when first needed. */
 enum sts_rc sts_ctx_spool(struct sts_ctx *, struct sts_err *err);

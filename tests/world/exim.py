@@ -319,7 +319,7 @@ def smtp(lines: list[str], timeout: float = 60) -> str:
 
 def runq(force: bool = False, timeout: float = 120) -> None:
     """A queue run; without force only for what its retry time has come."""
-    subprocess.run([*RUN, "exim4", "-qqff" if force else "-q"], check=False,
+    subprocess.run([*RUN, "exim4", "-qff" if force else "-q"], check=False,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                    timeout=timeout)
 

@@ -201,6 +201,11 @@ def two_types(s, body):
     s.sendall(head(len(body), "Content-Type: text/html") + body)
 
 
+def slow(s, body):
+    time.sleep(2)
+    s.sendall(head(len(body)) + body)
+
+
 def late(s, body):
     time.sleep(4)
     s.sendall(head(len(body)) + body)
@@ -212,7 +217,7 @@ BEHAVIOURS = {f.__name__.replace("_", "-"): f for f in (
     until_close, until_reset, http10, keep_alive, http09, early_hints,
     continue_100, endless_100, folded, lf_only, gzip_unasked, gzip_bomb,
     not_modified, aged, cookies, two_lengths, refresh, two_types, moved,
-    moved_for_good, http2_only, late)}
+    moved_for_good, http2_only, slow, late)}
 
 
 def read_head(s) -> dict[str, str]:

@@ -93,8 +93,8 @@ def _scenario(ident: str, t: dict, host: str) -> Scenario:
     own = {k: v for k, v in t.items() if k in DOMAIN}
     domains = {name: _domain(name, own)}
     for other, more in t.get("other", {}).items():
-        other = _fill(other, name)
-        domains[other] = _domain(other, _fill(more, name))
+        for one in _numbered(_fill(other, name)):
+            domains[one] = _domain(one, _fill(more, name))
     steps = _fill(t.get("steps", []), name)
     for n, fault in enumerate(t.get("faults", [])):
         steps += _fault(domains, f"{n}.{name}", own, fault, t)
@@ -109,6 +109,13 @@ def _scenario(ident: str, t: dict, host: str) -> Scenario:
                     variant, _fill(t.get("conf", {}), name),
                     t.get("alone", False),
                     [] if mta else t.get("workers", ["openssl", "gnutls"]))
+
+
+def _numbered(name: str) -> list[str]:
+    """"[3].NAME" is 0.NAME, 1.NAME and 2.NAME."""
+    many = re.match(r"\[(\d+)\]\.", name)
+    return [f"{n}.{name[many.end():]}" for n in range(int(many[1]))] \
+        if many else [name]
 
 
 def _fault(domains: dict, name: str, own: dict, fault: dict,

@@ -253,6 +253,37 @@ test_sum(void **state)
 	rows_done();
 }
 
+/* What has expired meanwhile leaves half of the time to what is not known. */
+static void
+test_known(void **state)
+{
+	struct sts_ctx *ctx = open_with("");
+	struct sts_answer *a;
+	struct sts_entry none = {
+		.kind = STS_ENTRY_NONE,
+		.checked = time(NULL) - 7200,
+		.until = time(NULL) - 7000,
+	};
+	unsigned used = STS_WAIT_KNOWN - STS_WAIT_LEAST / 2;
+
+	(void)state;
+	worker("echo mtasts-worker1; exec sleep 5");
+	assert_int_equal(sts_ctx_store(ctx, NULL), STS_OK);
+	assert_int_equal(sts_store_put(ctx->store, "over.example", &none, NULL),
+	    STS_OK);
+	ctx->waited = used;
+	ROW(sts_query(ctx, "over.example", 0, &a, NULL) == STS_OK &&
+		a->verdict == STS_NO_POLICY && ctx->waited == used,
+	    "waited for though there is an outcome");
+	sts_answer_free(a);
+	ROW(sts_query(ctx, "cold3.example", 0, &a, NULL) == STS_OK &&
+		a->unknown == STS_NOT_YET && ctx->waited > used,
+	    "not waited for though nothing is known");
+	sts_answer_free(a);
+	sts_close(ctx);
+	rows_done();
+}
+
 static void
 test_resolver_down(void **state)
 {
@@ -384,6 +415,7 @@ main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_denial),
 		cmocka_unit_test(test_sum),
+		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_resolver_down),
 		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_config),
