@@ -107,6 +107,15 @@ begin retry
 * * F,2h,15m; G,16h,1h,1.5; F,4d,6h
 """
 
+# Sites that do something at RCPT.
+ACLS = {
+    "verifying": "  require verify = recipient\n",
+    "calling": "  require verify = recipient/callout=10s\n",
+    "cutting": "  warn control = cutthrough_delivery\n"
+               "  require verify = recipient\n",
+    "prefetching": "",  # as the manual has it
+}
+
 
 def build() -> None:
     """Generate every variant of the configuration."""
@@ -142,12 +151,12 @@ def build() -> None:
             "  tls_sni = $host\n")
     _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
     _single("single")
-    # A site that verifies whom its clients write to.
-    (KEPT / "verifying.conf").write_text(
-        (KEPT / "single.conf").read_text().replace(
-            "acl_smtp_rcpt = accept", "acl_smtp_rcpt = verifying").replace(
-            "begin acl\n", "begin acl\nverifying:\n"
-            "  require verify = recipient\n  accept\n"))
+    for name, acl in ACLS.items():
+        (KEPT / f"{name}.conf").write_text(
+            (KEPT / "single.conf").read_text().replace(
+                "acl_smtp_rcpt = accept", f"acl_smtp_rcpt = {name}").replace(
+                "begin acl\n", f"begin acl\n{name}:\n"
+                f"{acl or printed('warn')}  accept\n"))
     signed = printed("DKIM_DOMAIN")
     _debian("signed", macros=signed)
     _debian("smarthost-g8", type="smarthost", smarthost="mx.g8.test",
@@ -206,9 +215,10 @@ def _site_data(conf: Path) -> None:
 
 
 def printed(word: str) -> str:
-    """The lines of mtasts-report(8) that begin with word, for sender.test."""
-    page = (net.REPO / "docs" / "mtasts-report.8").read_text()
-    block = next(b for b in re.findall(r"(?ms)^\.Bd [^\n]*\n(.*?)^\.Ed$", page)
+    """The lines of our manuals that begin with word, for sender.test."""
+    pages = "".join((net.REPO / "docs" / name).read_text()
+                    for name in ("mtasts-report.8", "mtasts-exim.5"))
+    block = next(b for b in re.findall(r"(?ms)^\.Bd [^\n]*\n(.*?)^\.Ed$", pages)
                  if b.startswith(word))
     return block.replace("\\e", "\\").replace("example.com", "sender.test")
 

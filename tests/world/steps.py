@@ -154,9 +154,11 @@ def do_runq(p: Place, step: dict) -> Seen:
 
 
 def do_smtp(p: Place, step: dict) -> Seen:
+    at = mta.server.log_size()
     out = mta.server.smtp(step["smtp"])
-    p.note(out)
-    return Seen(out=out)
+    sent = mta.Sent("", [], log=mta.server.log_since(at))
+    p.note(out + sent.log)
+    return Seen(sent=sent, out=out)
 
 
 def do_route(p: Place, step: dict) -> Seen:
