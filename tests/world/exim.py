@@ -298,7 +298,7 @@ def trouble() -> str:
 
 
 def send(rcpts: list[str], sender: str = "s@sender.test",
-         queue_only: bool = False, body: str = "hello\n",
+         queue_only: bool = False, fields: str = "",
          env: dict | None = None, timeout: float = 120) -> Sent:
     """Submit one message and deliver it in front."""
     before = set(queue())
@@ -306,7 +306,7 @@ def send(rcpts: list[str], sender: str = "s@sender.test",
     argv = [*RUN, "exim4", "-i", "-odq" if queue_only else "-odf",
             "-f", sender]
     p = subprocess.run([*argv, "--", *rcpts], text=True, check=False,
-                       input=f"Subject: test\n\n{body}", env=env,
+                       input=f"{fields}Subject: test\n\nhello\n", env=env,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        timeout=timeout)
     text = log_since(at)

@@ -262,7 +262,7 @@ def log_since(at: int) -> str:
 # --- mail --------------------------------------------------------------------
 
 def send(rcpts: list[str], sender: str = "s@sender.test",
-         queue_only: bool = False, body: str = "hello\n",
+         queue_only: bool = False, fields: str = "",
          timeout: float = 60) -> Sent:
     """One message, and the first attempt to deliver it."""
     at = log_size()
@@ -272,7 +272,7 @@ def send(rcpts: list[str], sender: str = "s@sender.test",
     start = time.monotonic()
     try:
         with smtplib.SMTP(net.NEAR4, 25, "client.test", 60) as c:
-            refused = _transaction(c, sender, rcpts, body)
+            refused = _transaction(c, sender, rcpts, fields)
             sent.output = "".join(f"{r}: {code} {text.decode()}\n" for
                                   r, (code, text) in refused.items())
     except smtplib.SMTPException as e:
@@ -288,8 +288,8 @@ def send(rcpts: list[str], sender: str = "s@sender.test",
 
 
 def _transaction(c: smtplib.SMTP, sender: str, rcpts: list[str],
-                 body: str) -> dict:
-    return c.sendmail(sender, rcpts, f"Subject: test\r\n\r\n{body}")
+                 fields: str) -> dict:
+    return c.sendmail(sender, rcpts, f"{fields}Subject: test\n\nhello\n")
 
 
 def alias(names: dict[str, str]) -> None:

@@ -135,6 +135,7 @@ def do_send(p: Place, step: dict) -> Seen:
     to = step["send"]
     sent = mta.server.send([to] if isinstance(to, str) else to,
                      sender=step.get("from", "s@sender.test"),
+                     fields=step.get("fields", ""),
                      queue_only=step.get("queue", False))
     p.note(sent.log + sent.output)
     return Seen(sent=sent, out=sent.output)
