@@ -239,6 +239,15 @@ after_txt(struct job *job)
 		job_finish(job, &next);
 }
 
+static bool
+is_silence(const struct dns_answer *ans)
+{
+	return ans->outcome == DNS_TEMPFAIL &&
+	    (ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK);
+}
+
+static void no_addresses(struct job *);
+
 /*
  * Only when nothing at all is answered is the resolver down: a domain's own
  * nameservers may be slow, and must not switch off the look-ups of others.
@@ -249,8 +258,9 @@ got_probe(void *arg, const struct dns_answer *ans)
 	struct probe *pr = arg;
 	struct job *job = pr->job;
 
-	if (ans->outcome == DNS_TEMPFAIL && !pr->cut &&
-	    (ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK))
+	bool silent = is_silence(ans) && !pr->cut;
+
+	if (silent)
 		(void)sts_store_mark(pr->store, STS_MARK_RESOLVER_DOWN, NULL,
 		    NULL);
 	free(pr);
@@ -258,7 +268,10 @@ got_probe(void *arg, const struct dns_answer *ans)
 		return;
 	job->probe = NULL;
 	job->probed = true;
-	if (job->waits)
+	job->silent = silent;
+	if (job->waits && job->facts.txt == STS_TXT_FOUND)
+		no_addresses(job);
+	else if (job->waits)
 		after_txt(job);
 }
 
@@ -296,8 +309,7 @@ half_time(evutil_socket_t fd, short what, void *arg)
 static bool
 txt_failed(struct job *job, const struct dns_answer *ans)
 {
-	bool silence =
-	    ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK;
+	bool silence = is_silence(ans);
 
 	job_note(job, "DNS %s for _mta-sts.%.100s", dns_why_name(ans->why),
 	    job->domain);
@@ -451,6 +463,22 @@ get(struct job *job, const struct sts_addr *addr, size_t n)
 
 /* --- The policy host's addresses ---------------------------------------- */
 
+/*
+ * RFC 8461 3.3: no policy is to be had.  But where it is our resolver that has
+ * gone since the record was found, nobody knows that.
+ */
+static void
+no_addresses(struct job *job)
+{
+	if (!job->silent) {
+		got_nothing(job, STS_WHY_FETCH_ERROR);
+		return;
+	}
+	job->facts.txt = STS_TXT_TEMPFAIL;
+	job->facts.txt_why = STS_WHY_DNS_TIMEOUT;
+	after_txt(job);
+}
+
 static void
 got_addresses(void *arg, const struct dns_answer *ans)
 {
@@ -483,7 +511,13 @@ got_addresses(void *arg, const struct dns_answer *ans)
 		job_note(job,
 		    "policy host mta-sts.%.100s has no address: DNS %s",
 		    job->domain, dns_why_name(ans->why));
-	got_nothing(job, STS_WHY_FETCH_ERROR);
+	if (is_silence(ans)) {
+		job->probed = job->silent = false; /* it was well for the TXT */
+		probe(job);
+		if ((job->waits = job->probe != NULL))
+			return;
+	}
+	no_addresses(job);
 }
 
 static void

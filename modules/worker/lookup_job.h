@@ -36,7 +36,8 @@ struct job {
 	int level; /* of syslog(3), where job_finish() has to say something */
 	struct probe *probe; /* while one is under way */
 	bool probed;         /* one came to its end */
-	bool waits;          /* for that end; the TXT question failed */
+	bool silent;         /* and heard nothing: the resolver is down */
+	bool waits;          /* for that end; a question failed */
 	bool no_soa;         /* "none" counts for this look alone */
 	struct sts_facts facts;
 	struct sts_loaded cached;

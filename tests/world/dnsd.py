@@ -14,6 +14,7 @@ import time
 
 GOOD = "198.18.0.53"
 SILENT_BASE = "198.18.53."
+TXT = 16
 # name: (last byte of the address, UDP does, TCP does)
 KINDS = {
     "silent": (10, "drop", "stall"),
@@ -36,6 +37,7 @@ KINDS = {
     "dead-udp": (27, None, None),
     "forged": (28, "forge", "drop"),
     "badvers": (29, "badvers", "badvers"),
+    "txt-only": (30, "txt-only", "txt-only"),
 }
 
 
@@ -108,6 +110,8 @@ def reply(act: str, msg: bytes, tcp: bool) -> bytes | None:
         other = bytearray(header_only(msg, 0))
         other[13] ^= 1  # first letter of the first label
         return bytes(other)
+    if act == "txt-only" and question(msg)[1] != TXT:
+        return None
     if act == "late":
         time.sleep(2)
     if act == "lossy":
