@@ -207,6 +207,37 @@ session_counts(void *arg, const struct session_count *c)
 		sts_answer_free(a);
 }
 
+/*
+ * Mail at an action that enforces nothing: a line where there may be a policy
+ * all the same.  The session's id is that of smtpd's own lines.
+ */
+static void
+session_mails(void *arg, const struct session *s, const char *domain)
+{
+	struct filter *f = arg;
+	struct sts_ctx *ctx = f->record.verifies ? NULL : get_ctx(f);
+	const char *why = "its policy was not known in time";
+	struct sts_answer *a = NULL;
+	struct sts_err err = f->config.err;
+
+	if (f->record.verifies)
+		return;
+	if (ctx == NULL ||
+	    sts_query(ctx, domain, STS_NONBLOCKING | STS_OFFLINE, &a, &err) !=
+		STS_OK)
+		why = err.text;
+	else if (a->verdict == STS_MUST_WAIT)
+		why = "what was known of it is gone";
+	else if (a->unprotected)
+		why = a->why;
+	else if (a->verdict != STS_POLICY || a->mode != STS_MODE_ENFORCE)
+		why = NULL;
+	if (why != NULL)
+		syslog(LOG_NOTICE, "%.*s %s: sent without MTA-STS: %s",
+		    s->idlen, s->id, domain, why);
+	sts_answer_free(a);
+}
+
 static bool
 session_is_ours(void *arg, const char *sender)
 {
@@ -220,7 +251,7 @@ static void
 hear_session(struct filter *f, const struct filter_line *l)
 {
 	const struct session_hooks hooks = { session_ended, session_counts,
-		session_is_ours, f };
+		session_mails, session_is_ours, f };
 
 	session_report(&f->sessions, l, wall_ms(), &hooks);
 }

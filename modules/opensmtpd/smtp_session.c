@@ -236,6 +236,7 @@ rcpt(struct session *s, struct sts_str line, const struct session_hooks *h)
 		if (s->domain[i] == id)
 			return;
 	s->domain[s->domains++ % SESSION_DOMAINS] = id;
+	h->mails(h->arg, s, domain);
 	count(s, domain, h);
 }
 

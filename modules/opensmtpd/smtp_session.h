@@ -75,6 +75,8 @@ struct session_hooks {
 	void (*ended)(void *arg, const char *address, bool tls,
 	    enum session_result);
 	void (*count)(void *arg, const struct session_count *);
+	/* Mail to a domain is on its way, for the first time in the session. */
+	void (*mails)(void *arg, const struct session *, const char *domain);
 	/* Is it the sender of reports?  Those are not counted. */
 	bool (*ours)(void *arg, const char *sender);
 	void *arg;

@@ -33,6 +33,14 @@ count(void *arg, const struct session_count *c)
 	MUST(c->result != STS_SESSION_OK || c->session->tls);
 }
 
+static void
+mails(void *arg, const struct session *s, const char *domain)
+{
+	(void)arg;
+	MUST(s->idlen > 0 && s->mail);
+	MUST(domain[0] != '\0' && strlen(domain) < STS_NAME_SIZE);
+}
+
 static bool
 ours(void *arg, const char *sender)
 {
@@ -68,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct filter_line f;
 	struct sts_str line;
 	struct seen seen = { 0 };
-	const struct session_hooks hooks = { ended, count, ours, &seen };
+	const struct session_hooks hooks = { ended, count, mails, ours, &seen };
 
 	memset(&all, 0, sizeof all);
 	while (scan_left(&s) > 0) {

@@ -181,7 +181,7 @@ test_address(void **state)
 
 /* --- Sessions with MX hosts ---------------------------------------------- */
 
-static char told[400], counted[400];
+static char told[400], counted[400], mailed[400];
 
 static void
 tell(void *arg, const char *address, bool tls, enum session_result result)
@@ -216,7 +216,18 @@ is_ours(void *arg, const char *sender)
 	return strcmp(sender, "tls@sender.test") == 0;
 }
 
-static const struct session_hooks hooks = { tell, note_count, is_ours, NULL };
+static void
+note_mail(void *arg, const struct session *s, const char *domain)
+{
+	size_t n = strlen(mailed);
+
+	(void)arg;
+	snprintf(mailed + n, sizeof mailed - n, "%s%.*s %s", n > 0 ? ", " : "",
+	    s->idlen, s->id, domain);
+}
+
+static const struct session_hooks hooks = { tell, note_count, note_mail,
+	is_ours, NULL };
 
 /* c: connect, t: link-tls, d: disconnect; digits: answers; letters: commands
  * and what goes with them. */
@@ -361,6 +372,35 @@ test_session(void **state)
 		ROW(strcmp(told, t[i].want) == 0, "%s: '%s'", t[i].fact, told);
 		ROW(strcmp(counted, t[i].counts) == 0, "%s: counted '%s'",
 		    t[i].fact, counted);
+	}
+	free(all);
+	rows_done();
+}
+
+/* Who mail is for is said once in a session, whatever becomes of its TLS. */
+static void
+test_mails(void **state)
+{
+	static const struct {
+		const char *fact, *acts, *want;
+	} t[] = {
+		{ "over TLS", "c0E1S0Et1MAQd", "7f a.test" },
+		{ "in clear", "c0E2MAQd", "7f a.test" },
+		{ "smtp+notls://", "c0E1MAQd", "7f a.test" },
+		{ "each domain once", "c0E2MABRMBAQd", "7f a.test, 7f b.test" },
+		{ "a bounce", "c0E2mAQd", "7f a.test" },
+		{ "a report, then other mail", "c0E2TARMBQd", "7f b.test" },
+		{ "no domain", "c0E2MLlQd", "" },
+		{ "no recipient", "c0E1S0d", "" },
+	};
+	struct sessions *all = calloc(1, sizeof *all);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		mailed[0] = '\0';
+		play(all, "7f", t[i].acts);
+		ROW(strcmp(mailed, t[i].want) == 0, "%s: '%s'", t[i].fact,
+		    mailed);
 	}
 	free(all);
 	rows_done();
@@ -651,6 +691,7 @@ main(void)
 		cmocka_unit_test(test_domain),
 		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_mails),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_waiting),
