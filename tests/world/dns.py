@@ -131,6 +131,12 @@ def thaw_resolver() -> None:
     start_resolver()
 
 
+def stop_resolver() -> None:
+    """Nobody is at its port any more."""
+    _unbound.kill()
+    _unbound.wait()
+
+
 def _child_zone(name: str) -> list[str]:
     """A domain with a policy, for the zones that stand on their own."""
     return [f"_mta-sts TXT \"v=STSv1; id=1;\"", "mta-sts A 198.18.1.20",

@@ -117,8 +117,8 @@ ACLS = {
 }
 
 
-def build() -> None:
-    """Generate every variant of the configuration."""
+def build(variants: bool = True) -> None:
+    """Generate every variant of the configuration, or "split" alone."""
     if _release:
         net.lay_over(debian.folder(_release), TOP.parent)
     KEPT.mkdir()
@@ -128,8 +128,11 @@ def build() -> None:
     for d in (SPOOL, MAINLOG.parent):
         net.tmpfs(d, "64m", 0o750)
         own(d)
-    _debian("plain", shipped=False)
     _debian("split")
+    if not variants:
+        use("split")
+        return
+    _debian("plain", shipped=False)
     _debian("smarthost", type="smarthost", smarthost="smart.test",
             macros="MTASTS_SMARTHOST = smart.test\n")
     _debian("relay", relay="relay.test", listens="")

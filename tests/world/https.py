@@ -5,6 +5,8 @@ Each way to behave has an address of its own; a domain is moved from one to
 another by its A record.  All requests end up in two logs that tests count.
 """
 import json
+import signal
+import subprocess
 import threading
 
 import ca
@@ -17,6 +19,8 @@ LOGS = (DIR / "nginx.log", DIR / "script.log")
 _lock = threading.Lock()
 _rules: dict[str, dict] = {}
 _specs: dict[str, int] = {}  # spec in canonical form -> its number
+_script: list[str] = []  # command of the script, and its process
+_process: subprocess.Popen | None = None
 
 # Addresses that need no server of their own.
 PLACES = {
@@ -125,16 +129,46 @@ def build(uses: list[tuple[dict, str]]) -> None:
                     str(DIR / "nginx.conf")], DIR / "nginx.out")
     cert = ca.cert([f"mta-sts.{d}" for d in dict.fromkeys(
         script + ["world.test"])])
-    net.far_daemon(net.python(net.HERE / "httpsd.py", str(RULES),
-                              str(ca.DIR / cert), str(LOGS[1])),
-                   DIR / "script.err")
+    _script[:] = net.python(net.HERE / "httpsd.py", str(RULES),
+                            str(ca.DIR / cert), str(LOGS[1]))
+    start_script()
     net.wait_until(lambda: (DIR / "nginx.pid").exists()
                    and (DIR / "nginx.pid").stat().st_size > 0
                    and LOGS[1].exists(), 10, "policy hosts")
 
 
+def start_script() -> None:
+    global _process
+    _process = net.far_daemon(_script, DIR / "script.err")
+
+
+def wait_script() -> None:
+    """Until its hosts answer."""
+    probe = net.far("bash", "-c", f"exec 3<>/dev/tcp/{httpsd.ADDR[0]}/443")
+    net.wait_until(lambda: subprocess.run(
+        probe, check=False, capture_output=True).returncode == 0, 10,
+        "policy hosts of the script")
+
+
+def stop_script() -> None:
+    """Connections to its hosts are refused from now on."""
+    _process.kill()
+    _process.wait()
+
+
+def freeze_script() -> None:
+    """Connections come about, and nothing comes over them."""
+    _process.send_signal(signal.SIGSTOP)
+
+
+def thaw_script() -> None:
+    _process.send_signal(signal.SIGCONT)
+
+
 def _server(spec: dict, domains: list[str]) -> str:
-    known = {"status", "type", "cert", "tls", "location", "etag", "http2", "also"}
+    # "group": no more domains to one certificate than it can name
+    known = {"status", "type", "cert", "tls", "location", "etag", "http2", "also",
+             "group"}
     if set(spec) - known:
         raise net.WorldError(f"https: unknown {set(spec) - known}")
     names, kind = CERTS[spec["cert"]] if "cert" in spec else (None, "good")

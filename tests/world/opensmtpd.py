@@ -135,7 +135,7 @@ def text_of(variant: str) -> str:
     text = (SHIPPED / name).read_text()
     if variant == "raw":
         return text
-    edits = [(r"(?m)^listen on lo$", f"listen on {net.NEAR4} port 25"),
+    edits = [(r"(?m)^listen on lo\b", f"listen on {net.NEAR4} port 25"),
              (r"192\.0\.2\.25", net.NEAR4),
              (r"tls-reports@example\.com", recorded.SENDER)]
     for old, new in edits + VARIANTS[variant]:
@@ -338,7 +338,7 @@ def _settle(at: int, seconds: float, ids: set[str] | None = None,
         if ids is None and " smtp disconnected " not in text:
             return False
         wanted = ids or set(re.findall(r" smtp envelope evpid=0*(\w+)", text))
-        return not attempts or wanted <= _attempted(text)
+        return not attempts or wanted <= attempted(text)
 
     try:
         net.wait_until(lambda: done() or trouble(), seconds, "an attempt",
@@ -347,7 +347,7 @@ def _settle(at: int, seconds: float, ids: set[str] | None = None,
         pass  # judged by the state it has
 
 
-def _attempted(text: str) -> set[str]:
+def attempted(text: str) -> set[str]:
     return set(re.findall(r" m[td]a delivery evpid=0*(\w+)", text)
                + re.findall(NO_HOST, text))
 

@@ -56,6 +56,7 @@ class Session:
     def __init__(self, sock: socket.socket, rule: dict, rec: dict) -> None:
         self.sock, self.rule, self.rec = sock, rule, rec
         self.file = sock.makefile("rb")
+        self.rcpts: list[str] = []  # of the message under way
 
     def say(self, text: str) -> None:
         self.sock.sendall(text.encode() + b"\r\n")
@@ -96,9 +97,11 @@ class Session:
             self.say("530 5.7.0 Must issue a STARTTLS command first")
         elif verb == "MAIL":
             self.rec["mail"].append(text[10:])
+            self.rcpts = []
             self.say("250 ok")
         elif verb == "RCPT":
             self.rec["rcpt"].append(text[8:])
+            self.rcpts.append(text[8:])
             self.say(self.rule.get("rcpt", "250 ok"))
         elif verb == "DATA":
             return self.data()
@@ -152,6 +155,7 @@ class Session:
         if line:
             self.rec["data"] += 1
             self.rec["clear"] = not self.rec.get("tls")
+            self.rec["taken"] += self.rcpts
             self.say("250 2.0.0 taken")
         return bool(line)
 
@@ -159,7 +163,7 @@ class Session:
 def serve(sock: socket.socket, log) -> None:
     addr = sock.getsockname()[0]
     rec = {"at": addr, "from": sock.getpeername()[0], "t": time.time(),
-           "mail": [], "rcpt": [], "data": 0}
+           "mail": [], "rcpt": [], "data": 0, "taken": []}
     key = f"{os.getpid()}.{threading.get_ident()}.{rec['t']}"
     log.write(json.dumps({"open": key}) + "\n")
     try:

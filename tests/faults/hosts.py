@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: ISC
+"""The two mail servers of the faults test: how mail goes in, what is in the
+queue, what the log says of it.
+
+A key is what a log line and a delivery have in common: the message with Exim,
+the session with the MX host with OpenSMTPD.
+"""
+import re
+import smtplib
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import exim
+import net
+import opensmtpd
+
+SENDER = "s@sender.test"
+TEXT = "Subject: test\n\nhello\n"
+
+
+@dataclass
+class Log:
+    """What a log says, as far as it matters here."""
+    keys: dict[str, set[str]] = field(default_factory=dict)  # of an address
+    lines: dict[tuple[str, str], str] = field(default_factory=dict)
+    put_off: set[tuple[str, str]] = field(default_factory=set)
+    bounced: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    killed: int = 0  # said to have ended without an answer
+    local: int = 0  # said to be faults of this host
+
+
+class Exim:
+    """No daemon: each message has a process, and so has the queue run."""
+    threads = 20
+    KICKS = 0.15  # queue runs for each fault that ends
+
+    def __init__(self) -> None:
+        self._run: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        for d in (exim.SPOOL, exim.MAINLOG.parent):
+            net.sh("mount", "-o", "remount,size=4g", str(d))
+        exim.use("split")
+        exim.wipe()
+
+    def submit(self, rcpts: list[str]) -> list[str]:
+        p = subprocess.run(["exim4", "-i", "-odf", "-f", SENDER, "--", *rcpts],
+                           input=TEXT, text=True, check=False, timeout=900,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return rcpts if p.returncode == 0 else []
+
+    def busy(self) -> bool:
+        return False  # submit() waits for the first attempt
+
+    def kick(self, wait: bool = False) -> None:
+        """Everything in the queue is tried; one run at a time."""
+        if self._run is not None and not wait and self._run.poll() is None:
+            return
+        if self._run is not None:
+            self._run.wait()
+        self._run = subprocess.Popen(["exim4", "-qff"],
+                                     stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+        if wait:
+            self._run.wait()
+
+    def waiting(self) -> set[str]:
+        """Recipients that have not got their message."""
+        out = net.sh("exim4", "-bp", check=False)
+        return set(re.findall(r"(?m)^ {10}(\S+@\S+)$", out))
+
+    def stop(self) -> None:
+        pass
+
+    def read_log(self) -> Log:
+        log = Log()
+        with exim.MAINLOG.open(encoding="utf-8", errors="replace") as f:
+            for line in f:
+                self._take(log, line)
+        for line in exim.panics().splitlines():
+            log.local += 1
+            log.killed += "ended without an answer" in line
+            # What a fault of this host has to say; nothing else belongs here.
+            if not re.search(r" mtasts: ", line):
+                log.trouble.append(line)
+        return log
+
+    def _take(self, log: Log, line: str) -> None:
+        if re.search(r"signal \d|Frozen|SIGSEGV|core dumped", line):
+            log.trouble.append(line.strip())
+        m = re.search(r" (\w{6}-\w{6,11}-\w{2,4}) (MTA-STS:|=>|->|==|\*\*) "
+                      r"(\S+)(.*)", line)
+        if not m:
+            return
+        key, mark, name = m[1], m[2], m[3].rstrip(":").lower()
+        if mark == "MTA-STS:":
+            log.lines[key, name] = m[4]
+        elif mark == "**":
+            log.bounced.append(line.strip())
+        elif mark == "==":
+            log.put_off.add((key, name.partition("@")[2]))
+        else:
+            log.keys.setdefault(name, set()).add(key)
+
+
+class Smtpd:
+    """The daemon accepts at once; what it has not tried yet is counted."""
+    threads = 20  # a client is looked up in the DNS first
+    KICKS = 0.5
+    PENDING = 30  # recipients not tried yet: more are not sent
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._lock = threading.Lock()
+        self._pending: set[str] = set()
+
+    def start(self) -> None:
+        opensmtpd.wipe()
+        opensmtpd.use("shipped")
+        self._at = opensmtpd.log_size()
+
+    def submit(self, rcpts: list[str]) -> list[str]:
+        try:
+            with smtplib.SMTP(net.NEAR4, 25, "client.test", 120) as c:
+                refused = c.sendmail(SENDER, rcpts, TEXT.replace("\n", "\r\n"))
+        except smtplib.SMTPException:
+            return []
+        return [r for r in rcpts if r not in refused]
+
+    def busy(self) -> bool:
+        with self._lock:
+            text = opensmtpd.log_since(self._at)
+            text = text[:text.rfind("\n") + 1]
+            self._at += len(text.encode())
+            self._pending |= set(re.findall(
+                r" smtp envelope evpid=0*(\w+)", text))
+            self._pending -= opensmtpd.attempted(text)
+            return len(self._pending) > self.PENDING
+
+    def kick(self, wait: bool = False) -> None:
+        opensmtpd.ctl("resume", "mta")
+        for route in re.findall(r"(?m)^\s*(\d+)\. ",
+                                opensmtpd.ctl("show", "routes")):
+            opensmtpd.ctl("resume", "route", route)
+        opensmtpd.ctl("schedule", "all")
+        if wait:
+            time.sleep(1)
+            end = time.monotonic() + 60
+            while self._in_flight() and time.monotonic() < end:
+                time.sleep(0.2)
+
+    def _in_flight(self) -> bool:
+        return "|inflight|" in opensmtpd.ctl("show", "queue")
+
+    def waiting(self) -> set[str]:
+        return set(re.findall(r"\|(n\d+@[^|]+)\|",
+                              opensmtpd.ctl("show", "queue")))
+
+    def stop(self) -> None:
+        opensmtpd.stop()
+
+    def read_log(self) -> Log:
+        log = Log()
+        with opensmtpd.LOG.open(encoding="utf-8", errors="replace") as f:
+            for line in f:
+                self._take(log, line)
+        if opensmtpd.trouble():
+            log.trouble.append(opensmtpd.trouble())
+        return log
+
+    def _take(self, log: Log, line: str) -> None:
+        if re.search(r"terminated|lost child|segfault|exited abnormally|fatal",
+                     line):
+            log.trouble.append(line.strip())
+        log.killed += "ended without an answer" in line
+        m = re.search(r"filter-mtasts\[\d+\]: 0*(\w+) (\S+): sent without "
+                      r"MTA-STS: (.*)", line)
+        if m:
+            log.lines[m[1], m[2]] = m[3]
+        m = re.search(r"\b0*(\w+) mta delivery evpid=\w+ .*to=<(\S+?)> .*"
+                      r"result=\"?(\w+)", line)
+        if m and m[3] == "PermFail":
+            log.bounced.append(line.strip())
+        elif m and m[3] == "Ok":
+            log.keys.setdefault(m[2].lower(), set()).add(m[1])
+
+
+def make(name: str) -> Exim | Smtpd:
+    return Exim() if name == "exim" else Smtpd()
