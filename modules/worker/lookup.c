@@ -84,6 +84,9 @@ begin(struct job *job)
 		job_finish(job, &next);
 		return;
 	}
+	/* One who waits in vain is enough: mail comes in one by one. */
+	job->facts.resolver_down =
+	    sts_store_resolver_down(l->store, job->facts.now);
 	/* What cannot be read may be a policy: it must not be written over. */
 	if (sts_store_key(l->store, &err) != STS_OK ||
 	    sts_store_get(l->store, job->domain, &job->cached, &err) !=

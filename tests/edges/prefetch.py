@@ -943,6 +943,30 @@ def resolv(new):
     eq(p.finish(), 0)
 
 
+@row("a resolver that answers nothing is not asked for each domain")
+def resolver_down(new):
+    c = new(head=f"resolver = {dnsd.address('silent')}\ndns_timeout = 1s\n")
+    log = dns.DIR / "dnsd.log"
+    since = log.stat().st_size
+
+    def asked(name):
+        with log.open("rb") as f:
+            f.seek(since)
+            return f'"_mta-sts.{name}"'.encode() in f.read()
+    p = c.start("--serve")
+
+    def ask(line):
+        p.stdin.write(line + "\n")
+        p.stdin.flush()
+        return p.stdout.readline().split()[1]
+    eq([ask("pol.test"), asked("pol.test")], ["unknown", True])
+    eq([ask("tst.test"), asked("tst.test")], ["unknown", False])
+    # Who insists is not put off.
+    eq([ask("slo.test fresh"), asked("slo.test")], ["unknown", True])
+    p.stdin.close()
+    eq(p.wait(10), 0)
+
+
 # --- Running --------------------------------------------------------------------
 
 def build_world(_: Path) -> None:
