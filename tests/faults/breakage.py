@@ -15,7 +15,9 @@ import https
 import mta
 import net
 
-WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
+WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls",
+           # begun before their program was moved away
+           ".mtasts-fetch-openssl", ".mtasts-fetch-gnutls")
 
 
 class Fault:

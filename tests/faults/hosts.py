@@ -39,7 +39,7 @@ class Exim:
     KICKS = 0.15  # queue runs for each fault that ends
 
     def __init__(self) -> None:
-        self._run: subprocess.Popen | None = None
+        self._runs: list[subprocess.Popen] = []
 
     def start(self) -> None:
         for d in (exim.SPOOL, exim.MAINLOG.parent):
@@ -57,16 +57,17 @@ class Exim:
         return False  # submit() waits for the first attempt
 
     def kick(self, wait: bool = False) -> None:
-        """Everything in the queue is tried; one run at a time."""
-        if self._run is not None and not wait and self._run.poll() is None:
+        """Everything in the queue is tried; in the end by several runs, which
+        leave each other's messages alone."""
+        if not wait and any(p.poll() is None for p in self._runs):
             return
-        if self._run is not None:
-            self._run.wait()
-        self._run = subprocess.Popen(["exim4", "-qff"],
-                                     stdout=subprocess.DEVNULL,
-                                     stderr=subprocess.DEVNULL)
-        if wait:
-            self._run.wait()
+        for p in self._runs:
+            p.wait()
+        self._runs = [subprocess.Popen(
+            ["exim4", "-qff"], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL) for _ in range(4 if wait else 1)]
+        for p in self._runs if wait else []:
+            p.wait()
 
     def waiting(self) -> set[str]:
         """Recipients that have not got their message."""

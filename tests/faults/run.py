@@ -56,7 +56,8 @@ fetch_timeout = {fetch}s
 dns_timeout = {dns}s
 {more}
 """
-DNS_TIMEOUT = 1
+DNS_TIMEOUT, FETCH_TIMEOUT = 1, 10
+MESSAGE_WAITS = 30  # for all its domains
 LONG, SHORT = 10000, 500  # recipients, with each setting
 TIMES = 32  # of each fault in the long form; in the short one 2
 COUNT = re.compile(r"(\d+) passed, (\d+) failed")
@@ -139,11 +140,8 @@ class Driver:
         self.host = hosts.make(host)
         self.killer = breakage.Killer(random.Random(args.seed))
         self.cache = breakage.Cache(self.killer)
-        self.fetch_timeout = 12 if args.long else 6
         self.run.faults = breakage.all_faults(
-            self.cache, self.killer, DNS_TIMEOUT + 1,
-            # as long as a message waits for all its domains
-            32 if args.long else self.fetch_timeout + 2)
+            self.cache, self.killer, DNS_TIMEOUT + 1, MESSAGE_WAITS + 2)
         self.slots = Semaphore(self.host.threads + 4)
         self.count = 0
 
@@ -151,7 +149,7 @@ class Driver:
         path: Path = mta.server.CONF
         new = path.with_suffix(".new")
         new.write_text(CONF.format(
-            fetch=self.fetch_timeout, dns=DNS_TIMEOUT,
+            fetch=FETCH_TIMEOUT, dns=DNS_TIMEOUT,
             more="dns_failure = defer" if self.defer else ""))
         new.chmod(0o644)
         new.rename(path)
@@ -166,7 +164,7 @@ class Driver:
         for n, f in enumerate(faults):
             begin = gap * (n + self.rng.uniform(0.3, 0.9))
             events.append((int(begin), "begin", f))
-            events.append((int(begin + gap * self.rng.uniform(0.3, 1.5)),
+            events.append((int(begin + gap * self.rng.uniform(0.3, 1.1)),
                            "end", f))
         for word, every in (("wipe", WIPE), ("kick", KICK)):
             at = self.rng.uniform(0.2, 1) * min(every, self.mails / 4)
@@ -204,11 +202,17 @@ class Driver:
         names = list(self.run.domains)
         weights = [d.weight for d in self.run.domains.values()]
         n = self.rng.choice([1] * 8 + [2, 2, 3, 3, 4, 5, 8, 25])
+        chosen = self.rng.choices(names, weights, k=n)
         if any(f.on and f.what == "https" and f.mails == 0
                for f in self.run.faults):
-            n = 30  # so many wait in vain that a message's time is used up
+            # So many wait in vain that the message's time is used up.
+            chosen += self.rng.choices(
+                [d.name for d in self.run.domains.values() if not d.steady],
+                k=6)
+            chosen += self.rng.choices(names, weights, k=20)
+            self.rng.shuffle(chosen)
         out = []
-        for name in self.rng.choices(names, weights, k=n):
+        for name in chosen:
             self.count += 1
             out.append(f"n{self.count}@{name}")
         return out
@@ -259,7 +263,7 @@ class Driver:
 
     def pace(self) -> None:
         """What happens is to happen to mail that is on its way."""
-        end = time.monotonic() + 0.5  # it may wait for a fault to end
+        end = time.monotonic() + 0.25  # it may wait for a fault to end
         while self.host.busy() and time.monotonic() < end:
             time.sleep(0.02)
 
