@@ -12,6 +12,9 @@ import mta
 import net
 
 WITNESS = net.ROOT / "witness"  # must never change
+TOOLS = Path("/usr/libexec/mtasts-tests")
+PRELOAD = Path("/etc/ld.so.preload")
+WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
 
 
 def libexec() -> Path:
@@ -112,6 +115,10 @@ def cache_owner(cache: Path, user: str) -> None:
     shutil.chown(cache, user)
 
 
+def cache_mine(cache: Path, _: str) -> None:
+    mta.server.own(cache)
+
+
 def cache_mode(cache: Path, mode: str) -> None:
     cache.chmod(int(mode, 8))
 
@@ -141,31 +148,34 @@ def cache_full(cache: Path, _: str) -> None:
     net.fill(cache)
 
 
-def cache_read_only(cache: Path, _: str) -> None:
-    if not cache.is_mount():
-        net.sh("mount", "--bind", str(cache), str(cache))
-    net.sh("mount", "-o", "remount,bind,ro", str(cache))
+def aged(cache: Path, domain: str) -> None:
+    """Its policy has expired yesterday."""
+    body = of_domain(cache, domain).read_bytes().split(b"\n\n", 1)[1]
+    subprocess.run([str(TOOLS / "putpolicy"), str(cache), domain, "1", "31"],
+                   input=body, check=True)
 
 
-def cache_writable(cache: Path, _: str) -> None:
-    net.sh("mount", "-o", "remount,bind,rw", str(cache))
+def cache_freed(cache: Path, _: str) -> None:
+    (cache / ".filler").unlink()
 
 
-def cache_inodes(cache: Path, n: str) -> None:
-    """A file system of its own for the cache, for so many files."""
-    net.tmpfs(cache, f"1m,nr_inodes={n}", 0o750)
-    mta.server.own(cache)
+def cache_remount(cache: Path, option: str) -> None:
+    """Of a file system of its own: "ro", "rw", or no inode left."""
+    if option == "no-inodes":
+        st = os.statvfs(cache)
+        option = f"nr_inodes={st.f_files - st.f_ffree}"
+    net.sh("mount", "-o", f"remount,{option}", str(cache))
 
 
-def cache_roots(cache: Path, _: str) -> None:
-    """All that a domain's directory could be belongs to root already."""
-    key = os.readlink(cache / "~key")
-    net.tmpfs(cache, "1m", 0o750)
-    mta.server.own(cache)
-    os.symlink(key, cache / "~key")
-    mta.server.own(cache / "~key")
+def cache_parts(cache: Path, owner: str) -> None:
+    """All that a domain's directory can be belongs to that one."""
     for n in range(256):
-        (cache / f"{n:02x}").mkdir(mode=0o700)
+        part = cache / f"{n:02x}"
+        part.mkdir(mode=0o700, exist_ok=True)
+        if owner == "root":
+            os.chown(part, 0, 0)
+        else:
+            mta.server.own(part)
 
 
 def cache_new(_cache: Path, _: str) -> None:
@@ -191,7 +201,7 @@ def worker_back(_cache: Path, _: str) -> None:
 def worker_is(_cache: Path, script: str) -> None:
     """A shell script in the worker's place."""
     worker_missing(_cache, "")
-    for name in ("mtasts-fetch-openssl", "mtasts-fetch-gnutls"):
+    for name in WORKERS:
         path = libexec() / name
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
@@ -219,9 +229,46 @@ def bundle(_cache: Path, how: str) -> None:
         path.write_text({"empty": "", "junk": "no certificate\n" * 50}[how])
 
 
+def worker_ends(_cache: Path, stage: str) -> None:
+    """The real one, which comes to its end at a stage that preload.c knows."""
+    worker_is(_cache, f"exec env MTASTS_FAULT={stage} "
+              f"LD_PRELOAD={TOOLS}/preload.so "
+              '"${0%/*}/.${0##*/}" "$@"')
+    kill_workers(_cache, "")
+
+
+def none_left(_cache: Path, what: str) -> None:
+    """descriptors, memory: of Exim's module, or of smtpd's table and filter."""
+    if mta.server.NAME == "exim":
+        # Exim begins anew to deliver, without its environment.
+        (TOOLS / "fault").write_text(what)
+        PRELOAD.write_text(f"{TOOLS}/preload.so\n")
+        return
+    for pid in net.running("table-mtasts", "filter-mtasts"):
+        proc = Path(f"/proc/{pid}")
+        pages = int((proc / "statm").read_text().split()[0])
+        _limit(pid, *(
+            ("nofile", len(list((proc / "fd").iterdir())))
+            if what == "descriptors" else
+            ("as", pages * os.sysconf("SC_PAGESIZE"))))
+
+
+def enough(_cache: Path, _: str) -> None:
+    PRELOAD.unlink(missing_ok=True)
+    for pid in net.running("table-mtasts", "filter-mtasts"):
+        _limit(pid, "nofile", 1024)
+        _limit(pid, "as", "unlimited")
+
+
+def _limit(pid: int, what: str, n: int | str) -> None:
+    """Of a process that runs, by its own user: not every root may."""
+    owner = os.stat(f"/proc/{pid}")
+    net.sh("setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}",
+           "--clear-groups", "prlimit", f"--pid={pid}", f"--{what}={n}:")
+
+
 def kill_workers(_cache: Path, _: str) -> None:
-    names = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
-    for pid in net.running(*names, *(f".{n}" for n in names)):
+    for pid in net.running(*WORKERS, *(f".{n}" for n in WORKERS)):
         subprocess.run(["kill", "-9", str(pid)], check=False)
 
 
@@ -231,10 +278,12 @@ def repair() -> None:
     if bundle_path().with_suffix(".kept").exists():
         bundle(mta.server.CACHE, "good")
     resolv_mode(mta.server.CACHE, "644")
+    enough(mta.server.CACHE, "")
 
 
 KINDS = {f.__name__.replace("_", "-"): f for f in (
-    corrupt, emptied, unused, five_minutes, planted, cache_owner, cache_mode,
-    cache_gone, cache_is_file, cache_small, cache_full, cache_read_only, cache_writable,
-    cache_inodes, cache_roots, cache_new, resolv_mode, worker_missing,
-    worker_back, worker_is, conf_gone, conf_mode, bundle, kill_workers)}
+    aged, bundle, cache_freed, cache_full, cache_gone, cache_is_file,
+    cache_mine, cache_mode, cache_new, cache_owner, cache_parts, cache_remount,
+    cache_small, conf_gone, conf_mode, corrupt, emptied, enough, five_minutes,
+    kill_workers, none_left, planted, resolv_mode, unused, worker_back,
+    worker_ends, worker_is, worker_missing)}

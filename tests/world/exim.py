@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import debian
@@ -335,6 +336,13 @@ def runq(force: bool = False, timeout: float = 120) -> None:
     subprocess.run([*RUN, "exim4", "-qff" if force else "-q"], check=False,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                    timeout=timeout)
+
+
+def drain(seconds: float) -> None:
+    """Until the queue is empty, or not for as long."""
+    end = time.monotonic() + seconds
+    while queue() and time.monotonic() < end:
+        runq(force=True)
 
 
 def route(address: str, *options: str) -> str:

@@ -97,6 +97,15 @@ def install(build: Path) -> None:
         os.chmod(f"{folder}/{path.name}", 0o755)
 
 
+def install_tools(build: Path) -> None:
+    """Programs of the tests, for damage.py; smtpd's root has its own."""
+    for src in ("tests/edges/putpolicy", "tests/world/preload.so"):
+        for top in {Path("/"), mta.server.TOP}:
+            folder = top / damage.TOOLS.relative_to("/")
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(build / src, folder)
+
+
 def build_world(scenarios: list[scenario.Scenario], build: Path) -> None:
     net.build()
     ca.build()
@@ -105,6 +114,7 @@ def build_world(scenarios: list[scenario.Scenario], build: Path) -> None:
     smtp.build()
     mta.server.build()
     install(build)
+    install_tools(build)
 
 
 def chosen(all_of_them: list, names: list[str], some: bool) -> list:

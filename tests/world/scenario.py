@@ -32,7 +32,7 @@ DOMAIN = {
     "family": "4",       # of the MX hosts' addresses: "4", "6" or "46"
 }
 SCENARIO = {"does", "rfc", "domain", "other", "steps", "exim", "conf",
-            "faults", "alone", "workers", "cold", "warm", "hosts", "smtpd"}
+            "faults", "damages", "alone", "workers", "cold", "warm", "hosts", "smtpd"}
 ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
            "damage", "resolver", "exim", "many", "run", "race", "mtasts",
            "smtpd", "local", "alias"}
@@ -68,7 +68,8 @@ def load(path: Path, host: str = "exim") -> list[Scenario]:
     """What is to be run at one host: exim, smtpd6 or smtpd7."""
     with path.open("rb") as f:
         tables = tomllib.load(f)
-    out = [_scenario(ident, t, host) for ident, t in tables.items()
+    out = [_scenario(ident, t, host) for name, table in tables.items()
+           for ident, t in _damages(name, table)
            if meant(t.get("hosts", ["exim"]), host)]
     seen: dict[str, str] = {}
     for s in out:
@@ -116,6 +117,53 @@ def _numbered(name: str) -> list[str]:
     many = re.match(r"\[(\d+)\]\.", name)
     return [f"{n}.{name[many.end():]}" for n in range(int(many[1]))] \
         if many else [name]
+
+
+# With a policy in the cache: at a host that keeps to it, at one without TLS,
+# with a policy that has expired; and a domain that nothing is known of.
+KNOWN = ["good.{D}", "live.{D}", "old.{D}"]
+DAMAGED = [*KNOWN, "new.{D}"]
+
+
+def _damages(ident: str, t: dict) -> list[tuple[str, dict]]:
+    """A scenario for each row of damages: mail to all four, while something of
+    this host is broken, and when it is mended."""
+    if "damages" not in t:
+        return [(ident, t)]
+    common = {k: v for k, v in t.items() if k != "damages"}
+    return [(f"{ident}-{row['name']}", _damaged(common, row))
+            for row in t["damages"]]
+
+
+def _damaged(common: dict, row: dict) -> dict:
+    unknown = set(row) - {"name", "does", "first", "harm", "mend", "good",
+                          "says", "hosts"}
+    if unknown:
+        raise net.WorldError(f"{row['name']}: unknown {unknown}")
+    rcpts = [f"u@{d}" for d in DAMAGED]
+    good = row.get("good", "delivered")
+    state = dict.fromkeys(rcpts, "deferred") | {rcpts[0]: good}
+    first = {"send": rcpts[:3], "state": "delivered", "tls": "TLSv1.3"}
+    harmed = {"send": rcpts, "log": row["says"], "said": row["says"],
+              "at": ["mx.good.{D}"] if good == "delivered" else []}
+    mended = {"runq": "often", "tls": "TLSv1.3", "spool": 0,
+              "at": [f"mx.{d}" for d in DAMAGED[good == "delivered":]]}
+    if good == "any":
+        del state[rcpts[0]], harmed["at"], mended["at"]
+        mended["state"] = dict.fromkeys(rcpts[1:], "delivered")
+    looks = {"only": "smtpd", "wait": 1.2}  # once a second
+    unseen = {"unseen": "reports are not what this is about"}
+    steps = [
+        *row.get("first", []), first, {"damage": "aged old.{D}"},
+        *({"change": {"mx": [f"mx.{d} no-starttls"]}, "of": d}
+          for d in DAMAGED[1:]),
+        *row["harm"], looks, harmed | {"state": state},
+        *row["mend"], *({"change": {"mx": [f"mx.{d}"]}, "of": d}
+                        for d in DAMAGED[1:]), looks, mended]
+    return common | {
+        "does": f"{row['does']}: {common['does']}", "hosts": row.get("hosts", common["hosts"]), "txt": [], "mx": [],
+        "other": {d: {"mx": [f"mx.{d}"]} for d in DAMAGED},
+        "steps": [s | unseen for s in steps]}
 
 
 def _fault(domains: dict, name: str, own: dict, fault: dict,
