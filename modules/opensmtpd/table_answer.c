@@ -119,7 +119,8 @@ answer_domain(struct table_answer *a, struct sts_ctx *ctx, const char *domain)
 	else if (enforced) {
 		a->found = TABLE_FOUND;
 		snprintf(a->text, sizeof a->text, "%s", domain);
-	}
+	} else
+		a->found = TABLE_NOT_FOUND;
 }
 
 /* What is no name, or one that nothing can be asked about, never waits. */
@@ -132,8 +133,10 @@ answer_waiting(struct table_answer *a, const struct table_request *r,
 	enum sts_rc rc = STS_LOCAL;
 
 	if (sts_domain_normal(normal, domain, NULL) != STS_OK ||
-	    (ctx != NULL && (rc = domain_ready(ctx, domain, &err)) == STS_OK))
+	    (ctx != NULL && (rc = domain_ready(ctx, domain, &err)) == STS_OK)) {
+		a->found = TABLE_NOT_FOUND;
 		return;
+	}
 	if (rc == STS_TEMPFAIL)
 		fault(a, err.text);
 	else
@@ -197,6 +200,8 @@ answer_name(struct table_answer *a, const struct table_request *r,
 	if (!take_name(name, r)) {
 		if (r->service == TABLE_RELAYHOST)
 			fault(a, "not a domain name");
+		else
+			a->found = TABLE_NOT_FOUND;
 		return;
 	}
 	if (waits)
@@ -225,7 +230,7 @@ answer(struct table_answer *a, const struct table_request *r, struct config *c,
 {
 	struct sts_ctx *ctx;
 
-	*a = (struct table_answer){ .found = TABLE_NOT_FOUND };
+	*a = (struct table_answer){ .found = TABLE_ERROR };
 	ctx = config_get(c, r->op == TABLE_UPDATE ? CONFIG_AGAIN : CONFIG_SOON);
 	if (r->op == TABLE_CHECK || r->op == TABLE_LOOKUP)
 		answer_name(a, r, c, ctx, f, waits);
@@ -233,5 +238,6 @@ answer(struct table_answer *a, const struct table_request *r, struct config *c,
 		local_fault(a, &c->err);
 	else if (r->op == TABLE_UPDATE)
 		a->found = TABLE_FOUND;
-	/* Nothing to fetch: names come with the mail. */
+	else /* Nothing to fetch: names come with the mail. */
+		a->found = TABLE_NOT_FOUND;
 }

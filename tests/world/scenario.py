@@ -144,8 +144,9 @@ def _damaged(common: dict, row: dict) -> dict:
     good = row.get("good", "delivered")
     state = dict.fromkeys(rcpts, "deferred") | {rcpts[0]: good}
     first = {"send": rcpts[:3], "state": "delivered", "tls": "TLSv1.3"}
-    harmed = {"send": rcpts, "log": row["says"], "said": row["says"],
-              "at": ["mx.good.{D}"] if good == "delivered" else []}
+    harmed = {"send": rcpts, "state": state,
+              "at": ["mx.good.{D}"] if good == "delivered" else [],
+              "log": row["says"], "said": row["says"]}
     mended = {"runq": "often", "tls": "TLSv1.3", "spool": 0,
               "at": [f"mx.{d}" for d in DAMAGED[good == "delivered":]]}
     if good == "any":
@@ -157,7 +158,7 @@ def _damaged(common: dict, row: dict) -> dict:
         *row.get("first", []), first, {"damage": "aged old.{D}"},
         *({"change": {"mx": [f"mx.{d} no-starttls"]}, "of": d}
           for d in DAMAGED[1:]),
-        *row["harm"], looks, harmed | {"state": state},
+        *row["harm"], looks, harmed,
         *row["mend"], *({"change": {"mx": [f"mx.{d}"]}, "of": d}
                         for d in DAMAGED[1:]), looks, mended]
     return common | {
