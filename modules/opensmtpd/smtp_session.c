@@ -80,7 +80,8 @@ tell(const struct session *s, const struct session_hooks *h)
 
 /*
  * What RFC 8460 calls it; false: nothing, as no EHLO was answered, or smtpd
- * was told not to use TLS.
+ * was told not to use TLS.  RFC 3207 2: STARTTLS is found in the answer to
+ * EHLO, so who does not know EHLO does not support STARTTLS.
  */
 static bool
 judge(const struct session *s, struct session_count *c)
@@ -96,7 +97,7 @@ judge(const struct session *s, struct session_count *c)
 		c->reason = s->tls ? "certificate refused" : "TLS failed";
 		return s->again || s->answered;
 	}
-	return s->answered && (!s->offered || s->refused);
+	return s->no_ehlo || (s->answered && (!s->offered || s->refused));
 }
 
 static void
@@ -161,6 +162,17 @@ take_helo(struct session *s, struct sts_str text)
 	s->helo[len] = '\0';
 }
 
+/*
+ * RFC 5321 3.2: "command not recognized", RFC 5321 4.2.2: 500 or 502.  Other
+ * refusals are of this client, now, and say nothing of extensions.
+ */
+static bool
+unknown_command(struct sts_str line)
+{
+	return line.len >= 3 &&
+	    (memcmp(line.p, "500", 3) == 0 || memcmp(line.p, "502", 3) == 0);
+}
+
 /* One line of an answer, of what code ever. */
 static void
 server(struct session *s, struct sts_str line)
@@ -176,6 +188,8 @@ server(struct session *s, struct sts_str line)
 	s->first = false;
 	if (s->asked == ASKED_STARTTLS && first)
 		s->refused = code == '4' || code == '5';
+	if (s->asked == ASKED_EHLO && !s->wanted)
+		s->no_ehlo |= unknown_command(line);
 	if (s->asked != ASKED_EHLO || code != '2')
 		return;
 	s->answered = true;

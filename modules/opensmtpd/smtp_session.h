@@ -4,6 +4,7 @@
  * neither the host's name nor why TLS failed; what is left:
  *
  *   no STARTTLS offered, or refused   link-disconnect before link-tls
+ *   EHLO is not known there           link-disconnect; HELO where it may
  *   certificate refused by 7.x        "220 go", link-disconnect
  *   certificate refused by 6.8        link-tls, link-disconnect
  *   all is well                       link-tls, EHLO (in either order), MAIL
@@ -41,6 +42,7 @@ struct session {
 	enum { ASKED_OTHER, ASKED_EHLO, ASKED_STARTTLS } asked;
 	bool first;    /* no line of the answer has come */
 	bool answered; /* EHLO, with 2xx */
+	bool no_ehlo;  /* EHLO is a command it does not know */
 	bool offered;  /* STARTTLS */
 	bool wanted;   /* STARTTLS was said */
 	bool refused;  /* and answered with 4xx or 5xx */

@@ -19,6 +19,7 @@ _by_addr: dict[str, str] = {}
 BEHAVIOURS: dict[str, dict] = {
     "good": {},
     "no-starttls": {"starttls": "no"},
+    "no-ehlo": {"ehlo": "502 5.5.1 no such command", "starttls": "no"},
     "454": {"starttls": "454"},
     "554": {"starttls": "554"},
     "garbage": {"starttls": "garbage"},

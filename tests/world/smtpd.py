@@ -82,7 +82,7 @@ class Session:
             not self.rec.get("tls")
         if verb in ("EHLO", "HELO"):
             self.rec["ehlo_tls" if self.rec.get("tls") else "ehlo"] = text[5:]
-            self.capabilities()
+            self.capabilities() if verb == "EHLO" else self.say("250 world")
         elif verb == "STAR":
             return self.starttls()
         elif verb == "QUIT" and self.rule.get("quit") == "silent":
@@ -110,6 +110,9 @@ class Session:
         return True
 
     def capabilities(self) -> None:
+        if self.rule.get("ehlo"):
+            self.say(self.rule["ehlo"])
+            return
         caps = ["world", "8BITMIME", "SMTPUTF8", "PIPELINING"]
         if not self.rec.get("tls") and self.rule.get("starttls") != "no":
             caps.append("STARTTLS")

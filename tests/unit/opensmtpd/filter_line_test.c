@@ -275,6 +275,8 @@ play(struct sessions *all, const char *id, const char *acts)
 		{ '5', "protocol-server", "502 no such command" },
 		{ '6', "protocol-server", "250" },
 		{ '7', "protocol-server", "" },
+		{ '8', "protocol-server", "550 5.7.1 not you" },
+		{ '9', "protocol-server", "500 what?" },
 	};
 	struct filter_line f;
 	char line[300];
@@ -335,9 +337,16 @@ test_session(void **state)
 		    "? no-starttls/mx.test" },
 		{ "offered and not wanted, gone", "c0E1d", A "failed", "" },
 		{ "no greeting", "cd", A "failed", "" },
-		{ "EHLO refused", "c0E5d", A "failed", "" },
-		{ "EHLO refused, HELO", "c0E5H6d", A "failed",
+		{ "4.3.1 EHLO is not known there", "c0E5d", A "failed",
 		    "? no-starttls" },
+		{ "4.3.1 nor in other words", "c0E9d", A "failed",
+		    "? no-starttls" },
+		{ "4.3.1 EHLO is not known, HELO is", "c0E5H6MAQd", A "clear",
+		    "a.test no-starttls" },
+		{ "EHLO refused to this client", "c0E8d", A "failed", "" },
+		{ "EHLO refused for now", "c0E4d", A "failed", "" },
+		{ "EHLO not known any more behind TLS", "c0E1S0tE5d",
+		    A "failed tls", "? ok/mx.test" },
 		{ "odd answers", "c7E7S7d", A "failed", "" },
 		{ "sent away behind TLS", "c0E1S0Etd", A "failed tls",
 		    "? ok/mx.test" },
