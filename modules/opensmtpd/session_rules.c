@@ -31,8 +31,10 @@ session_owner_ended(struct session_owners *w, const char *domain, int64_t now)
 
 /*
  * A session of an action that verifies certificates is a success of "enforce"
- * by itself.  Any other is judged as "enforce" would have judged it (RFC 8461
- * 5: "testing" reports what would have failed), and smtpd did not look.
+ * by itself, but that smtpd takes a common name for a DNS name (RFC 8461 4.2),
+ * and 6.8 a certificate for clients for one of a server.  Any other is judged
+ * as "enforce" would have judged it (RFC 8461 5: "testing" reports what would
+ * have failed), and smtpd did not look.
  */
 enum record_plan
 record_plan(const struct record_facts *f)
@@ -42,7 +44,7 @@ record_plan(const struct record_facts *f)
 	if (f->mode == STS_MODE_NONE || f->result == STS_STARTTLS_NOT_SUPPORTED)
 		return RECORD_AS_IT_IS;
 	if (up && f->verifies && f->mode == STS_MODE_ENFORCE)
-		return RECORD_AS_IT_IS;
+		return f->permitted ? RECORD_VERIFIED : RECORD_AS_IT_IS;
 	if (!f->host)
 		return up ? RECORD_NOT : RECORD_AS_IT_IS;
 	return up && !f->permitted ? RECORD_MISMATCH : RECORD_PROBED;

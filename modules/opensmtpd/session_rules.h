@@ -52,6 +52,7 @@ enum record_plan {
 	RECORD_AS_IT_IS,
 	RECORD_MISMATCH, /* RFC 8461 4.1: the policy does not permit the host */
 	RECORD_PROBED,   /* when the worker has had a look at the certificate */
+	RECORD_VERIFIED, /* the same: smtpd has looked, but overlooks things */
 	RECORD_NOT       /* nobody can say how it went */
 };
 

@@ -74,20 +74,25 @@ complain_of(struct record *r, enum sts_rc rc, const struct sts_err *err)
 		complain(&r->said, err->text);
 }
 
-/* Without a worker a failure is still a failure; a success is not known. */
+/* Without a worker a failure is still a failure, and a verified success one;
+ * of any other it is not known. */
 static enum sts_rc
-have_probed(const struct work *w, const struct sts_session_report *seen,
-    struct sts_err *err)
+have_probed(const struct work *w, bool verified,
+    struct sts_session_report *seen, struct sts_err *err)
 {
 	struct sts_kept_worker *kept =
 	    rcpt_prefetch_worker(w->prefetch, w->ctx);
 	enum sts_rc rc = STS_OK;
 
+	if (verified)
+		seen->reason = STS_REASON_VERIFIED;
 	if (kept != NULL &&
 	    (rc = sts_kept_worker_judge(kept, w->ctx, seen, err)) == STS_OK)
 		return STS_OK;
-	if (seen->result == STS_SESSION_OK)
+	if (seen->result == STS_SESSION_OK && !verified)
 		return rc;
+	if (verified)
+		seen->reason = NULL;
 	return sts_record_session(w->ctx, seen, err);
 }
 
@@ -99,7 +104,8 @@ follow(const struct work *w, enum record_plan plan,
 	case RECORD_NOT:
 		return STS_OK;
 	case RECORD_PROBED:
-		return have_probed(w, seen, err);
+	case RECORD_VERIFIED:
+		return have_probed(w, plan == RECORD_VERIFIED, seen, err);
 	case RECORD_MISMATCH:
 		seen->result = STS_VALIDATION_FAILURE;
 		seen->reason = FORBIDDEN_REASON;

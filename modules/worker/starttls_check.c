@@ -15,6 +15,7 @@
 #include "net/gate.h"
 #include "tlsrpt/session_line.h"
 #include "tlsrpt/spool.h"
+#include <mtasts/mx.h>
 #include <mtasts/session.h>
 
 /* --- The verdict ---------------------------------------------------------- */
@@ -54,11 +55,24 @@ certificate(struct sts_session *s, enum sts_cert cert)
 	return true;
 }
 
+/* By a mail server that has verified chain, name and time of a certificate. */
+static bool
+overlooked(const struct finding *f)
+{
+	return f->end == STS_REPLY_CERT &&
+	    (f->cert == STS_CERT_NO_DNS_ID || f->cert == STS_CERT_OTHER);
+}
+
 bool
 verdict(struct sts_session *s, const struct finding *f)
 {
 	bool up = s->result == STS_SESSION_OK;
+	bool verified = up && str_is(s->reason, STS_REASON_VERIFIED);
 
+	if (up)
+		s->reason = str_of("");
+	if (verified && !overlooked(f))
+		return true;
 	switch (f->end) {
 	case STS_REPLY_CERT:
 		return certificate(s, f->cert);

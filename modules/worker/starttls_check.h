@@ -45,9 +45,10 @@ struct finding {
 };
 
 /*
- * STS_SESSION_OK says that TLS is up, VALIDATION_FAILURE that it failed.  Sets
- * result and reason, which may point into the finding; false: it is not known
- * how the session went, and it is not to be counted.
+ * STS_SESSION_OK says that TLS is up, with a reason of mx.h perhaps, and
+ * VALIDATION_FAILURE that it failed.  Sets result and reason, which may point
+ * into the finding; false: it is not known how the session went, and it is not
+ * to be counted.
  */
 bool verdict(struct sts_session *, const struct finding *);
 

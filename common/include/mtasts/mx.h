@@ -87,6 +87,14 @@ enum sts_rc sts_kept_worker_next(struct sts_kept_worker *,
 enum sts_rc sts_kept_worker_judge(struct sts_kept_worker *, struct sts_ctx *,
     const struct sts_session_report *, struct sts_err *err);
 
+/*
+ * As the reason of such a session that is OK: the host has verified the
+ * certificate.  It is recorded as OK in any case but one: the worker finds
+ * what the host overlooks, that there is no DNS name in it (RFC 8461 4.2), or
+ * that it is not for servers.
+ */
+#define STS_REASON_VERIFIED "verified by the mail server"
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
