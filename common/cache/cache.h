@@ -9,7 +9,8 @@
  *   DIR/ab/example.com~mx          the MX set of a domain, rules/mx_set.h
  *   DIR/ab/example.com~replaced0   a policy that was; also 1 to 3
  *   DIR/ab/~tmp.PID.N              an entry while it is written
- *   DIR/~mx/192.0.2.1~failed       marks about an address of an MX host
+ *   DIR/~mx/192.0.2.1~down         marks about an address of an MX host
+ *   DIR/~mx/192.0.2.1~HASH~failed  and about one host at that address
  *   DIR/~mx-offers                 what sts_mx_next() told, rules/mx_offers.h
  *   DIR/~...                       marks about the machine, lock file, key
  *
@@ -117,12 +118,22 @@ enum sts_mark {
 	STS_MARK_REFRESH,    /* a background worker was told to look */
 	STS_MARK_REFRESH_MX, /* and for its MX set too */
 	STS_MARK_RELAYED,    /* sts_mx_next() was asked, to the day */
-	/* about an MX address, in the form of sts_addr_text() */
+	/* about an MX host at an address, sts_store_mx_name() */
 	STS_MARK_MX_FAILED, /* a session failed before TLS or in it */
+	/* about an MX address, in the form of sts_addr_text() */
 	STS_MARK_MX_PROBED, /* a worker tried to connect */
 	STS_MARK_MX_DOWN,   /* and there was no answer */
 	STS_MARK_RESOLVER_DOWN
 };
+
+/*
+ * A host at an address: of all who have that address in their DNS, only those
+ * whose name the certificate does not have fail there.  The host is a hash, as
+ * a file's name has no room for both.
+ */
+enum { STS_MX_NAME = STS_ADDR_TEXT + 17 };
+const char *sts_store_mx_name(const struct sts_store *, char out[STS_MX_NAME],
+    const char *host, const char *address);
 
 /* domain (or address) is NULL for the mark about the machine. */
 enum sts_rc sts_store_mark(struct sts_store *, enum sts_mark,

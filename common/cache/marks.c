@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/siphash.h"
 #include "entry_files.h"
 
 enum { RESOLVER_DOWN_SPAN = 30 }; /* s */
@@ -47,6 +48,15 @@ mark_path(const struct sts_store *s, char out[STS_STORE_NAME],
 		snprintf(out, STS_STORE_NAME, "%s", word);
 		break;
 	}
+}
+
+const char *
+sts_store_mx_name(const struct sts_store *s, char out[STS_MX_NAME],
+    const char *host, const char *address)
+{
+	snprintf(out, STS_MX_NAME, "%s~%016llx", address,
+	    (unsigned long long)sts_siphash(s->key, str_of(host)));
+	return out;
 }
 
 enum sts_rc

@@ -149,15 +149,15 @@ static bool
 show_host(struct sts_store *st, const struct sts_mx_host *h,
     struct sts_mx_row *row, sts_mx_row_fn *fn, void *arg)
 {
-	char text[STS_MX_ADDRS_MAX][STS_ADDR_TEXT];
+	char text[STS_MX_ADDRS_MAX][STS_ADDR_TEXT], both[STS_MX_NAME];
 	struct sts_mx_address addr[STS_MX_ADDRS_MAX];
 
 	for (size_t i = 0; i < h->naddr; i++) {
 		sts_addr_text(&h->addr[i], text[i]);
 		addr[i] = (struct sts_mx_address){
 			.text = text[i],
-			.failed =
-			    sts_store_marked(st, STS_MARK_MX_FAILED, text[i]),
+			.failed = sts_store_marked(st, STS_MARK_MX_FAILED,
+			    sts_store_mx_name(st, both, h->name, text[i])),
 			.probed =
 			    sts_store_marked(st, STS_MARK_MX_PROBED, text[i]),
 			.down = sts_store_marked(st, STS_MARK_MX_DOWN, text[i]),

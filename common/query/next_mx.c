@@ -85,8 +85,7 @@ note_mx_offer(struct sts_ctx *ctx, const char *domain,
 	char line[STS_MX_OFFER_LINE];
 	size_t len;
 
-	if (ctx->conf->report.contact == NULL ||
-	    just_noted(ctx, domain, host->name, now) ||
+	if (just_noted(ctx, domain, host->name, now) ||
 	    (len = sts_mx_offer_line(line, now, domain, host)) == 0)
 		return;
 	append(ctx->store, line, len);
@@ -153,13 +152,14 @@ recall(struct sts_ctx *ctx, struct choice *c, size_t i)
 {
 	const struct sts_mx_host *h = &c->set.host[i];
 	struct sts_mx_seen *seen = &c->seen[i];
-	char text[STS_ADDR_TEXT];
+	char text[STS_ADDR_TEXT], both[STS_MX_NAME];
 	bool fine = false;
 
 	for (size_t a = 0; a < h->naddr; a++) {
 		sts_addr_text(&h->addr[a], text);
 		seen->failed[a] =
-		    sts_store_marked(ctx->store, STS_MARK_MX_FAILED, text);
+		    sts_store_marked(ctx->store, STS_MARK_MX_FAILED,
+			sts_store_mx_name(ctx->store, both, h->name, text));
 		if (!fine)
 			seen->down[a] = sts_store_marked(ctx->store,
 			    STS_MARK_MX_DOWN, text);
@@ -324,10 +324,10 @@ sts_mx_next(struct sts_ctx *ctx, const char *domain, char host[STS_NAME_SIZE],
 }
 
 enum sts_rc
-sts_mx_learnt(struct sts_ctx *ctx, const char *address, bool failed,
-    struct sts_err *err)
+sts_mx_learnt(struct sts_ctx *ctx, const char *host, const char *address,
+    bool failed, struct sts_err *err)
 {
-	char text[STS_ADDR_TEXT];
+	char text[STS_ADDR_TEXT], both[STS_MX_NAME];
 	struct sts_addr addr;
 	enum sts_rc rc;
 	int64_t t;
@@ -339,10 +339,11 @@ sts_mx_learnt(struct sts_ctx *ctx, const char *address, bool failed,
 	sts_addr_text(&addr, text);
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
+	sts_store_mx_name(ctx->store, both, host, text);
 	if (failed)
-		return sts_store_mark(ctx->store, STS_MARK_MX_FAILED, text,
+		return sts_store_mark(ctx->store, STS_MARK_MX_FAILED, both,
 		    err);
-	sts_store_unmark(ctx->store, STS_MARK_MX_FAILED, text);
+	sts_store_unmark(ctx->store, STS_MARK_MX_FAILED, both);
 	sts_store_unmark(ctx->store, STS_MARK_MX_DOWN, text);
 	/* No probe could say more than a session that worked. */
 	t = sts_store_marked(ctx->store, STS_MARK_MX_PROBED, text);

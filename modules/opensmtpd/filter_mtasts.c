@@ -170,25 +170,21 @@ hear_worker(struct filter *f)
 
 /* The end of a session with an MX host, as far as smtpd shows it. */
 static void
-session_ended(void *arg, const char *address, bool tls,
-    enum session_result result)
+session_ended(void *arg, const struct session *s, enum session_result result)
 {
 	struct filter *f = arg;
 	struct sts_ctx *ctx;
-	struct sts_err err;
-	enum sts_rc rc;
 
-	(void)tls;
-	/* Clear text proves nothing about TLS; nor do hosts that the table
-	 * never chose teach it anything. */
-	if (result == SESSION_CLEAR || result == SESSION_IDLE ||
-	    !f->record.verifies)
-		return;
-	if ((ctx = get_ctx(f)) == NULL)
-		return;
-	rc = sts_mx_learnt(ctx, address, result == SESSION_FAILED, &err);
-	if (rc != STS_OK && rc != STS_USAGE)
-		complain(&f->said, err.text);
+	if (result == SESSION_FAILED && (ctx = get_ctx(f)) != NULL)
+		record_failed(&f->record, ctx, s);
+}
+
+static void
+session_reached(void *arg, const char *domain)
+{
+	struct filter *f = arg;
+
+	record_reached(&f->record, domain);
 }
 
 static void
@@ -250,8 +246,8 @@ session_is_ours(void *arg, const char *sender)
 static void
 hear_session(struct filter *f, const struct filter_line *l)
 {
-	const struct session_hooks hooks = { session_ended, session_counts,
-		session_mails, session_is_ours, f };
+	const struct session_hooks hooks = { session_ended, session_reached,
+		session_counts, session_mails, session_is_ours, f };
 
 	session_report(&f->sessions, l, wall_ms(), &hooks);
 }

@@ -11,20 +11,23 @@ session_owner_waits(const struct session_owners *w, const char *domain,
 {
 	uint64_t h = hash_name(w->key, domain);
 	size_t i = h % SESSION_OWNER_MEMO;
-	int64_t ended = w->memo[i].hash == h ? w->memo[i].ended : 0;
+	int64_t answered = w->memo[i].hash == h ? w->memo[i].answered : 0;
 
-	return handed <= began && began - handed <= SESSION_OWNER_SPAN &&
-	    (ended < handed || ended >= began);
+	return answered < handed && handed <= began &&
+	    began - handed <= SESSION_OWNER_SPAN;
 }
 
 void
-session_owner_ended(struct session_owners *w, const char *domain, int64_t now)
+session_owner_answered(struct session_owners *w, const char *domain,
+    int64_t until)
 {
 	uint64_t h = hash_name(w->key, domain);
 	size_t i = h % SESSION_OWNER_MEMO;
 
+	if (w->memo[i].hash == h && w->memo[i].answered >= until)
+		return;
 	w->memo[i].hash = h;
-	w->memo[i].ended = now;
+	w->memo[i].answered = until;
 }
 
 /* --- What is recorded ----------------------------------------------------- */
@@ -41,7 +44,12 @@ record_plan(const struct record_facts *f)
 {
 	bool up = f->result == STS_SESSION_OK;
 
-	if (f->mode == STS_MODE_NONE || f->result == STS_STARTTLS_NOT_SUPPORTED)
+	/* Whatever the name: the host has been told none. */
+	if (f->result == STS_STARTTLS_NOT_SUPPORTED)
+		return RECORD_AS_IT_IS;
+	if (f->shared)
+		return f->mode == STS_MODE_NONE ? RECORD_NOT : RECORD_SHARED;
+	if (f->mode == STS_MODE_NONE)
 		return RECORD_AS_IT_IS;
 	if (up && f->verifies && f->mode == STS_MODE_ENFORCE)
 		return f->permitted ? RECORD_VERIFIED : RECORD_AS_IT_IS;

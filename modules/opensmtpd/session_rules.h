@@ -7,11 +7,13 @@
  *   the table named the host for it before the session began, and not longer
  *   before than a connection can take to come about,
  *
- *   and no session for it has ended between the two: then that one was the
- *   answer, and smtpd would have had to ask again.
+ *   and no session that began since has been the answer to that: of several at
+ *   once, one is.
  *
  * Several domains may wait for one session; it then failed for each of them,
- * as none of their mail went over it.  Pure.
+ * as none of their mail went over it.  But hosts of several names may have one
+ * address, a stranger's own among them, and the session was with one: which,
+ * the worker has to find out.  Pure.
  */
 #ifndef OPENSMTPD_SESSION_RULES_H
 #define OPENSMTPD_SESSION_RULES_H
@@ -22,14 +24,14 @@
 enum {
 	SESSION_OWNER_SPAN =
 	    150000, /* ms; Linux gives up a connection after 127 s */
-	SESSION_OWNER_MEMO = 1024 /* domains whose last session is known */
+	SESSION_OWNER_MEMO = 1024 /* domains whose last answer is known */
 };
 
 struct session_owners {
 	uint64_t key; /* of the hash: strangers choose the names */
 	struct {
 		uint64_t hash;
-		int64_t ended; /* ms; 0: never */
+		int64_t answered; /* what was asked until then, ms */
 	} memo[SESSION_OWNER_MEMO];
 };
 
@@ -38,9 +40,12 @@ struct session_owners {
 bool session_owner_waits(const struct session_owners *, const char *domain,
     int64_t handed, int64_t began);
 
-/* A session for the domain has come to its result. */
-void session_owner_ended(struct session_owners *, const char *domain,
-    int64_t now);
+/*
+ * What was asked for the domain until then has its answer: a session that began
+ * then and has failed, or one that takes its mail now.
+ */
+void session_owner_answered(struct session_owners *, const char *domain,
+    int64_t until);
 
 /* --- What is recorded ---------------------------------------------------- */
 
@@ -53,6 +58,7 @@ enum record_plan {
 	RECORD_MISMATCH, /* RFC 8461 4.1: the policy does not permit the host */
 	RECORD_PROBED,   /* when the worker has had a look at the certificate */
 	RECORD_VERIFIED, /* the same: smtpd has looked, but overlooks things */
+	RECORD_SHARED,   /* if the worker finds that it fails with this host */
 	RECORD_NOT       /* nobody can say how it went */
 };
 
@@ -62,6 +68,7 @@ struct record_facts {
 	enum sts_mode mode; /* in force; NONE: no policy */
 	bool host;          /* its name is known */
 	bool permitted;     /* by the policy */
+	bool shared;        /* it may have been a session of another host */
 };
 
 /* Pure. */

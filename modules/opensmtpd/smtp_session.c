@@ -57,25 +57,31 @@ forget(struct sessions *all, struct session *s)
 
 /* --- How it stands -------------------------------------------------------- */
 
-static bool
-tls_up(const struct session *s)
+bool
+session_tls_up(const struct session *s)
 {
 	return s->tls && s->greeted;
+}
+
+bool
+session_tls_began(const struct session *s)
+{
+	return s->wanted && !s->refused;
 }
 
 static enum session_result
 result(const struct session *s)
 {
 	if (s->mail)
-		return tls_up(s) ? SESSION_WORKED : SESSION_CLEAR;
-	return tls_up(s) && s->quit ? SESSION_IDLE : SESSION_FAILED;
+		return session_tls_up(s) ? SESSION_WORKED : SESSION_CLEAR;
+	return session_tls_up(s) && s->quit ? SESSION_IDLE : SESSION_FAILED;
 }
 
 static void
 tell(const struct session *s, const struct session_hooks *h)
 {
 	if (s->address[0] != '\0')
-		h->ended(h->arg, s->address, tls_up(s), result(s));
+		h->ended(h->arg, s, result(s));
 }
 
 /*
@@ -88,11 +94,11 @@ judge(const struct session *s, struct session_count *c)
 {
 	c->reason = NULL;
 	c->result = STS_STARTTLS_NOT_SUPPORTED;
-	if (tls_up(s)) {
+	if (session_tls_up(s)) {
 		c->result = STS_SESSION_OK;
 		return true;
 	}
-	if (s->again || (s->wanted && !s->refused)) {
+	if (s->again || session_tls_began(s)) {
 		c->result = STS_VALIDATION_FAILURE;
 		c->reason = s->tls ? "certificate refused" : "TLS failed";
 		return s->again || s->answered;
@@ -245,6 +251,7 @@ rcpt(struct session *s, struct sts_str line, const struct session_hooks *h)
 
 	if (s->ours || !filter_domain(domain, path_of(line)))
 		return;
+	h->reached(h->arg, domain);
 	id = hash_name(HASH_PLAIN, domain);
 	for (unsigned i = 0; i < s->domains && i < SESSION_DOMAINS; i++)
 		if (s->domain[i] == id)
@@ -276,10 +283,11 @@ client(struct session *s, struct sts_str line, const struct session_hooks *h)
 static void
 gone(struct sessions *all, struct session *s, const struct session_hooks *h)
 {
+	/* TLS was fine, and nobody can say for whom. */
+	if (!s->told && !session_tls_up(s))
+		count(s, "", h);
 	if (!s->mail)
 		tell(s, h);
-	if (!s->told)
-		count(s, "", h);
 	forget(all, s);
 }
 

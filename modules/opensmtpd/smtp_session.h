@@ -73,9 +73,11 @@ struct session_count {
 
 struct session_hooks {
 	/* The one place where a session's end is known: as soon as its result
-	 * is certain, once for each session and address. */
-	void (*ended)(void *arg, const char *address, bool tls,
-	    enum session_result);
+	 * is certain, once for each session and address.  Where it is counted
+	 * without a domain, behind that. */
+	void (*ended)(void *arg, const struct session *, enum session_result);
+	/* Mail for the domain goes over it, with TLS or without. */
+	void (*reached)(void *arg, const char *domain);
 	void (*count)(void *arg, const struct session_count *);
 	/* Mail to a domain is on its way, for the first time in the session. */
 	void (*mails)(void *arg, const struct session *, const char *domain);
@@ -83,6 +85,11 @@ struct session_hooks {
 	bool (*ours)(void *arg, const char *sender);
 	void *arg;
 };
+
+bool session_tls_up(const struct session *);
+
+/* It failed in TLS, where the host's name counts, and not before. */
+bool session_tls_began(const struct session *);
 
 /* Take one report; now in ms. */
 void session_report(struct sessions *, const struct filter_line *, int64_t now,

@@ -5,6 +5,9 @@
  * waited for the session; the host's name is that of the MX set, or the one
  * that the table gave.  What smtpd does not tell of certificates, the worker
  * finds out.  Nothing here is ever a reason to hold mail up.
+ *
+ * Anybody's MX host may have the address of another's in his DNS, and then its
+ * certificate has the wrong name.  That is held against his host alone.
  */
 #include "smtpd_session_recorder.h"
 
@@ -24,7 +27,8 @@ struct work {
 	struct sts_ctx *ctx;
 	struct rcpt_prefetch *prefetch;
 	const struct session_count *count;
-	unsigned n; /* domains that waited for it */
+	bool shared; /* it may have been with another host */
+	unsigned n;  /* domains that waited for it */
 	uint64_t done[WAITERS_MAX];
 };
 
@@ -77,22 +81,24 @@ complain_of(struct record *r, enum sts_rc rc, const struct sts_err *err)
 /* Without a worker a failure is still a failure, and a verified success one;
  * of any other it is not known. */
 static enum sts_rc
-have_probed(const struct work *w, bool verified,
+have_probed(const struct work *w, enum record_plan plan,
     struct sts_session_report *seen, struct sts_err *err)
 {
 	struct sts_kept_worker *kept =
 	    rcpt_prefetch_worker(w->prefetch, w->ctx);
 	enum sts_rc rc = STS_OK;
 
-	if (verified)
+	if (plan == RECORD_VERIFIED)
 		seen->reason = STS_REASON_VERIFIED;
+	if (plan == RECORD_SHARED)
+		seen->reason = STS_REASON_SHARED;
 	if (kept != NULL &&
 	    (rc = sts_kept_worker_judge(kept, w->ctx, seen, err)) == STS_OK)
 		return STS_OK;
-	if (seen->result == STS_SESSION_OK && !verified)
+	if (plan == RECORD_SHARED ||
+	    (plan == RECORD_PROBED && seen->result == STS_SESSION_OK))
 		return rc;
-	if (verified)
-		seen->reason = NULL;
+	seen->reason = w->count->reason;
 	return sts_record_session(w->ctx, seen, err);
 }
 
@@ -105,7 +111,8 @@ follow(const struct work *w, enum record_plan plan,
 		return STS_OK;
 	case RECORD_PROBED:
 	case RECORD_VERIFIED:
-		return have_probed(w, plan == RECORD_VERIFIED, seen, err);
+	case RECORD_SHARED:
+		return have_probed(w, plan, seen, err);
 	case RECORD_MISMATCH:
 		seen->result = STS_VALIDATION_FAILURE;
 		seen->reason = FORBIDDEN_REASON;
@@ -125,6 +132,7 @@ record_domain(const struct work *w, const char *domain, const char *host)
 	struct sts_err err = { 0 };
 	struct sts_answer *a;
 	struct record_facts f = { .verifies = w->record->verifies,
+		.shared = w->shared,
 		.result = w->count->result };
 	struct sts_session_report seen = { .domain = domain,
 		.result = w->count->result,
@@ -167,21 +175,135 @@ waited(void *arg, int64_t when, const char *domain, const char *host)
 			return true;
 	w->done[w->n++] = h;
 	record_domain(w, domain, host);
-	session_owner_ended(&w->record->owners, domain, wall_ms());
 	return w->n < WAITERS_MAX;
 }
 
+/* The table chooses the hosts of actions that verify, of no others. */
 static void
-record_waiters(struct work *w)
+each_offer(const struct record *r, struct sts_ctx *ctx, const struct session *s,
+    sts_mx_offer_fn *fn, void *arg)
 {
-	const struct session *s = w->count->session;
 	struct sts_err err;
 
-	/* The table chooses the hosts of actions that verify, of no others. */
-	if (w->record->verifies)
-		(void)sts_mx_offers(w->ctx, s->address,
-		    s->began - SESSION_OWNER_SPAN, waited, w, &err);
+	if (r->verifies)
+		(void)sts_mx_offers(ctx, s->address,
+		    s->began - SESSION_OWNER_SPAN, fn, arg, &err);
 }
+
+/* --- The host of a session without mail ----------------------------------- */
+
+struct peer {
+	const struct record *record;
+	const struct session *session;
+	char host[STS_NAME_SIZE]; /* that somebody waits for; "": none */
+	bool several;
+};
+
+static bool
+is_peer(void *arg, int64_t when, const char *domain, const char *host)
+{
+	struct peer *p = arg;
+
+	if (!session_owner_waits(&p->record->owners, domain, when,
+		p->session->began))
+		return true;
+	if (p->host[0] == '\0')
+		memcpy(p->host, host, strlen(host) + 1);
+	p->several = strcmp(p->host, host) != 0;
+	return !p->several;
+}
+
+static struct peer
+peer_of(const struct record *r, struct sts_ctx *ctx, const struct session *s)
+{
+	struct peer p = { .record = r, .session = s };
+
+	each_offer(r, ctx, s, is_peer, &p);
+	return p;
+}
+
+/* --- What is learnt for the next choice ----------------------------------- */
+
+struct lesson {
+	struct record *record;
+	struct sts_ctx *ctx;
+	const struct session *session;
+	const char *domain; /* that was reached, or NULL */
+	char host[STS_NAME_SIZE];
+	bool failed;
+};
+
+static void
+learn(const struct lesson *l, const char *host)
+{
+	struct sts_err err;
+	enum sts_rc rc =
+	    sts_mx_learnt(l->ctx, host, l->session->address, l->failed, &err);
+
+	if (rc != STS_OK && rc != STS_USAGE)
+		complain(&l->record->said, err.text);
+}
+
+static bool
+has_answer(void *arg, int64_t when, const char *domain, const char *host)
+{
+	struct lesson *l = arg;
+
+	if (!session_owner_waits(&l->record->owners, domain, when,
+		l->session->began))
+		return true;
+	if (l->failed)
+		learn(l, host);
+	session_owner_answered(&l->record->owners, domain, l->session->began);
+	return true;
+}
+
+/* Where the name counts and it is not known whose it was, nobody is blamed. */
+void
+record_failed(struct record *r, struct sts_ctx *ctx, const struct session *s)
+{
+	struct lesson l = { .record = r, .ctx = ctx, .session = s };
+
+	l.failed = !session_tls_began(s) || !peer_of(r, ctx, s).several;
+	each_offer(r, ctx, s, has_answer, &l);
+}
+
+void
+record_reached(struct record *r, const char *name)
+{
+	char domain[STS_NAME_SIZE];
+
+	if (sts_domain_normal(domain, name, NULL) == STS_OK)
+		session_owner_answered(&r->owners, domain, wall_ms());
+}
+
+static bool
+is_reached(void *arg, int64_t when, const char *domain, const char *host)
+{
+	struct lesson *l = arg;
+
+	(void)when;
+	if (strcmp(domain, l->domain) == 0)
+		memcpy(l->host, host, strlen(host) + 1);
+	return true;
+}
+
+/* The host that was named last is the one that works. */
+static void
+learn_worked(struct record *r, struct sts_ctx *ctx, const struct session *s,
+    const char *domain)
+{
+	struct lesson l = { .record = r,
+		.ctx = ctx,
+		.session = s,
+		.domain = domain };
+
+	each_offer(r, ctx, s, is_reached, &l);
+	if (l.host[0] != '\0')
+		learn(&l, l.host);
+}
+
+/* --- A session ------------------------------------------------------------ */
 
 void
 record_session(struct record *r, struct sts_ctx *ctx, struct rcpt_prefetch *p,
@@ -190,14 +312,17 @@ record_session(struct record *r, struct sts_ctx *ctx, struct rcpt_prefetch *p,
 	struct work w = { .record = r, .ctx = ctx, .prefetch = p, .count = c };
 	char domain[STS_NAME_SIZE];
 
-	if (!sts_records(ctx))
-		return;
 	if (c->domain[0] == '\0') {
-		record_waiters(&w);
+		if (!sts_records(ctx))
+			return;
+		w.shared = peer_of(r, ctx, c->session).several;
+		each_offer(r, ctx, c->session, waited, &w);
 		return;
 	}
 	if (sts_domain_normal(domain, c->domain, NULL) != STS_OK)
 		return;
-	record_domain(&w, domain, NULL);
-	session_owner_ended(&r->owners, domain, wall_ms());
+	if (c->result == STS_SESSION_OK)
+		learn_worked(r, ctx, c->session, domain);
+	if (sts_records(ctx))
+		record_domain(&w, domain, NULL);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Sessions with MX hosts for TLS reports, RFC 8460: whose, and how they went.
+/*
+ * Sessions with MX hosts: whose, and how they went.  For TLS reports, RFC 8460,
+ * and for the choice of the next host.
  */
 #ifndef OPENSMTPD_SMTPD_SESSION_RECORDER_H
 #define OPENSMTPD_SMTPD_SESSION_RECORDER_H
@@ -16,5 +18,14 @@ struct record {
 
 void record_session(struct record *, struct sts_ctx *, struct rcpt_prefetch *,
     const struct session_count *);
+
+/*
+ * Of a session that has failed, behind record_session(): which hosts have, and
+ * that those who waited for it have their answer.
+ */
+void record_failed(struct record *, struct sts_ctx *, const struct session *);
+
+/* Mail for the domain is on its way. */
+void record_reached(struct record *, const char *domain);
 
 #endif

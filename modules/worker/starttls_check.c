@@ -68,11 +68,14 @@ verdict(struct sts_session *s, const struct finding *f)
 {
 	bool up = s->result == STS_SESSION_OK;
 	bool verified = up && str_is(s->reason, STS_REASON_VERIFIED);
+	bool shared = !up && str_is(s->reason, STS_REASON_SHARED);
 
 	if (up)
 		s->reason = str_of("");
 	if (verified && !overlooked(f))
 		return true;
+	if (shared && f->end != STS_REPLY_CERT && f->end != STS_REPLY_TLS)
+		return false;
 	switch (f->end) {
 	case STS_REPLY_CERT:
 		return certificate(s, f->cert);
@@ -149,15 +152,16 @@ known_of(struct starttls_checks *j, const char *host,
 
 /* Of one that failed the reason is wanted, not that of an hour ago. */
 static bool
-still_known(const struct known *k, uint64_t hash, enum sts_session_result r)
+still_known(const struct known *k, uint64_t hash, const struct sts_session *s)
 {
-	bool found = k->finding.end == STS_REPLY_COMPLETE ||
-	    k->finding.end == STS_REPLY_CERT;
+	bool ok = s->result == STS_SESSION_OK;
+	bool well = k->finding.end == STS_REPLY_COMPLETE;
+	bool found = well || k->finding.end == STS_REPLY_CERT;
 
 	return k->when != 0 && k->hash == hash &&
+	    (ok || !well || k->when >= s->time) &&
 	    sts_within(time(NULL), k->when,
-		found && r == STS_SESSION_OK ? STARTTLS_CHECK_SPAN
-					     : STARTTLS_CHECK_SOON);
+		found && ok ? STARTTLS_CHECK_SPAN : STARTTLS_CHECK_SOON);
 }
 
 static void
@@ -305,7 +309,7 @@ starttls_checks_add(struct starttls_checks *j, char *line, size_t len)
 		return;
 	}
 	k = known_of(j, host, &addr);
-	if (still_known(k, hash_of(host, &addr), s.result))
+	if (still_known(k, hash_of(host, &addr), &s))
 		record(j, &s, &k->finding);
 	else if (wait_for(j, &s, host, &addr))
 		start(j);

@@ -15,8 +15,9 @@
 enum {
 	STARTTLS_CHECK_SPAN = 3600, /* s that what was found stands for sessions
 				     * in which TLS is up */
-	STARTTLS_CHECK_SOON =
-	    300, /* s, for a session that failed, or nothing found */
+	STARTTLS_CHECK_SOON = 300,  /* s, for a session that failed, or nothing
+				     * found; but that all was well before it
+				     * failed does not say why */
 	STARTTLS_CHECK_MS =
 	    20000, /* for one host; some greet late on purpose */
 	STARTTLS_CHECK_AT_ONCE = 4,

@@ -11,14 +11,21 @@ struct seen {
 };
 
 static void
-ended(void *arg, const char *address, bool tls, enum session_result result)
+ended(void *arg, const struct session *s, enum session_result result)
 {
 	struct seen *seen = arg;
 
 	MUST(++seen->ended <= seen->began);
-	MUST(field_is_id(str_of(address), FILTER_ADDRESS - 1));
-	MUST(result != SESSION_WORKED || tls);
-	MUST(result != SESSION_CLEAR || !tls);
+	MUST(field_is_id(str_of(s->address), FILTER_ADDRESS - 1));
+	MUST(result != SESSION_WORKED || session_tls_up(s));
+	MUST(result != SESSION_CLEAR || !session_tls_up(s));
+}
+
+static void
+reached(void *arg, const char *domain)
+{
+	MUST(((struct seen *)arg)->began > 0);
+	MUST(domain[0] != '\0' && strlen(domain) < STS_NAME_SIZE);
 }
 
 static void
@@ -76,7 +83,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct filter_line f;
 	struct sts_str line;
 	struct seen seen = { 0 };
-	const struct session_hooks hooks = { ended, count, mails, ours, &seen };
+	const struct session_hooks hooks = { ended, reached, count, mails, ours,
+		&seen };
 
 	memset(&all, 0, sizeof all);
 	while (scan_left(&s) > 0) {

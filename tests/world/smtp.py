@@ -127,6 +127,13 @@ def mark() -> int:
     return LOG.stat().st_size if LOG.exists() else 0
 
 
+def opened(since: int) -> int:
+    """How many connections there were since the mark, ended or not."""
+    with LOG.open("rb") as f:
+        f.seek(since)
+        return sum(b'"open"' in x for x in f)
+
+
 def sessions(since: int) -> list[dict]:
     """All connections since the mark, each with the "host" it reached.
 

@@ -66,6 +66,7 @@ class Session:
             for _ in range(self.rule.get("again", 1)):
                 self.say(self.rule["greet"])
             return
+        time.sleep(float(self.rule.get("greets", 0)))
         self.say("220 world ESMTP")
         while True:
             line = self.file.readline(4096)
@@ -96,6 +97,8 @@ class Session:
         elif needs_tls:
             self.say("530 5.7.0 Must issue a STARTTLS command first")
         elif verb == "MAIL":
+            if not self.rec["mail"]:
+                time.sleep(float(self.rule.get("mail", 0)))
             self.rec["mail"].append(text[10:])
             self.rcpts = []
             self.say("250 ok")
@@ -134,7 +137,8 @@ class Session:
         if how == "garbage":
             self.sock.sendall(b"this is no TLS\r\n" * 4)
             return False
-        ctx = context(self.rule["cert"], self.rule.get("tls"))
+        rule = rules_of(self.rec["at"])  # as it is by now
+        ctx = context(rule["cert"], rule.get("tls"))
         try:
             self.sock = ctx.wrap_socket(self.sock, server_side=True)
         finally:

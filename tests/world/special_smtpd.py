@@ -243,6 +243,57 @@ def table_race(p: steps.Place) -> str:
     return f"clear={clear} lost={len(sent) - len(got) - len(queued)}"
 
 
+def fail_at_once(p: steps.Place) -> str:
+    """Several messages to each domain of one MX host.  To a host that works
+    smtpd opens several sessions: so one hangs, and then those beside it fail."""
+    host = f"mx.{p.scenario.domain}"
+    slow = {"greets": 2, "mail": 8}
+    smtp.host(host, **slow)
+    opensmtpd.ctl("pause", "mta")
+    for n in range(4):
+        for d in p.domains:
+            _session([f"v{n}@{d}"])
+    mark, old = smtp.mark(), len(recorded.lines())
+    opensmtpd.ctl("resume", "mta")
+    net.wait_until(lambda: smtp.opened(mark) > 2, 30, "several sessions")
+    smtp.host(host, "self-signed", **slow)
+    failed = [s for s in smtp.sessions(mark) if s.get("starttls")
+              and not s.get("ehlo_tls")]
+
+    def domains() -> list[str]:
+        return [r["domain"] for r in recorded.lines()[old:]
+                if r["result"] != "ok"]
+
+    net.wait_until(lambda: set(domains()) == set(p.domains), 20, "records")
+    return (f"sessions={'several' if len(failed) > 1 else len(failed)} "
+            f"failures={len(domains())} domains={len(set(domains()))}")
+
+
+def stranger(p: steps.Place) -> str:
+    """Mail to both domains at once, and in the end to the first alone."""
+    _session([f"u@evil.{p.scenario.domain}"])  # and it is known
+    opensmtpd.drain(3)
+    mark, old = smtp.mark(), len(recorded.lines())
+    for n in range(2):
+        opensmtpd.ctl("pause", "mta")
+        for d in p.domains:
+            _session([f"v{n}@{d}"])
+        opensmtpd.runq(force=True, timeout=10)
+    for line in opensmtpd.ctl("show", "queue").splitlines():
+        if "evil" in line:
+            opensmtpd.ctl("remove", line.split("|")[0])
+    opensmtpd.drain(30)
+    out = []
+    for d in p.domains:
+        results = {r["result"] for r in recorded.lines()[old:]
+                   if r["domain"] == d}
+        at = {s["host"] for s in smtp.sessions(mark) if s["data"]
+              and any(f"@{d}>" in r for r in s["rcpt"])}
+        out.append(f"{' '.join(sorted(results))} -> "
+                   f"{' '.join(sorted(at)) or 'nowhere'}")
+    return "; ".join(out)
+
+
 def again_port(p: steps.Place) -> str:
     """A local user tries the listener that smtpd delivers to itself."""
     with socket.create_connection(("127.0.0.1", 10025), 20) as s:
@@ -282,4 +333,4 @@ def probes(p: steps.Place) -> str:
 
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
     burst, kill_9, odd_recipients, held, flood, table_race, again_port,
-    update_table, shipped, smtpd_log, probes)}
+    update_table, shipped, smtpd_log, probes, fail_at_once, stranger)}

@@ -28,17 +28,18 @@ enum sts_rc sts_mx_next(struct sts_ctx *, const char *domain,
     char host[STS_NAME_SIZE], struct sts_err *err);
 
 /*
- * A session with an MX address (text, without brackets) failed before TLS was
- * up or in it; or, failed false, worked.  STS_USAGE: not an address.
+ * A session with a host that sts_mx_next() has named, at an address (text,
+ * without brackets), failed before TLS was up or in it; or, failed false,
+ * worked.  STS_USAGE: not an address.
  */
-enum sts_rc sts_mx_learnt(struct sts_ctx *, const char *address, bool failed,
-    struct sts_err *err);
+enum sts_rc sts_mx_learnt(struct sts_ctx *, const char *host,
+    const char *address, bool failed, struct sts_err *err);
 
 /*
  * The answers of sts_mx_next() since a time (ms since 1970) that named a host
  * with this address, oldest first: for whom a session with the address may
- * be.  Noted only where the configuration has a contact for reports; the last
- * few thousand are kept.  fn returns false to stop.  STS_USAGE: not an address.
+ * be.  The last few thousand are kept.  fn returns false to stop.  STS_USAGE:
+ * not an address.
  */
 typedef bool sts_mx_offer_fn(void *arg, int64_t when, const char *domain,
     const char *host);
@@ -94,6 +95,13 @@ enum sts_rc sts_kept_worker_judge(struct sts_kept_worker *, struct sts_ctx *,
  * that it is not for servers.
  */
 #define STS_REASON_VERIFIED "verified by the mail server"
+
+/*
+ * As the reason of such a session that failed: it was of one of several hosts
+ * with that address, and perhaps of another one.  It is recorded where the
+ * worker finds that TLS with this one fails.
+ */
+#define STS_REASON_SHARED "of one of the hosts at the address"
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -177,14 +177,17 @@ test_marks(void **state)
 		{ STS_MARK_RELAYED, "a.example", NULL },
 		{ STS_MARK_REFRESH, "a.example", NULL },
 		{ STS_MARK_REFRESH_MX, "a.example", NULL },
-		{ STS_MARK_MX_FAILED, "192.0.2.1", "~mx/192.0.2.1~failed" },
+		{ STS_MARK_MX_FAILED, "192.0.2.1~0123456789abcdef",
+		    "~mx/192.0.2.1~0123456789abcdef~failed" },
 		{ STS_MARK_MX_PROBED, "192.0.2.1", "~mx/192.0.2.1~probed" },
 		{ STS_MARK_MX_DOWN, "192.0.2.1", "~mx/192.0.2.1~down" },
-		{ STS_MARK_MX_FAILED, "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
-		    "~mx/2001:db8:ffff:ffff:ffff:ffff:ffff:ffff~failed" },
+		{ STS_MARK_MX_FAILED,
+		    "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff~0123456789abcdef",
+		    "~mx/2001:db8:ffff:ffff:ffff:ffff:ffff:ffff~"
+		    "0123456789abcdef~failed" },
 		{ STS_MARK_RESOLVER_DOWN, NULL, "~resolver-down" },
 	};
-	char path[sizeof top + 80];
+	char path[sizeof top + 100], both[STS_MX_NAME], host[STS_NAME_SIZE];
 	int64_t now = time(NULL);
 	struct stat st;
 
@@ -202,6 +205,17 @@ test_marks(void **state)
 			    "with mark %zu set, mark %zu", i, k);
 		sts_store_unmark(store, t[i].mark, t[i].about);
 	}
+	memset(host, 'h', sizeof host - 1);
+	host[sizeof host - 1] = '\0';
+	sts_store_mx_name(store, both, host,
+	    "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff");
+	ROW(strlen(both) == 38 + 1 + 16 &&
+		sts_store_mark(store, STS_MARK_MX_FAILED, both, NULL) == STS_OK,
+	    "the longest host: %s", both);
+	ROW(sts_store_marked(store, STS_MARK_MX_FAILED,
+		sts_store_mx_name(store, both, "mx.example",
+		    "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff")) == 0,
+	    "another host at the address");
 	rows_done();
 }
 

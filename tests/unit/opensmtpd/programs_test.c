@@ -18,6 +18,7 @@
 #include "cache/cache.h"
 #include "fixture.h"
 #include "row.h"
+#include <mtasts/mx.h>
 
 #define PINNED "[domain \"pin.example\"]\nmx = mx1.pin.example\n"
 #define CHECK "table|0.1|1795450922.954677|sts|check|domain|"
@@ -162,12 +163,23 @@ finish(const char *what)
 static void
 configure(const char *more)
 {
-	char text[500];
+	char text[900];
 
 	snprintf(text, sizeof text,
 	    "cache_dir = %s/cache\nworker_dir = %s\nfetch_timeout = 2s\n%s",
 	    top, top, more);
 	assert_true(write_text(top, "conf", 0644, text));
+}
+
+/* As if it were there for long: one just written is read once more, and brings
+ * a new worker. */
+static void
+age_conf(void)
+{
+	const struct timespec t[2] = { { time(NULL) - 60, 0 },
+		{ time(NULL) - 60, 0 } };
+
+	assert_int_equal(utimensat(AT_FDCWD, in_top("conf"), t, 0), 0);
 }
 
 static void
@@ -473,6 +485,7 @@ test_table_cache(void **state)
 
 	(void)state;
 	configure("cold = proceed\n");
+	age_conf();
 	start_table();
 	say_text(CHECK "1|cold.example\n");
 	expect("cold", "check-result|1|not-found\n");
@@ -844,7 +857,8 @@ test_filter_burst(void **state)
 	    "protocol-server|" id "|250-mx.test\n" OUT "protocol-server|" id   \
 	    "|250 STARTTLS\n" OUT "protocol-client|" id "|STARTTLS\n" OUT      \
 	    "protocol-server|" id "|220 go\n"
-#define FAILS(id) BEGINS(id) OUT "link-disconnect|" id "\n"
+#define ENDS(id) OUT "link-disconnect|" id "\n"
+#define FAILS(id) BEGINS(id) ENDS(id)
 #define WORKS(id, rcpt)                                                        \
 	BEGINS(id)                                                             \
 	OUT "protocol-client|" id "|EHLO sender.test\n" OUT "link-tls|" id     \
@@ -882,17 +896,18 @@ says(const char *command, const char *want)
 	return false;
 }
 
+/* As the table notes it: "DOMAIN HOST". */
 static void
-hand_out(const char *domain)
+hand_out(const char *what)
 {
 	struct timespec ts;
 	char text[200];
-	int fd = open(in_top("cache/~mx-offers"), O_WRONLY | O_CREAT | O_TRUNC,
+	int fd = open(in_top("cache/~mx-offers"), O_WRONLY | O_CREAT | O_APPEND,
 	    0600);
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	snprintf(text, sizeof text, "%lld %s mx1.%s 10.9.0.11\n",
-	    (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, domain, domain);
+	snprintf(text, sizeof text, "%lld %s 10.9.0.11\n",
+	    (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, what);
 	(void)!write(fd, text, strlen(text));
 	if (geteuid() == 0)
 		(void)!fchown(fd, OWNER, OWNER);
@@ -913,19 +928,134 @@ start_filter_out(const char *o)
 	    "register|report|smtp-out|protocol-server\nregister|ready\n");
 }
 
+#define PIN "pin.example mx1.pin.example"
+#define MARKS "ls cache/~mx | grep -c '^10.9.0.11~.*~failed$'"
+
+/* Lines of what the worker was told with want in them. */
+static unsigned
+told(const char *want)
+{
+	FILE *f = fopen(in_top("cache/~judged"), "r");
+	char line[300];
+	unsigned n = 0;
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		n += strstr(line, want) != NULL;
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+static void
+wait_told(const char *want, unsigned n)
+{
+	for (int i = 0; i < 400 && told(want) < n; i++)
+		usleep(25000);
+	ROW(told(want) == n, "%u lines with '%s' for %u", told(want), want, n);
+}
+
+/* Nothing is under way any more: one more failure stands behind all others.
+ * What it was handed out is younger than they if one of them was seen. */
+static void
+fence(void)
+{
+	unsigned n = told("\tfence.example\t");
+
+	hand_out("fence.example mx.fence.example");
+	say_text(FAILS("fence"));
+	wait_told("\tfence.example\t", n + 1);
+}
+
+/* A failed session is one of each domain that waited, and of one host. */
+static void
+test_filter_waiters(void **state)
+{
+	char more[600];
+
+	(void)state;
+	(void)unlink(in_top("cache/~judged"));
+	(void)unlink(in_top("cache/~mx-offers"));
+	snprintf(more, sizeof more,
+	    PINNED "[domain \"two.example\"]\nmx = mx1.pin.example\n"
+		   "[domain \"evil.example\"]\nmx = mx.evil.example\n"
+		   "[domain \"fence.example\"]\nmx = mx.fence.example\n"
+		   "[report]\ncontact = tls@example.net\nspool_dir = "
+		   "%s/spool\n",
+	    top);
+	configure(more);
+	age_conf();
+	assert_true(own(in_top("spool")));
+	snprintf(more, sizeof more,
+	    "while IFS= read -r l; do case $l in =*) printf '%%s\\n' \"$l\" "
+	    ">> %s/cache/~judged ;; esac; done",
+	    top);
+	worker(more);
+	start_filter_out("-c");
+	hand_out(PIN);
+	hand_out("two.example mx1.pin.example");
+	say_text(BEGINS("s1") BEGINS("s2") BEGINS("s3") ENDS("s2") ENDS("s1")
+		ENDS("s3"));
+	wait_told("\ttwo.example\t", 1);
+	fence();
+	ROW(told("\tpin.example\t") == 1 && told("\ttwo.example\t") == 1,
+	    "8460 4.1 three sessions for two domains: %u and %u",
+	    told("\tpin.example\t"), told("\ttwo.example\t"));
+	/* Its mail is on its way: the next failure is another's. */
+	hand_out(PIN);
+	hand_out("evil.example mx.evil.example");
+	say_text(BEGINS("s4") WORKS("s5", "u@pin.example") ENDS("s4"));
+	wait_told("\tevil.example\t", 1);
+	fence();
+	ROW(told("\tpin.example\t") == 1, "its mail was taken: %u",
+	    told("\tpin.example\t"));
+	ROW(told(STS_REASON_SHARED) == 0, "one host each time");
+	ROW(says(MARKS, "2\n"), "the host that worked since is not marked");
+	/* Two hosts have the address: which it was, the worker finds out. */
+	snprintf(more, sizeof more, "rm -r %s/cache/~mx", top);
+	assert_int_equal(system(more), 0);
+	hand_out(PIN);
+	hand_out("evil.example mx.evil.example");
+	say_text(FAILS("s6"));
+	wait_told("\tmx1.pin.example\tmx.test\t10.9.0.11\t" STS_REASON_SHARED
+		  "\t",
+	    1);
+	wait_told("\tmx.evil.example\tmx.test\t10.9.0.11\t" STS_REASON_SHARED
+		  "\t",
+	    1);
+	fence();
+	ROW(says(MARKS, "1\n"), "neither is blamed, but the one behind");
+	/* Before TLS no name is said: that fails with all of them. */
+	hand_out(PIN);
+	hand_out("evil.example mx.evil.example");
+	say_text(OUT "link-connect|s7|p|pass|10.9.0.1:48890|10.9.0.11:25\n" OUT
+		     "protocol-client|s7|EHLO sender.test\n" OUT
+		     "protocol-server|s7|502 no\n" ENDS("s7"));
+	ROW(says(MARKS, "3\n"), "no STARTTLS at either");
+	ROW(says("grep -c starttls-not-supported spool/2*", "2\n"),
+	    "8460 4.3.1 both");
+	finish("waiters");
+	(void)unlink(in_top("cache/~mx-offers"));
+	snprintf(more, sizeof more, "rm -r %s/spool", top);
+	assert_int_equal(system(more), 0);
+	rows_done();
+}
+
 static void
 test_filter_reports(void **state)
 {
-	char more[300];
+	char more[600];
 	bool made;
 
 	(void)state;
 	(void)unlink(in_top("cache/~judged"));
+	(void)unlink(in_top("cache/~mx-offers"));
 	snprintf(more, sizeof more,
-	    PINNED "[report]\ncontact = tls@example.net\nspool_dir = "
+	    PINNED "[domain \"fence.example\"]\nmx = mx.fence.example\n"
+		   "[report]\ncontact = tls@example.net\nspool_dir = "
 		   "%s/spool\n",
 	    top);
 	configure(more);
+	age_conf();
 	made = own(in_top("spool"));
 	ROW(made, "no spool");
 	snprintf(more, sizeof more,
@@ -936,7 +1066,7 @@ test_filter_reports(void **state)
 	worker(more);
 	/* Enforced: the domain by the hand-out, the cause by the worker. */
 	start_filter_out("-c");
-	hand_out("pin.example");
+	hand_out(PIN);
 	say_text(FAILS("s1"));
 	ROW(says("cat cache/~judged",
 		"\tpin.example\tsts\tenforce\t\tvalidation-failure\t10.9.0.1"
@@ -953,7 +1083,8 @@ test_filter_reports(void **state)
 		"\tpin.example\tsts\tenforce\t\tok\t10.9.0.1"
 		"\t\tmx.test\t10.9.0.11\t\t\n"),
 	    "8460 4.2.1 a success");
-	ROW(says("grep -c . cache/~judged", "1\n"),
+	fence();
+	ROW(told("\tpin.example\t") == 1,
 	    "nobody waited for the second failure");
 	ROW(says("grep -c . spool/2*", "3\n"), "three in the spool");
 	expect_quiet("reports");
@@ -962,10 +1093,10 @@ test_filter_reports(void **state)
 	unlink(in_top("mtasts-fetch-openssl"));
 	unlink(in_top("mtasts-fetch-gnutls"));
 	start_filter_out("-c");
-	hand_out("pin.example");
+	hand_out(PIN);
 	say_text(FAILS("s1")); /* lost with the worker that it was told */
 	usleep(300000);
-	hand_out("pin.example");
+	hand_out(PIN);
 	say_text(FAILS("s2"));
 	ROW(says("cat spool/2*",
 		"\tvalidation-failure\t10.9.0.1\tmx1.pin."
@@ -980,7 +1111,7 @@ test_filter_reports(void **state)
 	ROW(rename(in_top("elsewhere"), in_top("spool")) == 0, "rename");
 	/* Opportunistic: a certificate that nobody looked at is none. */
 	start_filter_out("-oc");
-	hand_out("pin.example");
+	hand_out(PIN);
 	say_text(FAILS("s1") WORKS("s2", "u@pin.example")
 		WORKS("s3", "u@other.example"));
 	ROW(says("cat spool/2*",
@@ -1034,6 +1165,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_filter_no_worker),
 		cmocka_unit_test(test_filter_burst),
+		cmocka_unit_test(test_filter_waiters),
 		cmocka_unit_test(test_filter_reports),
 		cmocka_unit_test(test_filter_options),
 	};

@@ -498,6 +498,35 @@ next_is(struct sts_ctx *ctx, const char *want)
 	    strcmp(host, want) == 0;
 }
 
+static enum sts_rc
+failed(struct sts_ctx *ctx, int i, const char *address)
+{
+	char host[40];
+
+	snprintf(host, sizeof host, "mx%d.example.com", i);
+	return sts_mx_learnt(ctx, host, address, true, NULL);
+}
+
+static enum sts_rc
+worked(struct sts_ctx *ctx, int i, const char *address)
+{
+	char host[40];
+
+	snprintf(host, sizeof host, "mx%d.example.com", i);
+	return sts_mx_learnt(ctx, host, address, false, NULL);
+}
+
+static void
+age_failure(struct sts_ctx *ctx, int i, const char *address, int64_t age)
+{
+	char host[40], both[STS_MX_NAME], path[STS_MX_NAME + 20];
+
+	snprintf(host, sizeof host, "mx%d.example.com", i);
+	snprintf(path, sizeof path, "~mx/%s~failed",
+	    sts_store_mx_name(ctx->store, both, host, address));
+	age_mark(path, age);
+}
+
 /* What the filter learns decides what the table answers. */
 static void
 test_learnt(void **state)
@@ -512,23 +541,27 @@ test_learnt(void **state)
 	know(ctx, "a.example", ENFORCE);
 	put_set(ctx, "a.example", STS_MX_HOSTS, 2, 60);
 	ROW(next_is(ctx, "mx1.example.com"), "the best");
-	ROW(sts_mx_learnt(ctx, "192.0.2.1", true, NULL) == STS_OK &&
+	ROW(failed(ctx, 1, "192.0.2.1") == STS_OK &&
 		next_is(ctx, "mx1.example.com"),
 	    "its other address is good");
-	ROW(sts_mx_learnt(ctx, "2001:0::0001", true, NULL) == STS_OK &&
+	ROW(failed(ctx, 1, "2001:0::0001") == STS_OK &&
 		next_is(ctx, "mx2.example.com"),
 	    "both failed, one in another spelling");
-	ROW(sts_mx_learnt(ctx, "192.0.2.1", false, NULL) == STS_OK &&
+	ROW(worked(ctx, 1, "192.0.2.1") == STS_OK &&
 		next_is(ctx, "mx1.example.com"),
 	    "one works again");
+	(void)failed(ctx, 2, "192.0.2.1");
+	(void)sts_mx_learnt(ctx, "mx1.evil.example", "192.0.2.1", true, NULL);
+	ROW(next_is(ctx, "mx1.example.com"),
+	    "other hosts that have the address, a stranger's too");
 	(void)sts_store_mark(ctx->store, STS_MARK_MX_DOWN, "192.0.2.1", NULL);
 	ROW(next_is(ctx, "mx2.example.com"), "one failed, the other is down");
-	(void)sts_mx_learnt(ctx, "192.0.2.1", false, NULL);
+	(void)worked(ctx, 1, "192.0.2.1");
 	ROW(next_is(ctx, "mx1.example.com"), "a session outdoes a probe");
-	(void)sts_mx_learnt(ctx, "192.0.2.1", true, NULL);
-	age_mark("~mx/192.0.2.1~failed", STS_MX_FAILED_SPAN + 1);
+	(void)failed(ctx, 1, "192.0.2.1");
+	age_failure(ctx, 1, "192.0.2.1", STS_MX_FAILED_SPAN + 1);
 	ROW(next_is(ctx, "mx1.example.com"), "an old failure");
-	age_mark("~mx/192.0.2.1~failed", -DAY);
+	age_failure(ctx, 1, "192.0.2.1", -DAY);
 	ROW(next_is(ctx, "mx1.example.com"), "clock: a failure to come");
 	/* Three, each with its history. */
 	put_set(ctx, "a.example", STS_MX_HOSTS, 3, 60);
@@ -536,20 +569,21 @@ test_learnt(void **state)
 		char text[40];
 
 		snprintf(text, sizeof text, "192.0.2.%d", i);
-		(void)sts_mx_learnt(ctx, text, true, NULL);
+		(void)failed(ctx, i, text);
 		snprintf(text, sizeof text, "2001::%d", i);
-		(void)sts_mx_learnt(ctx, text, true, NULL);
+		(void)failed(ctx, i, text);
 		if (i == 2)
 			ROW(next_is(ctx, "mx3.example.com"), "two failed");
 	}
-	age_mark("~mx/2001::1~failed", 100);
-	age_mark("~mx/192.0.2.2~failed", 90);
-	age_mark("~mx/2001::2~failed", 80);
+	age_failure(ctx, 1, "2001::1", 100);
+	age_failure(ctx, 2, "192.0.2.2", 90);
+	age_failure(ctx, 2, "2001::2", 80);
 	ROW(next_is(ctx, "mx2.example.com"), "the oldest last failure");
-	age_mark("~mx/192.0.2.1~failed", 85);
+	age_failure(ctx, 1, "192.0.2.1", 85);
 	ROW(next_is(ctx, "mx1.example.com"), "all failed: the best again");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		ROW(sts_mx_learnt(ctx, bad[i], true, &err) == STS_USAGE &&
+		ROW(sts_mx_learnt(ctx, "mx1.example.com", bad[i], true, &err) ==
+			    STS_USAGE &&
 			err.text[0] != '\0',
 		    "\"%s\" is taken for an address", bad[i]);
 	sts_close(ctx);
@@ -571,7 +605,7 @@ test_probes(void **state)
 	put_set(ctx, "a.example", STS_MX_HOSTS, 2, 60);
 	ROW(next_is(ctx, "mx1.example.com") && WANTED, "never probed");
 	sts_store_unmark(ctx->store, STS_MARK_REFRESH_MX, "a.example");
-	(void)sts_mx_learnt(ctx, "2001::1", false, NULL);
+	(void)worked(ctx, 1, "2001::1");
 	ROW(next_is(ctx, "mx1.example.com") && !WANTED, "it just worked");
 	age_mark("~mx/2001::1~probed", STS_MX_PROBE_SPAN + 1);
 	ROW(next_is(ctx, "mx1.example.com") && WANTED, "a while ago");
@@ -593,11 +627,11 @@ test_newer(void **state)
 	know(ctx, "a.example", ENFORCE);
 	put_set(ctx, "a.example", STS_MX_HOSTS, 1, 60);
 	ROW(next_is(ctx, "mx1.example.com") && !LOOKS, "nothing failed");
-	(void)sts_mx_learnt(ctx, "192.0.2.1", true, NULL);
-	age_mark("~mx/192.0.2.1~failed", 90);
+	(void)failed(ctx, 1, "192.0.2.1");
+	age_failure(ctx, 1, "192.0.2.1", 90);
 	ROW(next_is(ctx, "mx1.example.com") && !LOOKS,
 	    "failed before the policy was looked at");
-	age_mark("~mx/192.0.2.1~failed", 30);
+	age_failure(ctx, 1, "192.0.2.1", 30);
 	ROW(next_is(ctx, "mx1.example.com") && LOOKS, "failed since");
 	marked = sts_store_marked(ctx->store, STS_MARK_FAILED, "a.example");
 	ROW(marked != 0, "no mark for who looks");
@@ -615,7 +649,7 @@ test_newer(void **state)
 	ctx = begin("cold = proceed");
 	know(ctx, "a.example", NONE);
 	put_set(ctx, "a.example", STS_MX_HOSTS, 1, 60);
-	(void)sts_mx_learnt(ctx, "192.0.2.1", true, NULL);
+	(void)failed(ctx, 1, "192.0.2.1");
 	ROW(next_is(ctx, "mx1.example.com") && !LOOKS, "no policy");
 	sts_close(ctx);
 	/* No host is permitted: a failure, too. */
@@ -794,11 +828,12 @@ test_handed(void **state)
 		"a.example=mx1 b.example=mx1 ") == 0,
 	    "two files: %s", handed);
 	sts_close(ctx);
+	/* Which host has failed is of interest without reports, too. */
 	ctx = begin("cold = proceed");
 	put_set(ctx, "a.example", STS_MX_HOSTS, 2, 60);
 	(void)sts_mx_next(ctx, "a.example", host, NULL);
-	snprintf(path, sizeof path, "%s/~mx-offers", cache);
-	ROW(stat(path, &st) == -1, "noted, and nobody wants reports");
+	ROW(strcmp(all_handed(ctx, "192.0.2.1", 9), "a.example=mx1 ") == 0,
+	    "not noted: %s", handed);
 	sts_close(ctx);
 	rows_done();
 }

@@ -6,7 +6,7 @@
 
 static const struct {
 	const char *clause;
-	enum { FAILED, UP, VERIFIED } tls; /* in the session */
+	enum { FAILED, UP, VERIFIED, SHARED } tls; /* in the session */
 	struct finding found;
 	bool counts;
 	enum sts_session_result result;
@@ -79,6 +79,18 @@ static const struct {
 	    { STS_REPLY_CONNECT, STS_CERT_OK, "" }, true, STS_SESSION_OK, "" },
 	{ "verified, a fault of ours", VERIFIED,
 	    { STS_REPLY_LOCAL, STS_CERT_OK, "" }, true, STS_SESSION_OK, "" },
+	{ "shared, and its certificate has expired", SHARED,
+	    { STS_REPLY_CERT, STS_CERT_EXPIRED, "" }, true,
+	    STS_CERTIFICATE_EXPIRED, "expired" },
+	{ "shared, the handshake", SHARED,
+	    { STS_REPLY_TLS, STS_CERT_OK, "wrong version" }, true,
+	    STS_VALIDATION_FAILURE, "wrong version" },
+	{ "shared, and fine with this host", SHARED,
+	    { STS_REPLY_COMPLETE, STS_CERT_OK, "" }, false,
+	    STS_VALIDATION_FAILURE, "" },
+	{ "shared, and nobody can say", SHARED,
+	    { STS_REPLY_CONNECT, STS_CERT_OK, "" }, false,
+	    STS_VALIDATION_FAILURE, "" },
 };
 
 static void
@@ -87,8 +99,9 @@ test_verdict(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		static const char *const said[] = { "as smtpd said", "",
-			STS_REASON_VERIFIED };
-		struct sts_session s = { .result = t[i].tls == FAILED
+			STS_REASON_VERIFIED, STS_REASON_SHARED };
+		struct sts_session s = { .result = t[i].tls == FAILED ||
+				t[i].tls == SHARED
 			    ? STS_VALIDATION_FAILURE
 			    : STS_SESSION_OK,
 			.reason = str_of(said[t[i].tls]) };
