@@ -986,8 +986,9 @@ test_filter_waiters(void **state)
 	age_conf();
 	assert_true(own(in_top("spool")));
 	snprintf(more, sizeof more,
-	    "while IFS= read -r l; do case $l in =*) printf '%%s\\n' \"$l\" "
-	    ">> %s/cache/~judged ;; esac; done",
+	    "echo mtasts-worker1; while IFS= read -r l; do case $l in "
+	    "session*) printf '%%s\\n' \"$l\" >> %s/cache/~judged ;; "
+	    "esac; done",
 	    top);
 	worker(more);
 	start_filter_out("-c");
