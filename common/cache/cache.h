@@ -91,6 +91,9 @@ enum sts_rc sts_store_put(struct sts_store *, const char *domain,
 enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
     struct sts_err *err);
 
+/* A look that was nobody's use of the entry: it was last used then. */
+void sts_store_set_used(struct sts_store *, const char *domain, int64_t used);
+
 /*
  * A policy that is about to be replaced or removed, for TLS reports: the last
  * four of a domain are kept for three days.
@@ -118,6 +121,7 @@ enum sts_mark {
 	STS_MARK_REFRESH,    /* a background worker was told to look */
 	STS_MARK_REFRESH_MX, /* and for its MX set too */
 	STS_MARK_RELAYED,    /* sts_mx_next() was asked, to the day */
+	STS_MARK_WARNED, /* the log has it that its policy cannot be renewed */
 	/* about an MX host at an address, sts_store_mx_name() */
 	STS_MARK_MX_FAILED, /* a session failed before TLS or in it */
 	/* about an MX address, in the form of sts_addr_text() */
@@ -161,6 +165,9 @@ bool sts_store_claim(struct sts_store *, enum sts_mark, const char *domain,
 
 /* The lock file, 0600, for record locks; -1 and errno. The caller's. */
 int sts_store_lock_file(struct sts_store *);
+
+/* Its byte for the daily refresh; modules/worker/machine_locks.c has others. */
+#define STS_LOCK_REFRESH (UINT64_C(1) << 62)
 
 /* Every entry; loaded is lent for the call; fn returns false to stop. */
 typedef bool sts_loaded_fn(void *arg, const char *domain,

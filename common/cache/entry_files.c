@@ -382,6 +382,20 @@ sts_store_put(struct sts_store *s, const char *domain,
 	    path, strerror(error));
 }
 
+void
+sts_store_set_used(struct sts_store *s, const char *domain, int64_t used)
+{
+	struct timespec t[2] = { { 0, UTIME_OMIT }, { used, 0 } };
+	char path[STS_STORE_NAME];
+	struct sts_ids ids;
+
+	sts_store_path(s, path, domain, "");
+	if (!sts_store_enter(s, &ids))
+		return;
+	(void)utimensat(s->fd, path, t, AT_SYMLINK_NOFOLLOW);
+	sts_store_leave(&ids);
+}
+
 int
 sts_store_unlink(const struct sts_store *s, const char *path)
 {

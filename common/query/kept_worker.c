@@ -4,6 +4,7 @@
  * come out when all there is to know of them is in the cache.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -94,18 +95,31 @@ sts_kept_worker_out(const struct sts_kept_worker *k)
 	return k->head == k->tail ? -1 : k->fd;
 }
 
-enum sts_rc
-sts_kept_worker_ask(struct sts_kept_worker *k, const char *domain,
+static enum sts_rc
+ask(struct sts_kept_worker *k, const char *domain, unsigned flags,
     struct sts_err *err)
 {
-	struct sts_question q = { .kind = STS_QUESTION_ASK,
-		.flags = STS_QUESTION_MX };
+	struct sts_question q = { .kind = STS_QUESTION_ASK, .flags = flags };
 	char line[STS_QUESTION_MAX];
 
 	if (sts_domain_normal(q.domain, domain, err) != STS_OK)
 		return sts_fail(err, STS_USAGE, 0, "not a policy domain");
 	return put(k, (struct sts_str){ line, sts_question_encode(line, &q) },
 	    err);
+}
+
+enum sts_rc
+sts_kept_worker_ask(struct sts_kept_worker *k, const char *domain,
+    struct sts_err *err)
+{
+	return ask(k, domain, STS_QUESTION_MX, err);
+}
+
+enum sts_rc
+sts_kept_worker_refresh(struct sts_kept_worker *k, const char *domain,
+    struct sts_err *err)
+{
+	return ask(k, domain, STS_QUESTION_RENEW, err);
 }
 
 /* False: nobody reads. */

@@ -26,6 +26,7 @@ static const struct {
 } wishes[] = {
 	{ "fresh", STS_FRESH, false },
 	{ "refetch", STS_REFETCH, false },
+	{ "renew", STS_QUESTION_RENEW, false },
 	{ "mx", STS_QUESTION_MX, true },
 };
 

@@ -4,7 +4,8 @@
  * the worker's standard input and output.  Pure.
  *
  *   adapter  = version *( ask / refresh / session )
- *   ask      = "ask" SP domain *( SP ( "fresh" / "refetch" / "mx" ) ) LF
+ *   ask      = "ask" SP domain *( SP wish ) LF
+ *   wish     = "fresh" / "refetch" / "renew" / "mx"
  *   refresh  = "refresh" SP domain [ SP "mx" ] LF    nobody waits for it
  *   session  = "session" SP line                     of tlsrpt/session_line.h
  *
@@ -36,7 +37,8 @@ enum sts_question_kind {
 	STS_QUESTION_SESSION
 };
 
-enum { STS_QUESTION_MX = 1 << 8 }; /* beside STS_FRESH and STS_REFETCH */
+/* Beside STS_FRESH and STS_REFETCH: the MX set, too; the daily GET, if due. */
+enum { STS_QUESTION_MX = 1 << 8, STS_QUESTION_RENEW = 1 << 9 };
 
 struct sts_question {
 	enum sts_question_kind kind;

@@ -83,13 +83,12 @@ failed_since_look(const struct sts_facts *f)
 
 /* RFC 8461 3.3, 10.2: the body may change, and must be seen to be had, daily.
  */
-static bool
-fetch_due(const struct sts_facts *f)
+bool
+sts_decide_fetch_due(const struct sts_facts *f)
 {
 	int64_t half = (f->cached->until - f->cached->fetched) / 2;
 
-	return f->must_fetch ||
-	    !within(f, f->cached->fetched, min64(half, STS_REFETCH_MAX) + 1);
+	return !within(f, f->cached->fetched, min64(half, STS_REFETCH_MAX) + 1);
 }
 
 /* RFC 8461 3.3: no second GET for an id that failed less than five minutes ago.
@@ -284,7 +283,8 @@ found(const struct sts_facts *f)
 	if (live(f)) {
 		if (silent(f))
 			return keep_policy(f, c->why);
-		if (strcmp(f->id, c->id) == 0 && !fetch_due(f))
+		if (strcmp(f->id, c->id) == 0 && !f->must_fetch &&
+		    !sts_decide_fetch_due(f))
 			return keep_policy(f, STS_WHY_NOTHING);
 	} else if (silent(f))
 		return no_policy(f, c->failed, c->failed_id, c->why);

@@ -105,6 +105,9 @@ struct sts_next sts_decide(const struct sts_facts *);
  */
 struct sts_next sts_decide_unanswered(const struct sts_facts *);
 
+/* Should there have been another GET of the cached policy by now? */
+bool sts_decide_fetch_due(const struct sts_facts *);
+
 /* Has t, unless 0, been within the last span?  Ahead of the clock it is not. */
 bool sts_within(int64_t now, int64_t t, int64_t span);
 

@@ -53,6 +53,7 @@ int cli_cache_list(struct cli *, int argc, char **argv);
 int cli_cache_show(struct cli *, int argc, char **argv);
 int cli_cache_purge(struct cli *, int argc, char **argv);
 int cli_cache_refresh(struct cli *, int argc, char **argv);
+int cli_refresh(struct cli *, int argc, char **argv);
 int cli_report(struct cli *, int argc, char **argv);
 int cli_lint_policy(struct cli *, int argc, char **argv);
 int cli_lint_txt(struct cli *, int argc, char **argv);
@@ -141,6 +142,9 @@ bool cli_read(char **out, size_t *len, const char *path, size_t max);
 /* err->rc stays STS_OK unless the library complained. */
 int cli_refresh_one(const struct cli *, struct sts_ctx *,
     const struct cli_name *, struct sts_err *err);
+
+/* Once a second at most: so many are done.  n == of: the line goes. */
+void cli_progress_count(const struct cli *, size_t n, size_t of);
 
 /* A status line on a terminal; output.c. */
 struct cli_progress {

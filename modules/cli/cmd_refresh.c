@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* mtasts cache refresh: fetch now, and say what changed. */
+/*
+ * mtasts cache refresh: fetch now, and say what changed.  mtasts refresh: fetch
+ * what is due.
+ */
 #include <string.h>
 #include <time.h>
 
 #include "cli.h"
+#include <mtasts/cache_admin.h>
 
 enum { CHANGES = 5 };
 
@@ -165,4 +169,70 @@ out:
 	sts_answer_free(old);
 	sts_answer_free(new);
 	return status;
+}
+
+/* --- Those that are due -------------------------------------------------- */
+
+static bool
+one_done(void *arg, const struct sts_refreshed *r)
+{
+	struct cli *cli = arg;
+
+	if ((cli->opts & CLI_JSON) != 0)
+		cli_json_line(json_pack("{s:s,s:b,s:o,s:o}", "domain",
+				  cli_shown(r->domain), "refreshed",
+				  (int)r->fetched, "expires",
+				  cli_json_time(r->expires), "why",
+				  cli_json_text(r->fetched ? NULL : r->why)),
+		    CLI_OK);
+	else if (!r->fetched) {
+		cli_progress_count(cli, 0, 0);
+		printf("%s: not refreshed: %s\n", cli_shown(r->domain), r->why);
+	}
+	cli_progress_count(cli, r->n, r->of);
+	return cli_flush(cli); /* false: nobody reads */
+}
+
+static void
+print_sum(const struct cli *cli, const struct sts_refresh_sum *sum)
+{
+	if ((cli->opts & CLI_JSON) != 0)
+		cli_json_line(json_pack("{s:I,s:I,s:I,s:I}", "refreshed",
+				  (json_int_t)sum->fetched, "failed",
+				  (json_int_t)sum->failed, "left",
+				  (json_int_t)sum->left, "removed",
+				  (json_int_t)sum->removed),
+		    CLI_OK);
+	else
+		printf("%zu refreshed, %zu not refreshed, %zu left for the "
+		       "next run, %zu removed\n",
+		    sum->fetched, sum->failed, sum->left, sum->removed);
+}
+
+int
+cli_refresh(struct cli *cli, int argc, char **argv)
+{
+	struct sts_err err = { 0 };
+	struct sts_refresh_sum sum;
+	struct sts_ctx *ctx;
+	enum sts_rc rc;
+
+	if (argc != 0)
+		return cli_usage(cli->cmd,
+		    "refresh: unexpected '%s'; for one domain: mtasts cache "
+		    "refresh",
+		    cli_shown(argv[0]));
+	if (sts_open(&ctx, cli->conf, &err) != STS_OK)
+		return cli_fault("%s", err.text);
+	rc = sts_cache_refresh(ctx, one_done, cli, &sum, &err);
+	sts_close(ctx);
+	cli_progress_count(cli, 0, 0);
+	if (rc == STS_ABSENT) {
+		fprintf(stderr, "mtasts: %s\n", err.text);
+		return CLI_NO;
+	}
+	print_sum(cli, &sum);
+	if (rc != STS_OK)
+		return cli_fault("%s", err.text);
+	return sum.failed + sum.left == 0 ? CLI_OK : CLI_NO;
 }

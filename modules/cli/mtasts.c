@@ -39,6 +39,10 @@ static const struct cli_cmd cmds[] = {
 	{ "cache", "refresh", "[--json] DOMAIN...",
 	    "fetch the policy of DOMAIN now and say what changed", CLI_JSON,
 	    cli_cache_refresh },
+	{ "refresh", "", "[--json]",
+	    "fetch the policies in use whose turn of this day has come, and "
+	    "prune the cache",
+	    CLI_JSON, cli_refresh },
 	{ "report", "",
 	    "[--dry-run] [--print] [--day YYYY-MM-DD] [--domain NAME]|"
 	    "--forward",

@@ -204,7 +204,8 @@ cli_usage(const struct cli_cmd *cmd, const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	if (cmd == NULL)
-		fputs("; usage: mtasts [-c FILE] query|cache|lint ..., "
+		fputs("; usage: mtasts [-c FILE] "
+		      "query|cache|refresh|report|lint ..., "
 		      "see mtasts --help\n",
 		    stderr);
 	else
@@ -228,6 +229,21 @@ put(const char *line, int len)
 {
 	if (len > 0 && write(STDERR_FILENO, line, (size_t)len) == -1)
 		_exit(0);
+}
+
+void
+cli_progress_count(const struct cli *cli, size_t n, size_t of)
+{
+	static time_t last;
+	char line[64];
+	time_t now = time(NULL);
+
+	if (!cli->progress || (n < of && now == last))
+		return;
+	last = now;
+	put(line,
+	    n == of ? snprintf(line, sizeof line, "\r\033[K")
+		    : snprintf(line, sizeof line, "\r\033[K%zu of %zu", n, of));
 }
 
 _Noreturn static void

@@ -17,10 +17,7 @@
 #include "query/worker_protocol.h"
 #include "rules/policy.h"
 
-enum {
-	QUESTIONS_MAX = STS_ACCOUNT_MAX, /* open at once, 4 KB each */
-	LOOKS = STS_FRESH | STS_REFETCH
-};
+enum { QUESTIONS_MAX = STS_ACCOUNT_MAX }; /* open at once, 4 KB each */
 
 struct asker {
 	STAILQ_ENTRY(asker) next;
@@ -130,7 +127,7 @@ end(struct task *task)
 	task->flags = 0;
 	STAILQ_FOREACH(a, &task->askers, next)
 	{
-		task->flags |= a->wish & LOOKS;
+		task->flags |= a->wish & LOOKUP_LOOKS;
 		a->later = false;
 	}
 	look(task);
@@ -354,7 +351,7 @@ domain_request_ask(struct domain_requests *p, const char *domain, unsigned wish,
 		wish |= STS_FRESH;
 	a = calloc(1, sizeof *a);
 	if (a != NULL && fresh &&
-	    (task = new_task(p, domain, wish & LOOKS)) != NULL)
+	    (task = new_task(p, domain, wish & LOOKUP_LOOKS)) != NULL)
 		task->owner = owner;
 	if (a == NULL || task == NULL) {
 		free(a);
@@ -362,7 +359,7 @@ domain_request_ask(struct domain_requests *p, const char *domain, unsigned wish,
 		return;
 	}
 	*a = (struct asker){ .wish = wish, .done = done, .arg = arg };
-	a->later = (wish & LOOKS & ~task->flags) != 0;
+	a->later = (wish & LOOKUP_LOOKS & ~task->flags) != 0;
 	STAILQ_INSERT_TAIL(&task->askers, a, next);
 	p->askers++;
 	sts_accountant_take(&p->questions, &owner);

@@ -16,6 +16,7 @@
 #include "net/gate.h"
 #include "net/registrable_domain.h"
 #include "rules/policy_reply.h"
+#include "rules/refresh_list.h"
 
 /* --- Lock and cache ------------------------------------------------------- */
 
@@ -77,7 +78,7 @@ begin(struct job *job)
 	job->facts.now = time(NULL);
 	job->facts.cached = &job->cached.entry;
 	job->facts.recheck = l->conf->recheck;
-	job->facts.must_look = (job->flags & (STS_FRESH | STS_REFETCH)) != 0;
+	job->facts.must_look = (job->flags & LOOKUP_LOOKS) != 0;
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
 	if (!take_place(job)) {
 		next = (struct sts_next){ .use = STS_USE_NOT_YET };
@@ -99,6 +100,9 @@ begin(struct job *job)
 		job_fault(job);
 		return;
 	}
+	if ((job->flags & STS_QUESTION_RENEW) != 0)
+		job->facts.must_fetch |= sts_refresh_due(&job->cached.entry,
+		    job->domain, job->facts.now, job->facts.now);
 	next = sts_decide(&job->facts);
 	if (next.act == STS_ACT_ANSWER) {
 		job_finish(job, &next);

@@ -8,6 +8,7 @@
 
 #include "cache/cache.h"
 #include "conf/conf.h"
+#include "query/worker_protocol.h"
 #include "rules/decide.h"
 
 struct event_base;
@@ -37,10 +38,14 @@ struct lookups *lookup_new(struct event_base *, const struct sts_conf *,
     struct sts_store *, struct sts_spool *, struct sts_err *err);
 void lookup_free(struct lookups *); /* NULL is fine; nobody is called */
 
+/* The last: fetch, if the daily GET is due once the lock is ours; another
+ * process may have had it. */
+enum { LOOKUP_LOOKS = STS_FRESH | STS_REFETCH | STS_QUESTION_RENEW };
+
 /*
  * Look at a domain (sts_domain_normal() form), which must not be at work
- * already; domain_request.h shares work among askers.  flags: STS_FRESH and
- * STS_REFETCH.  done is called once, at the latest after fetch_timeout
+ * already; domain_request.h shares work among askers.  flags: of
+ * LOOKUP_LOOKS.  done is called once, at the latest after fetch_timeout
  * and what questions and GET have to wait for their turn among others, perhaps
  * from within this call where there is no memory.
  */

@@ -13,6 +13,8 @@
 #include "tlsrpt/spool.h"
 #include <mtasts/session.h>
 
+enum { WARN_EVERY = 86400 }; /* s */
+
 /* --- The report ----------------------------------------------------------- */
 
 static enum sts_session_result
@@ -214,20 +216,55 @@ store(struct job *job, struct sts_next *next)
 	}
 }
 
-/* 3.3 and 10.2: who runs this host should hear of it, once per attempt. */
+/*
+ * Is there a live policy that could not be renewed?  That the TXT record could
+ * not be had counts once a GET would have been due, not in each of the looks
+ * between.
+ */
+static bool
+not_renewed(const struct job *job)
+{
+	const struct sts_facts *f = &job->facts;
+	const struct sts_entry *c = f->cached;
+
+	if (c->kind != STS_ENTRY_POLICY || f->now >= c->until ||
+	    job->newer.entry.fetched > c->fetched)
+		return false;
+	if (f->txt == STS_TXT_FOUND)
+		return f->fetch == STS_FETCH_FAILED;
+	return f->txt != STS_TXT_NOT_ASKED && sts_decide_fetch_due(f);
+}
+
+/*
+ * RFC 8461 3.3 and 10.2: who runs this host should hear of it in time, and of
+ * each domain once a day; unless the policy says none.
+ */
+static void
+warn(const struct job *job)
+{
+	const struct sts_entry *c = job->facts.cached;
+	struct sts_store *st = job->lookups->store;
+	int64_t now = job->facts.now;
+
+	if (mode_of(c) == STS_MODE_NONE || sts_store_resolver_down(st, now) ||
+	    !sts_store_claim(st, STS_MARK_WARNED, job->domain, now, WARN_EVERY))
+		return;
+	syslog(LOG_WARNING,
+	    "%s: cached MTA-STS policy stays for another %ld h, the new one "
+	    "is not to be had: %s",
+	    job->domain, (long)((c->until - now) / 3600),
+	    job->note[0] != '\0' ? job->note
+				 : sts_reason_name(job->facts.txt_why));
+}
+
 static void
 log_end(const struct job *job)
 {
-	const struct sts_entry *c = job->facts.cached;
-
 	if (job->fault[0] != '\0')
 		syslog(job->level, "%s: %s", job->domain, job->fault);
-	else if (c->kind == STS_ENTRY_POLICY && job->facts.now < c->until)
-		syslog(LOG_WARNING,
-		    "%s: cached MTA-STS policy stays, the new "
-		    "one is not to be had: %s",
-		    job->domain, job->note);
-	else
+	else if (not_renewed(job))
+		warn(job);
+	else if (job->level != 0)
 		syslog(job->level,
 		    "%s: MTA-STS record, but no policy to be "
 		    "had: %s",
@@ -251,8 +288,7 @@ job_finish(struct job *job, const struct sts_next *decided)
 	job_leave(job);
 	job->waiter.done(job->waiter.arg, job->domain, &result);
 	/* Whatever may take its time comes after the answer. */
-	if (job->level != 0)
-		log_end(job);
+	log_end(job);
 	report_fetch(job);
 	if (next.keep == STS_KEEP_ENTRY)
 		sts_store_tidy(job->lookups->store, job->domain, job->facts.now,

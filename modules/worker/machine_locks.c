@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Domains have the first half of all bytes, owners a quarter. */
+/* Domains have the bytes below; STS_LOCK_REFRESH is between these two. */
 #define OWNERS (UINT64_C(1) << 61)
 #define PLACES (UINT64_C(3) << 61)
 

@@ -66,6 +66,8 @@ USAGE = [
     (["cache", "purge", "--all", "--expired"], ["cache purge"]),
     (["cache", "purge", "--all", "a.example"], ["cache purge"]),
     (["cache", "refresh"], ["no domain", "cache refresh"]),
+    (["refresh", "a.example"], ["'a.example'", "cache refresh"]),
+    (["refresh", "--all"], ["--all", "mtasts [-c FILE] refresh [--json]"]),
     (["lint"], ["lint policy|txt|tlsrpt|mx|config"]),
     (["lint", "polic"], ["'lint polic'", "lint policy|txt|tlsrpt|mx|config"]),
     (["lint", "policy"], ["lint policy"]),
@@ -414,7 +416,14 @@ def cache() -> None:
     r = Ran([*c, "cache", "refresh", "a.example"])
     check("refresh without a worker", r.rc == 3 and b"mtasts-fetch-" in r.err,
           r)
+    r = Ran([*c, "refresh", "--json"])
+    check("refresh of nothing", r.rc == 0 and not r.err and r.json() ==
+          [{"refreshed": 0, "failed": 0, "left": 0, "removed": 0}], r)
     planted()
+    r = Ran([*c, "refresh"])
+    check("a broken entry is nothing to refresh", r.rc == 0 and r.out ==
+          b"0 refreshed, 0 not refreshed, 0 left for the next run, 0 removed\n",
+          r)
     r = Ran([*c, "cache", "show", "odd.example"])
     check("show a broken one", r.rc == 0 and b"broken" in r.out and
           b"\x1b" not in r.out, r)
@@ -430,6 +439,8 @@ def cache() -> None:
                  ["purge", "--expired"], ["refresh", "a.example"]):
         r = Ran([*c, "cache", *argv])
         check(f"no cache: {argv}", r.rc == 3 and b"missing" in r.err, r)
+    r = Ran([*c, "refresh"])
+    check("no cache to refresh", r.rc == 3 and b"missing" in r.err, r)
     write_conf()
 
 

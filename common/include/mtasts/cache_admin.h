@@ -73,6 +73,36 @@ enum sts_rc sts_cache_remove(struct sts_ctx *, const char *domain,
 /* Remove what is past its use; *n, unless NULL, counts entries. */
 enum sts_rc sts_cache_prune(struct sts_ctx *, size_t *n, struct sts_err *err);
 
+/* --- The daily refresh --------------------------------------------------- */
+
+/* A policy that was asked for. */
+struct sts_refreshed {
+	const char *domain;
+	bool fetched;    /* false: the one in the cache stays, while it lives */
+	int64_t expires; /* of what is in the cache now */
+	const char
+	    *why;     /* where it was not fetched; one line, printable ASCII */
+	size_t n, of; /* so many are done, of so many */
+};
+
+struct sts_refresh_sum {
+	size_t fetched, failed;
+	size_t left; /* due, but for the next run */
+	size_t removed;
+};
+
+/*
+ * GET each policy in use whose turn of this day has come (RFC 8461 3.3, 10.2),
+ * by a worker, many at once, those first that expire first; then
+ * sts_cache_prune().  To be called every hour.  A run has a limit, and goes on
+ * where the last one ended, however that was.  fn returns false to stop.
+ * STS_ABSENT: another process is at it.  STS_LOCAL: a fault of this host ended
+ * it, or kept some from being fetched.  The sum counts in any case.
+ */
+typedef bool sts_refreshed_fn(void *arg, const struct sts_refreshed *);
+enum sts_rc sts_cache_refresh(struct sts_ctx *, sts_refreshed_fn *fn, void *arg,
+    struct sts_refresh_sum *, struct sts_err *err);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -67,6 +67,9 @@ int sts_kept_worker_out(const struct sts_kept_worker *);
 /* STS_USAGE: not a policy domain.  STS_NOMEM.  Else domain will be told of. */
 enum sts_rc sts_kept_worker_ask(struct sts_kept_worker *, const char *domain,
     struct sts_err *err);
+/* The same for the daily GET of its policy, where that is due; no MX set. */
+enum sts_rc sts_kept_worker_refresh(struct sts_kept_worker *,
+    const char *domain, struct sts_err *err);
 /*
  * Move bytes; then one domain that is done, in sts_domain_normal() form:
  * STS_OK, and err->text has what the worker says of it, if anything.  What was

@@ -127,6 +127,8 @@ static const struct {
 	    STS_FRESH },
 	{ "ask a.example refetch mx", true, STS_QUESTION_ASK, "a.example",
 	    STS_REFETCH | STS_QUESTION_MX },
+	{ "ask a.example renew", true, STS_QUESTION_ASK, "a.example",
+	    STS_QUESTION_RENEW },
 	{ "refresh a.example", true, STS_QUESTION_REFRESH, "a.example", 0 },
 	{ "refresh a.example mx", true, STS_QUESTION_REFRESH, "a.example",
 	    STS_QUESTION_MX },
