@@ -127,7 +127,9 @@ enum sts_mark {
 	/* about an MX address, in the form of sts_addr_text() */
 	STS_MARK_MX_PROBED, /* a worker tried to connect */
 	STS_MARK_MX_DOWN,   /* and there was no answer */
-	STS_MARK_RESOLVER_DOWN
+	STS_MARK_RESOLVER_DOWN,
+	STS_MARK_UNREACHED_SAID /* the log has what sts_store_unreached() says
+				 */
 };
 
 /*
@@ -153,6 +155,18 @@ enum sts_rc sts_store_look(const struct sts_store *, enum sts_mark,
 
 /* Did every name server stay silent within the last 30 s? */
 bool sts_store_resolver_down(struct sts_store *, int64_t now);
+
+/*
+ * How many owners of domains there are whose policy hosts could not be
+ * connected to, in a row and without one that could; *since: from when on.
+ * Nobody counts further than STS_UNREACHED_OWNERS: so many are no fault of
+ * theirs.
+ */
+enum { STS_UNREACHED_OWNERS = 8 };
+unsigned sts_store_unreached(struct sts_store *, int64_t now, int64_t *since);
+void sts_store_unreached_add(struct sts_store *, const char *owner,
+    int64_t now);
+void sts_store_reached(struct sts_store *); /* one could: from the beginning */
 
 void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
 

@@ -23,7 +23,7 @@ mark_path(const struct sts_store *s, char out[STS_STORE_NAME],
 	/* The name of what it is about stands in front, behind, or nowhere. */
 	static const struct {
 		enum { MACHINE, DOMAIN, ADDRESS } kind;
-		char word[16];
+		char word[20];
 	} marks[] = {
 		[STS_MARK_FAILED] = { DOMAIN, "~failed" },
 		[STS_MARK_ANSWERED] = { DOMAIN, "~answered" },
@@ -35,6 +35,7 @@ mark_path(const struct sts_store *s, char out[STS_STORE_NAME],
 		[STS_MARK_MX_PROBED] = { ADDRESS, "~probed" },
 		[STS_MARK_MX_DOWN] = { ADDRESS, "~down" },
 		[STS_MARK_RESOLVER_DOWN] = { MACHINE, "~resolver-down" },
+		[STS_MARK_UNREACHED_SAID] = { MACHINE, "~unreached-said" },
 	};
 	const char *word = marks[mark].word;
 

@@ -6,10 +6,12 @@
 #include "curl_transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "base/err.h"
@@ -181,6 +183,14 @@ take_body(char *p, size_t size, size_t n, void *arg)
 	return 0;
 }
 
+static void
+close_again(struct http_transfer *easy, unsigned n)
+{
+	if (easy->socket[n % HTTP_SOCKETS] != -1)
+		close(easy->socket[n % HTTP_SOCKETS]);
+	easy->socket[n % HTTP_SOCKETS] = -1;
+}
+
 /* libcurl says of a socket that it could not have what it says of a host. */
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
@@ -191,7 +201,13 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 	(void)purpose;
 	if (fd == -1 && errno != EAFNOSUPPORT)
 		easy->local = "no socket to be had";
-	return fd == -1 ? CURL_SOCKET_BAD : fd;
+	if (fd == -1)
+		return CURL_SOCKET_BAD;
+	if (easy->nsockets >= HTTP_SOCKETS)
+		close_again(easy, easy->nsockets);
+	easy->socket[easy->nsockets++ % HTTP_SOCKETS] =
+	    fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd;
 }
 
 static bool
@@ -315,6 +331,9 @@ http_transfer_aim(struct http_transfer *easy, const struct sts_addr *addr,
 void
 http_transfer_clear(struct http_transfer *easy)
 {
+	for (unsigned i = 0; i < HTTP_SOCKETS && i < easy->nsockets; i++)
+		close_again(easy, i);
+	easy->nsockets = 0;
 	curl_slist_free_all(easy->resolve);
 	free(easy->body);
 	easy->resolve = NULL;
@@ -384,9 +403,21 @@ end_of_code(CURLcode code)
 	return STS_REPLY_PROTOCOL; /* what else a server may think of */
 }
 
+/* A local firewall, or a route of the kind "prohibit". */
+static bool
+forbidden(const struct http_transfer *easy, CURLcode code)
+{
+	long os = 0;
+
+	if (code == CURLE_COULDNT_CONNECT)
+		(void)curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os);
+	return os == EACCES || os == EPERM;
+}
+
 /*
  * What this host lacks or forbids proves nothing of a policy host.  A network
- * that cannot be reached may well be one that only the other side has.
+ * that cannot be reached may well be one that only the other side has; where it
+ * is ours, there was no GET: gate_no_route().
  */
 static const char *
 local_fault(const struct http_transfer *easy, CURLcode code)
@@ -445,6 +476,36 @@ end_of(const struct http_transfer *easy, CURLcode code)
 	return end;
 }
 
+static bool
+is_connected(const struct http_transfer *easy)
+{
+	struct sockaddr_storage peer;
+	socklen_t len;
+
+	for (unsigned i = 0; i < HTTP_SOCKETS && i < easy->nsockets; i++) {
+		len = sizeof peer;
+		if (getpeername(easy->socket[i], (struct sockaddr *)&peer,
+			&len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum sts_reach
+reach_of(const struct http_transfer *easy, CURLcode code)
+{
+	if (forbidden(easy, code))
+		return STS_REACH_NONE;
+	if (end_of_code(code) == STS_REPLY_LOCAL ||
+	    local_fault(easy, code) != NULL)
+		return STS_REACH_UNKNOWN;
+	if ((code == CURLE_COULDNT_CONNECT ||
+		code == CURLE_OPERATION_TIMEDOUT) &&
+	    !is_connected(easy))
+		return STS_REACH_NONE;
+	return STS_REACH_MADE;
+}
+
 static enum sts_cert
 cert_of(const struct http_transfer *easy)
 {
@@ -467,6 +528,13 @@ say_why(const struct http_transfer *easy, CURLcode code, struct sts_reply *out)
 	/* Of a certificate the word for it is all there is to say. */
 	if (out->end == STS_REPLY_COMPLETE || out->end == STS_REPLY_CERT)
 		return;
+	if (forbidden(easy, code)) {
+		(void)snprintf(out->why, sizeof out->why,
+		    "this host forbids itself to connect, by its firewall or "
+		    "its routes: %s",
+		    local_fault(easy, code));
+		return;
+	}
 	if (out->end == STS_REPLY_LOCAL && local_fault(easy, code) != NULL)
 		text = local_fault(easy, code);
 	else if (out->end == STS_REPLY_TOO_BIG && !easy->head.complete)
@@ -481,6 +549,7 @@ http_transfer_reply(const struct http_transfer *easy, CURLcode code,
     struct sts_reply *out)
 {
 	*out = (struct sts_reply){ .end = end_of(easy, code),
+		.reach = reach_of(easy, code),
 		.body = easy->body,
 		.len = easy->len };
 	if (easy->head.complete) {

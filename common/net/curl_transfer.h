@@ -13,6 +13,8 @@
 #include "rules/http_reply.h"
 #include <mtasts/sts.h>
 
+enum { HTTP_SOCKETS = 4 }; /* that libcurl tries at once, and more */
+
 struct http_transfer {
 	CURL *curl; /* NULL: not set up */
 	struct ca_store *ca;
@@ -27,7 +29,11 @@ struct http_transfer {
 	bool met;           /* curl_starttls.h: TLS was all that is asked for */
 	size_t heard;       /* the same: bytes of answers */
 	enum sts_cert cert; /* what we found wrong after the handshake */
-	const char *local;  /* trouble of our own; NULL: none */
+	/* Its last sockets, again: libcurl closes its own when time is over,
+	 * and does not tell whether one was connected before TLS was up. */
+	int socket[HTTP_SOCKETS];
+	unsigned nsockets; /* that there ever were */
+	const char *local; /* trouble of our own; NULL: none */
 };
 
 /* A handle with every setting that is the same for all GETs.  NULL: cannot. */

@@ -54,6 +54,45 @@ is_closed(const struct sts_addr *a)
 	return sts_addr_in(a, closed, ARRAY_LEN(closed));
 }
 
+/* 0: it would send there. */
+static int
+send_errno(const struct sts_addr *addr)
+{
+	struct sockaddr_storage to;
+	socklen_t len = sockaddr_of(&to, addr, 443);
+	int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error = 0;
+
+	if (fd == -1) /* a lack of sockets says nothing about the way */
+		return errno == EAFNOSUPPORT ? errno : 0;
+	if (connect(fd, (struct sockaddr *)&to, len) == -1)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+const char *
+gate_no_route(const struct sts_addr *addr, size_t n)
+{
+	/* a.root-servers.net, as good as any */
+	static const struct sts_addr far[2] = {
+		{ false, { 198, 41, 0, 4 } },
+		{ true, { 0x20, 1, 5, 3, 0xba, 0x3e, [13] = 2, [15] = 0x30 } },
+	};
+	bool way[2];
+
+	for (size_t i = 0; i < n; i++)
+		if (send_errno(&addr[i]) == 0)
+			return NULL;
+	way[0] = send_errno(&far[0]) == 0;
+	way[1] = send_errno(&far[1]) == 0;
+	for (size_t i = 0; i < n; i++)
+		if (!is_closed(&addr[i]) &&
+		    (way[addr[i].v6] || !way[!addr[i].v6]))
+			return strerror(send_errno(&addr[i]));
+	return NULL;
+}
+
 const char *
 gate_refuses(const struct sts_conf *conf, enum gate_use use,
     const struct sts_addr *addr, unsigned port)

@@ -20,6 +20,14 @@ const char *gate_refuses(const struct sts_conf *, enum gate_use,
     const struct sts_addr *, unsigned port);
 
 /*
+ * NULL: the kernel would send to one of the addresses; else why it would not,
+ * in a few words.  What the other side chose badly is no reason: addresses of
+ * private networks, or all of a family that this host has no way out by, while
+ * it has one by the other.  Sends nothing.
+ */
+const char *gate_no_route(const struct sts_addr *, size_t n);
+
+/*
  * Is it an address of this machine?  Asks the kernel and sends nothing.  True
  * where that cannot be found out.
  */

@@ -143,6 +143,20 @@ sts_cache_prune(struct sts_ctx *ctx, size_t *n, struct sts_err *err)
 	    err);
 }
 
+enum sts_rc
+sts_outbound_blocked(struct sts_ctx *ctx, struct sts_outbound *out,
+    struct sts_err *err)
+{
+	enum sts_rc rc;
+
+	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
+		return rc;
+	out->owners = sts_store_unreached(ctx->store, sts_now(), &out->since);
+	if (out->owners < STS_UNREACHED_OWNERS)
+		return sts_fail(err, STS_ABSENT, 0, "nothing is known of it");
+	return STS_OK;
+}
+
 /* --- MX sets ------------------------------------------------------------- */
 
 static bool

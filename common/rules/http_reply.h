@@ -39,10 +39,18 @@ enum sts_cert {
 	STS_CERT_OTHER
 };
 
+/* Was there a connection, whatever came over it? */
+enum sts_reach {
+	STS_REACH_UNKNOWN, /* for want of something of ours, none was tried */
+	STS_REACH_NONE,    /* to none of the addresses */
+	STS_REACH_MADE
+};
+
 struct sts_reply {
 	unsigned waited; /* ms for its turn, which its timeout does not count */
 	enum sts_reply_end end;
 	enum sts_cert cert;
+	enum sts_reach reach;
 	long status; /* HTTP status of the last reply; 0: none came */
 	/*
 	 * True where the end of the body was announced (Content-Length or

@@ -104,6 +104,11 @@ json_t *cli_answer_json(const char *domain, const struct sts_answer *);
 void cli_entry_print(const struct cli *, const struct sts_answer *);
 void cli_answer_print(const struct cli *, const struct sts_answer *);
 
+/* Is the way to policy hosts blocked?  A line of its own, or nothing. */
+void cli_outbound_print(const struct cli *, struct sts_ctx *);
+/* Adds "outbound_443_blocked"; consumes the object where it fails. */
+json_t *cli_outbound_json(json_t *object, struct sts_ctx *);
+
 /* --- print_mx_set.c: the MX set of a domain in the cache
  * -------------------------- */
 

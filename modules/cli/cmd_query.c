@@ -3,7 +3,7 @@
 #include "cli.h"
 
 static void
-print(const struct cli *cli, const struct cli_name *name,
+print(const struct cli *cli, struct sts_ctx *ctx, const struct cli_name *name,
     const struct sts_answer *a)
 {
 	cli_name_print(cli, name);
@@ -19,6 +19,7 @@ print(const struct cli *cli, const struct cli_name *name,
 		    "policy in testing mode, not enforced");
 	putchar('\n');
 	cli_answer_print(cli, a);
+	cli_outbound_print(cli, ctx);
 }
 
 static int
@@ -40,21 +41,19 @@ complain(const struct cli *cli, const char *domain, const struct sts_err *err)
  * delivery; somebody who asks wants an answer for each.
  */
 static enum sts_rc
-ask(const struct cli *cli, const char *domain, struct sts_answer **out,
-    struct sts_err *err)
+ask(const struct cli *cli, const char *domain, struct sts_ctx **ctx,
+    struct sts_answer **out, struct sts_err *err)
 {
 	unsigned flags = (cli->opts & CLI_FRESH) != 0 ? STS_FRESH : 0;
 	struct cli_progress bar;
-	struct sts_ctx *ctx;
 	enum sts_rc rc;
 
 	*out = NULL;
-	if ((rc = sts_open(&ctx, cli->conf, err)) != STS_OK)
+	if ((rc = sts_open(ctx, cli->conf, err)) != STS_OK)
 		return rc;
 	cli_progress_start(&bar, cli, domain);
-	rc = sts_query(ctx, domain, flags, out, err);
+	rc = sts_query(*ctx, domain, flags, out, err);
 	cli_progress_stop(&bar);
-	sts_close(ctx);
 	return rc;
 }
 
@@ -62,31 +61,34 @@ static int
 one(const struct cli *cli, const char *arg)
 {
 	char normal[STS_NAME_SIZE];
+	const char *shown = normal;
 	struct sts_answer *a = NULL;
+	struct sts_ctx *ctx = NULL;
 	struct cli_name name;
 	struct sts_err err = { 0 };
 	int rc;
 
 	if (!cli_name_take(&name, arg, &err))
 		return complain(cli, arg, &err);
-	if (ask(cli, name.ascii, &a, &err) != STS_OK) {
+	if (ask(cli, name.ascii, &ctx, &a, &err) != STS_OK) {
 		rc = complain(cli, name.ascii, &err);
 		goto out;
 	}
 	rc = cli_verdict_exit(a->verdict);
 	if ((cli->opts & CLI_JSON) == 0)
-		print(cli, &name, a);
-	else if (sts_domain_normal(normal, name.ascii, NULL) == STS_OK)
-		rc = cli_json_line(cli_name_json(&name,
-				       cli_answer_json(normal, a)),
+		print(cli, ctx, &name, a);
+	else {
+		if (sts_domain_normal(normal, name.ascii, NULL) != STS_OK)
+			shown = cli_shown(name.ascii);
+		rc = cli_json_line(cli_outbound_json(cli_name_json(&name,
+							 cli_answer_json(shown,
+							     a)),
+				       ctx),
 		    rc);
-	else
-		rc = cli_json_line(cli_name_json(&name,
-				       cli_answer_json(cli_shown(name.ascii),
-					   a)),
-		    rc);
+	}
 out:
 	sts_answer_free(a);
+	sts_close(ctx);
 	cli_name_free(&name);
 	return rc;
 }

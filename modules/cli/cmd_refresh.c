@@ -194,19 +194,27 @@ one_done(void *arg, const struct sts_refreshed *r)
 }
 
 static void
-print_sum(const struct cli *cli, const struct sts_refresh_sum *sum)
+print_sum(const struct cli *cli, struct sts_ctx *ctx,
+    const struct sts_refresh_sum *sum)
 {
-	if ((cli->opts & CLI_JSON) != 0)
-		cli_json_line(json_pack("{s:I,s:I,s:I,s:I}", "refreshed",
-				  (json_int_t)sum->fetched, "failed",
-				  (json_int_t)sum->failed, "left",
-				  (json_int_t)sum->left, "removed",
-				  (json_int_t)sum->removed),
+	if ((cli->opts & CLI_JSON) != 0) {
+		cli_json_line(cli_outbound_json(json_pack("{s:I,s:I,s:I,s:I}",
+						    "refreshed",
+						    (json_int_t)sum->fetched,
+						    "failed",
+						    (json_int_t)sum->failed,
+						    "left",
+						    (json_int_t)sum->left,
+						    "removed",
+						    (json_int_t)sum->removed),
+				  ctx),
 		    CLI_OK);
-	else
-		printf("%zu refreshed, %zu not refreshed, %zu left for the "
-		       "next run, %zu removed\n",
-		    sum->fetched, sum->failed, sum->left, sum->removed);
+		return;
+	}
+	printf("%zu refreshed, %zu not refreshed, %zu left for the next run, "
+	       "%zu removed\n",
+	    sum->fetched, sum->failed, sum->left, sum->removed);
+	cli_outbound_print(cli, ctx);
 }
 
 int
@@ -225,13 +233,14 @@ cli_refresh(struct cli *cli, int argc, char **argv)
 	if (sts_open(&ctx, cli->conf, &err) != STS_OK)
 		return cli_fault("%s", err.text);
 	rc = sts_cache_refresh(ctx, one_done, cli, &sum, &err);
-	sts_close(ctx);
 	cli_progress_count(cli, 0, 0);
 	if (rc == STS_ABSENT) {
 		fprintf(stderr, "mtasts: %s\n", err.text);
+		sts_close(ctx);
 		return CLI_NO;
 	}
-	print_sum(cli, &sum);
+	print_sum(cli, ctx, &sum);
+	sts_close(ctx);
 	if (rc != STS_OK)
 		return cli_fault("%s", err.text);
 	return sum.failed + sum.left == 0 ? CLI_OK : CLI_NO;

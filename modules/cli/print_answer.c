@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include <mtasts/cache_admin.h>
 
 static const char *
 source_name(enum sts_source source)
@@ -121,4 +122,37 @@ cli_answer_print(const struct cli *cli, const struct sts_answer *a)
 	cli_field(cli, "source", source_name(a->source));
 	if (a->why[0] != '\0')
 		cli_field(cli, "why", a->why);
+}
+
+void
+cli_outbound_print(const struct cli *cli, struct sts_ctx *ctx)
+{
+	struct sts_outbound b;
+	char stamp[CLI_TIME_SIZE], line[160];
+
+	if (sts_outbound_blocked(ctx, &b, NULL) != STS_OK ||
+	    cli_time(stamp, b.since) == NULL)
+		return;
+	snprintf(line, sizeof line,
+	    "blocked? no policy host of %u owners could be connected to "
+	    "since %s",
+	    b.owners, stamp);
+	cli_field(cli, "port 443", line);
+}
+
+json_t *
+cli_outbound_json(json_t *object, struct sts_ctx *ctx)
+{
+	json_t *blocked = json_null();
+	struct sts_outbound b;
+
+	if (sts_outbound_blocked(ctx, &b, NULL) == STS_OK)
+		blocked = json_pack("{s:i,s:o}", "owners", (int)b.owners,
+		    "since", cli_json_time(b.since));
+	if (object == NULL ||
+	    json_object_set_new(object, "outbound_443_blocked", blocked) != 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
 }

@@ -15,6 +15,7 @@
 #include "lookup_job.h"
 #include "net/gate.h"
 #include "net/registrable_domain.h"
+#include "outbound.h"
 #include "rules/policy_reply.h"
 #include "rules/refresh_list.h"
 
@@ -434,6 +435,8 @@ got_reply(void *arg, const struct sts_reply *reply)
 
 	job->facts.now = time(NULL);
 	job->deadline += reply->waited;
+	outbound_note(job->lookups->store, job->domain, reply->reach,
+	    job->facts.now);
 	verdict = sts_policy_reply_judge(reply, &job->policy, &err);
 	if (verdict == STS_POLICY_REPLY_LOCAL) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);
@@ -456,7 +459,16 @@ get(struct job *job, const struct sts_addr *addr, size_t n)
 	struct lookups *l = job->lookups;
 	char host[STS_NAME_SIZE + 8];
 	struct sts_err err;
+	const char *why;
 
+	if ((why = gate_no_route(addr, n)) != NULL) {
+		outbound_note(l->store, job->domain, STS_REACH_NONE,
+		    job->facts.now);
+		snprintf(job->fault, sizeof job->fault,
+		    "this host has no route to the policy host: %s", why);
+		job_fault(job);
+		return;
+	}
 	if (l->http == NULL &&
 	    (l->http = http_new(l->base, l->conf, &err)) == NULL) {
 		snprintf(job->fault, sizeof job->fault, "%s", err.text);

@@ -341,7 +341,7 @@ def private_cache() -> None:
 def query() -> None:
     c = ["-c", str(CONF)]
     keys = {"domain", "verdict", "mode", "id", "mx", "max_age", "fetched",
-            "checked", "expires", "source", "why"}
+            "checked", "expires", "source", "why", "outbound_443_blocked"}
     r = Ran([*c, "query", "--json", "[192.0.2.1]", "a_b.example"])
     j = r.json()
     check("query without a policy", r.rc == 1 and len(j) == 2 and
@@ -418,7 +418,8 @@ def cache() -> None:
           r)
     r = Ran([*c, "refresh", "--json"])
     check("refresh of nothing", r.rc == 0 and not r.err and r.json() ==
-          [{"refreshed": 0, "failed": 0, "left": 0, "removed": 0}], r)
+          [{"refreshed": 0, "failed": 0, "left": 0, "removed": 0,
+            "outbound_443_blocked": None}], r)
     planted()
     r = Ran([*c, "refresh"])
     check("a broken entry is nothing to refresh", r.rc == 0 and r.out ==

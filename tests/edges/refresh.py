@@ -199,7 +199,8 @@ def due(new):
     eq(gets(since, a, young, unused, none, off, pinned), [1, 0, 0, 1, 0, 0])
     eq(sorted(done), sorted([a, none]))
     eq((done[a]["refreshed"], done[a]["why"]), (True, None))
-    eq(total, {"refreshed": 2, "failed": 0, "left": 0, "removed": 0})
+    eq(total, {"refreshed": 2, "failed": 0, "left": 0, "removed": 0,
+               "outbound_443_blocked": None})
     # Nobody used it: it still goes the way of what is not used.
     assert time.time() - c.path(a).stat().st_mtime > 19 * DAY
     eq(c.refresh()[1]["refreshed"], 0)
@@ -256,7 +257,7 @@ def killed(new):
     assert 0 < len(had) < len(MANY), had
     done, total = c.refresh()
     eq(total, {"refreshed": len(MANY) - len(had), "failed": 0, "left": 0,
-               "removed": 0})
+               "removed": 0, "outbound_443_blocked": None})
     eq(set(done), set(MANY) - set(had))
     # Of those that were on their way nobody knows how far they were.
     eq(set(gets(since, *had)), {1})
@@ -412,6 +413,134 @@ def progress(new):
     eq(p.wait(60), 0)
     assert re.search(rb"\r\x1b\[K\d+ of 200", seen), seen
     assert seen.endswith(b"\r\x1b[K"), seen
+
+
+# --- Port 443 --------------------------------------------------------------------
+
+def move(domains: list[str], place: str | dict) -> None:
+    """Their policy hosts are there from now on."""
+    dns.set_records({f"mta-sts.{d}": [f"A {https.address(place)}"]
+                     for d in domains})
+
+
+@row("nobody of eight owners can be connected to: the log and query say so")
+def blocked(new):
+    c = new()
+    refused, silent = OWNERS[:4], OWNERS[4:8]
+    move(refused, "refused")
+    move(silent, "blackhole")
+    try:
+        for d in OWNERS[:7]:
+            eq(c.query(d)[1]["outbound_443_blocked"], None)
+        # More names of theirs, and hosts that do take connections.
+        for d in (f"x.{OWNERS[0]}", f"y.{OWNERS[1]}"):
+            dns.set_records({f"_mta-sts.{d}": [dns.txt("v=STSv1; id=1;")],
+                             f"mta-sts.{d}":
+                             [f"A {https.address('refused')}"]})
+            eq(c.query(d)[1]["outbound_443_blocked"], None)
+        eq(c.log("blocked"), [])
+        rc, j = c.query(OWNERS[7])
+        # It is a failure of the other side: RFC 8461 3.3.
+        eq((rc, j["verdict"], j["outbound_443_blocked"]["owners"]),
+           (1, "none", 8))
+        r = c.run("query", OWNERS[7])
+        assert "port 443: blocked? no policy host of 8 owners" in r.stdout, r
+        c.run("query", "--fresh", f"x.{OWNERS[2]}")
+        said, = c.log("blocked")
+        assert f"no policy host of 8 owners could be connected to for 0 min, " \
+            f"the last one mta-sts.{OWNERS[7]}: is outgoing TCP" in said, said
+        os.utime(c.dir / "~unreached-said", (time.time() - HOUR - 5,) * 2)
+        c.run("cache", "refresh", OWNERS[0])
+        eq(len(c.log("blocked")), 2)
+        eq(len((c.dir / "~unreached").read_text().splitlines()), 8)
+        # One connection is enough, whatever comes over it.
+        move(OWNERS[:1], "tls-stall")
+        c.run("cache", "refresh", OWNERS[0])
+        eq(c.query(OWNERS[1])[1]["outbound_443_blocked"], None)
+        assert not (c.dir / "~unreached").exists()
+    finally:
+        move(OWNERS, {})
+
+
+@row("what was so a day ago says nothing, nor does a file of another's making")
+def blocked_old(new):
+    c = new()
+    c.known(MANY[0])
+    now = int(time.time())
+    path = c.dir / "~unreached"
+    lines = "".join(f"{now - 60} o{i}.test\n" for i in range(8))
+    for text, age, owners in ((lines, 10, 8), (lines, DAY + 10, None),
+                              (lines[:-8], 10, None), ("x\n" * 8, 10, None),
+                              ("\0" * 9000, 10, None), (lines * 99, 10, None),
+                              (lines, -DAY, None)):
+        path.write_text(text)
+        c.mark("~unreached", age)
+        got = c.query(MANY[0])[1]["outbound_443_blocked"]
+        eq(got and got["owners"], owners)
+        if age > DAY:  # the next one is the first
+            move(OWNERS[:1], "refused")
+            try:
+                c.query(OWNERS[0])
+            finally:
+                move(OWNERS[:1], {})
+            eq(path.read_text().split()[1:], ["owner0.test"])
+
+
+def near(*words: str) -> None:
+    net.sh("ip", *words)
+
+
+@row("the kernel refuses to connect: mail waits, and the reason is told")
+def prohibited(new):
+    for kind, why in (("prohibit", "Permission denied"),
+                      ("unreachable", "No route to host"),
+                      ("blackhole", "Invalid argument")):
+        c = new()
+        near("route", "add", kind, "198.18.1.0/24")
+        try:
+            rc, j = c.query(OWNERS[0])
+            eq(rc, 3)
+            eq(j["error"], "this host has no route to the policy host: " + why)
+            for d in OWNERS[1:9]:
+                c.query(d)
+            assert c.log("443 blocked"), c.log("")
+        finally:
+            near("route", "del", kind, "198.18.1.0/24")
+        eq(c.query(OWNERS[0])[1]["verdict"], "policy")
+        eq(c.query(OWNERS[9])[1]["outbound_443_blocked"], None)
+
+
+@row("no route for any address is ours where we have no other, else theirs")
+def no_route(new):
+    c, d = new(), OWNERS[0]
+    c.known(MANY[0])
+    c.age(MANY[0], 2 * DAY)
+    dns.set_records({f"mta-sts.{x}": ["A 203.0.113.1", "A 203.0.113.2"]
+                     for x in (d, MANY[0])})
+    try:
+        rc, j = c.query(d)
+        eq((rc, j.get("error")), (3, "this host has no route to the policy "
+                                  "host: Network is unreachable"))
+        # A policy that is known stays: RFC 8461 3.3.
+        r = c.run("refresh")
+        eq(r.returncode, 3)
+        eq(c.query(MANY[0])[1]["verdict"], "policy")
+        # A private address is theirs, whatever we do with such routes.
+        near("route", "add", "blackhole", "10.0.0.0/8")
+        try:
+            move([OWNERS[1]], "private")
+            eq(c.query(OWNERS[1])[1].get("verdict"), "none")
+        finally:
+            near("route", "del", "blackhole", "10.0.0.0/8")
+        # The Internet is there by IPv6: no A record alone is our fault.
+        near("-6", "route", "add", "default", "via", net.FAR6)
+        try:
+            rc, j = c.query(d)
+            eq((rc, j["verdict"]), (1, "none"))
+        finally:
+            near("-6", "route", "del", "default")
+    finally:
+        move([d, MANY[0], OWNERS[1]], {})
 
 
 # --- Running --------------------------------------------------------------------

@@ -267,6 +267,14 @@ def _limit(pid: int, what: str, n: int | str) -> None:
            "--clear-groups", "prlimit", f"--pid={pid}", f"--{what}={n}:")
 
 
+def policy_hosts(_cache: Path, how: str) -> None:
+    """The kernel of this host refuses to connect to them; or no more."""
+    route = ["prohibit", "198.18.1.0/24"]
+    net.sh("ip", "route", "del", *route, check=False)
+    if how == "prohibited":
+        net.sh("ip", "route", "add", *route)
+
+
 def kill_workers(_cache: Path, _: str) -> None:
     for pid in net.running(*WORKERS, *(f".{n}" for n in WORKERS)):
         subprocess.run(["kill", "-9", str(pid)], check=False)
@@ -279,11 +287,12 @@ def repair() -> None:
         bundle(mta.server.CACHE, "good")
     resolv_mode(mta.server.CACHE, "644")
     enough(mta.server.CACHE, "")
+    policy_hosts(mta.server.CACHE, "open")
 
 
 KINDS = {f.__name__.replace("_", "-"): f for f in (
     aged, bundle, cache_freed, cache_full, cache_gone, cache_is_file,
     cache_mine, cache_mode, cache_new, cache_owner, cache_parts, cache_remount,
     cache_small, conf_gone, conf_mode, corrupt, emptied, enough, five_minutes,
-    kill_workers, none_left, planted, resolv_mode, unused, worker_back,
+    kill_workers, none_left, planted, policy_hosts, resolv_mode, unused, worker_back,
     worker_ends, worker_is, worker_missing)}

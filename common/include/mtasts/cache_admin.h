@@ -103,6 +103,20 @@ typedef bool sts_refreshed_fn(void *arg, const struct sts_refreshed *);
 enum sts_rc sts_cache_refresh(struct sts_ctx *, sts_refreshed_fn *fn, void *arg,
     struct sts_refresh_sum *, struct sts_err *err);
 
+/* --- The way out --------------------------------------------------------- */
+
+/*
+ * STS_OK: no policy host of so many owners of domains could be connected to,
+ * since then and in a row.  Something between here and there blocks TCP to port
+ * 443.  STS_ABSENT: nothing like that is known.
+ */
+struct sts_outbound {
+	unsigned owners;
+	int64_t since;
+};
+enum sts_rc sts_outbound_blocked(struct sts_ctx *, struct sts_outbound *,
+    struct sts_err *err);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -101,12 +101,29 @@ test_own(void **state)
 	rows_done();
 }
 
+/* What routes there are is tested by tests/edges/refresh.py. */
+static void
+test_route(void **state)
+{
+	struct sts_addr a[2];
+
+	(void)state;
+	assert_true(sts_addr_parse(&a[0], str_of("224.0.0.1")));
+	assert_true(sts_addr_parse(&a[1], str_of("127.0.0.1")));
+	ROW(gate_no_route(a, 2) == NULL, "this host has a way to itself");
+	ROW(gate_no_route(a, 0) == NULL, "no address is no fault of ours");
+	assert_true(sts_addr_parse(&a[0], str_of("fe80::1")));
+	ROW(gate_no_route(a, 1) == NULL, "fe80::1 is their fault, not ours");
+	rows_done();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_route),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
