@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "world"))
 
 import ca
 import dns
-import dnsd
+import entry
 import https
 import net
 import rows
@@ -42,14 +42,7 @@ MANY = [f"d{i}.many.test" for i in range(200)]
 OWNERS = [f"m.owner{i}.test" for i in range(12)]  # each of somebody else
 CA = ca.DIR / "ca.pem"
 POLICY = "version: STSv1\nmode: {}\nmx: *.test\nmax_age: 604800\n"
-PROTOCOL_LOCK = 1 << 62  # STS_LOCK_WORKERS
-
-
-def fnv(data: bytes) -> int:
-    h = 14695981039346656037
-    for c in data:
-        h = (h ^ c) * 1099511628211 % (1 << 64)
-    return (h ^ h >> 32) & 0xffffffff
+LOCK = (1 << 62) + 1024  # STS_LOCK_REFRESH
 
 
 class Cache:
@@ -104,15 +97,9 @@ class Cache:
     def age(self, domain: str, seconds: int, lives: int = 7 * DAY,
             unused: int = 0, **more: int) -> None:
         """Its policy was fetched so long ago, and lives so long from now."""
-        path, now = self.path(domain), int(time.time())
-        head, text = path.read_text().split("\n", 1)
-        for key, t in {"since": now - seconds, "fetched": now - seconds,
-                       "checked": now - seconds, "expires": now + lives,
-                       **{k: now - v for k, v in more.items()}}.items():
-            text = re.sub(rf"^{key} \S+", f"{key} {t}", text, flags=re.M)
-        sum_ = fnv((domain + text).encode())
-        path.write_text(f"{head.split()[0]} {len(text)} {sum_:08x}\n{text}")
-        os.utime(path, (now - unused, now - unused))
+        entry.age(self.path(domain), unused, **{
+            "since": seconds, "fetched": seconds, "checked": seconds,
+            "expires": -lives, **more})
 
     def fetched(self, domain: str) -> int:
         return int(re.search(r"^fetched (\d+)", self.path(domain).read_text(),
@@ -290,7 +277,7 @@ def owner(new):
     with (c.dir / "~lock").open("r+b") as f:
         shutil.chown(f.name, OWNER, OWNER)
         fcntl.fcntl(f, fcntl.F_SETLK, struct.pack(
-            "hhqqi", fcntl.F_WRLCK, os.SEEK_SET, PROTOCOL_LOCK + 1024, 1, 0))
+            "hhqqi", fcntl.F_WRLCK, os.SEEK_SET, LOCK, 1, 0))
         r = c.run("refresh")
         eq((r.returncode, r.stdout), (1, ""))
         assert "under way" in r.stderr, r

@@ -4,10 +4,12 @@
 Each takes the cache directory of the scenario and a word.
 """
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import entry
 import mta
 import net
 
@@ -63,6 +65,15 @@ def unused(cache: Path, domain: str) -> None:
     p = of_domain(cache, domain)
     then = p.stat().st_mtime - 200 * 86400
     os.utime(p, (then, then))
+
+
+def fetched_before(cache: Path, arg: str) -> None:
+    """HOURS DOMAIN: when its policy was."""
+    hours, domain = arg.split()
+    path, ago = of_domain(cache, domain), int(hours) * 3600
+    at = dict(re.findall(r"^(fetched|expires) (\d+)", path.read_text(), re.M))
+    life = int(at["expires"]) - int(at["fetched"])
+    entry.age(path, since=ago, fetched=ago, checked=ago, expires=ago - life)
 
 
 def five_minutes(cache: Path, _: str) -> None:
@@ -293,6 +304,6 @@ def repair() -> None:
 KINDS = {f.__name__.replace("_", "-"): f for f in (
     aged, bundle, cache_freed, cache_full, cache_gone, cache_is_file,
     cache_mine, cache_mode, cache_new, cache_owner, cache_parts, cache_remount,
-    cache_small, conf_gone, conf_mode, corrupt, emptied, enough, five_minutes,
-    kill_workers, none_left, planted, policy_hosts, resolv_mode, unused, worker_back,
+    cache_small, conf_gone, conf_mode, corrupt, emptied, enough, fetched_before,
+    five_minutes, kill_workers, none_left, planted, policy_hosts, resolv_mode, unused, worker_back,
     worker_ends, worker_is, worker_missing)}
