@@ -25,12 +25,13 @@ from pathlib import Path
 CACHE = Path(os.environ.get("MTASTS_DEBIAN_DIR", "/var/cache/mtasts-tests"))
 # The second list: what the worker needs.  Libraries with times of 64 bits have
 # names of their own since trixie.
+SMTPD = ["opensmtpd", "opensmtpd-filter-dkimsign"]
 BASE = ["ca-certificates", "libidn2-0", "libunbound8", "libjansson4"]
 OLD = ["libgetdns10", "libcurl4", "libevent-core-2.1-7"]
 NEW = [f"{p}t64" for p in OLD]
-RELEASES = {"bookworm": ["opensmtpd", *BASE, *OLD],
-            "trixie": ["opensmtpd", *BASE, *NEW],
-            "testing": ["opensmtpd", *BASE, *NEW]}
+RELEASES = {"bookworm": [*SMTPD, *BASE, *OLD],
+            "trixie": [*SMTPD, *BASE, *NEW],
+            "testing": [*SMTPD, *BASE, *NEW]}
 # The Exim of Debian 12 is that of this host.
 EXIM = {f"exim-{r}": r for r in ("trixie", "testing")}
 EXIM_SET = ["exim4-daemon-heavy", "libcurl3t64-gnutls", "libfaketime"]

@@ -73,9 +73,50 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
                   (r"(?m)^# (match tag MTASTS_AGAIN)", r"\1"),
                   (r"(?m)^action .mtasts-wait. .*", r'\g<0> helo "SECRET"'),
                   (r"(?m)^listen on socket$", r"\g<0> tag SOCKET")],
+    # as it was before there was a table of what waits
+    "old-rules": [(r"(?m)^.*(mtasts-wait|MTASTS_AGAIN mask-src).*\n", "")],
+    # what waits is not let in again
+    "auth-only-bare": [(r"(?m)^match from local for (domain <|any).*\n", ""),
+                       (r"(?m)^match from auth", "match from src 198.18.0.2")],
+    # neither filter nor guard: mail goes round
+    "loop": [(r' filter "mtasts"(?=\n# Domains)', ""),
+             (r"(?m)^match tag MTASTS_AGAIN from any .* reject\n", "")],
+    "small": [(r"\A", "smtp max-message-size 4000\n")],
+    "dkim": [(r"\A", 'filter "dkim" proc-exec "filter-dkimsign '
+              '-d sender.test -s sel -k /etc/dkim.key" user _dkimsign '
+              'group _dkimsign\n'),
+             (r"(?m)^listen on (socket|198\S+ port 25)$",
+              r'\g<0> filter "dkim"')],
+    "srs": [(r"\A", 'srs key "0123456789abcdef"\n'),
+            (r'(?m)^action "(outbound|mtasts|mtasts-wait)" .*', r"\g<0> srs")],
+    "mail-from": [(r'(?m)^action "(outbound|mtasts)" .*',
+                   r'\g<0> mail-from "other@sender.test"')],
+    "proxy": [(r"(?m)^listen on socket$", r"\g<0>\nlisten on 198.18.0.2 "
+               r"port 2525 proxy-v2")],
+    "masquerade": [(r"(?m)^listen on socket$",
+                    'pki "p" cert "/etc/p.pem"\npki "p" key "/etc/p.key"\n'
+                    "table creds file:/etc/creds\n"
+                    'table names { joe = "joe@sender.test" }\n'
+                    r"\g<0>\nlisten on 198.18.0.2 port 587 tls-require "
+                    'pki "p" auth <creds> senders <names> masquerade')],
     "backup": [(r"(?m)^match for local .*", r'\g<0>\naction "backup" relay '
                 'backup mx "me.s16g.test"\n'
                 'match from any for domain "s16g.test" action "backup"')],
+    # what this host is a backup MX of, under policies as all other mail
+    "backup-sts": [(r"(?m)^match for local .*", r"\g<0>\n"
+                    'table backups { "@s23.test", "@bad.s23.test", '
+                    '"@none.s23.test" }\n'
+                    'action "backup" relay backup mx "me.s23.test" '
+                    'filter "mtasts-out"\n'
+                    "match from any for domain <mtasts-wait> "
+                    'rcpt-to <backups> action "mtasts-wait"\n'
+                    "match from any for domain <mtasts> "
+                    'rcpt-to <backups> action "mtasts"\n'
+                    'match from any for any rcpt-to <backups> action "backup"')],
+    # all mail goes to one host, whoever it is for
+    "smarthost-all": [(r'(?m)^action "outbound" .*', 'action "outbound" '
+                       'relay host "smtp+tls://smart.s22.test"'),
+                      (r"(?m)^match .*<mtasts.*\n", "")],
     # one action for all: smtp:// and smtp+tls:// side by side in one table
     "sticky": [(r'(?m)^action "mtasts".*', 'table mixed { "sticky.test" = '
                 '"smtp+tls://mx.sticky.test", "free.sticky.test" = '
@@ -85,6 +126,11 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
     # design A: smtpd believes the MX records it finds
     "own-mx": [(r" domain <mtasts>(?= ca)", "")],
 }
+VARIANTS["dkim-twice"] = VARIANTS["dkim"] + [
+    (r'(?m)^(listen on 127.* mask-src) filter "mtasts"$',
+     r'filter "again" chain { "mtasts", "dkim" }\n\1 filter "again"')]
+VARIANTS["srs-outbound"] = [VARIANTS["srs"][0],
+                            (r'(?m)^action "outbound" .*', r"\g<0> srs")]
 VARIANTS["shared"] = VARIANTS["smarthost"] + [NO_CA, NO_SRC]
 
 
@@ -332,12 +378,14 @@ def _reply(f) -> str:
 
 def _settle(at: int, seconds: float, ids: set[str] | None = None,
             attempts: bool = True) -> None:
-    """Until each envelope, of the session since then, has had its attempt."""
+    """Until each envelope, of the session since then or of ids and what came in
+    again of them, has had its attempt."""
     def done() -> bool:
         text = log_since(at)
         if ids is None and " smtp disconnected " not in text:
             return False
-        wanted = ids or set(re.findall(r" smtp envelope evpid=0*(\w+)", text))
+        wanted = (ids or set()) | set(
+            re.findall(r" smtp envelope evpid=0*(\w+)", text))
         return not attempts or wanted <= attempted(text)
 
     try:

@@ -119,6 +119,8 @@ class Session:
         caps = ["world", "8BITMIME", "SMTPUTF8", "PIPELINING"]
         if not self.rec.get("tls") and self.rule.get("starttls") != "no":
             caps.append("STARTTLS")
+        if self.rule.get("dsn"):
+            caps.append("DSN")
         self.say("".join(f"250-{cap}\r\n" for cap in caps[:-1])
                  + f"250 {caps[-1]}")
 

@@ -21,7 +21,8 @@ import scenario
 MTASTS = "/usr/bin/mtasts"
 WORKERS = expect.WORKERS
 # Configurations that are not ours, or have actions without our filter.
-UNSEEN = {"plain", "smarthost", "shared", "sticky", "own-mx", "no-filter"}
+UNSEEN = {"plain", "smarthost", "shared", "sticky", "own-mx", "no-filter",
+          "smarthost-all"}
 CONF = {"worker_dir": "/usr/libexec/mtasts", "fetch_timeout": "6s",
         "dns_timeout": "2s"}
 
@@ -310,8 +311,9 @@ def do_run(p: Place, step: dict) -> Seen:
     import special
     import special_report
     import special_smtpd
+    import special_waiting
     programs = special.PROGRAMS | special_smtpd.PROGRAMS | \
-        special_report.PROGRAMS
+        special_report.PROGRAMS | special_waiting.PROGRAMS
     out = programs[step["run"]](p)
     p.note(out)
     return Seen(out=out)
