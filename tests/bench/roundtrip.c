@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * roundtrip N DOMAINS PROGRAM [ARG]: ask a table N times as smtpd does, one
- * thing at a time, for d0.test to d(DOMAINS-1).test in no order.  Prints the
- * microseconds of one, how many were found, and the table's KB of memory.
- * PROGRAM "echo" is a child that sends back what it reads.
+ * roundtrip N DOMAINS PROGRAM [ARG [wait]]: ask a table N times as smtpd does,
+ * one thing at a time, for d0.test to d(DOMAINS-1).test in no order.  Prints
+ * the microseconds of one, how many were known, and the table's KB of memory.
+ * PROGRAM "echo" is a child that sends back what it reads; "wait": it is the
+ * table of what is not known, which finds none of them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,8 @@ main(int argc, char *argv[])
 {
 	unsigned long n = argc < 4 ? 0 : number(argv[1]);
 	unsigned long domains = argc < 4 ? 0 : number(argv[2]);
+	bool wait = argc > 5 && strcmp(argv[5], "wait") == 0;
+	const char *known = wait ? "|not-found\n" : "|found\n";
 	unsigned long found = 0, at = 0;
 	struct timespec a, b;
 	char line[200];
@@ -106,6 +109,7 @@ main(int argc, char *argv[])
 		_exit(127);
 	}
 	close(sv[1]);
+	say(sv[0], wait ? "config|tablename|mtasts-wait\n" : "");
 	say(sv[0], "config|protocol|0.1\nconfig|ready\n");
 	hear(sv[0], "ready\n");
 	clock_gettime(CLOCK_MONOTONIC, &a);
@@ -117,7 +121,7 @@ main(int argc, char *argv[])
 		    i, at);
 		say(sv[0], line);
 		hear(sv[0], "\n");
-		found += strstr(got, "|found\n") != NULL;
+		found += strstr(got, known) != NULL;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	printf("%.3f %lu %lu\n",

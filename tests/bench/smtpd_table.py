@@ -29,8 +29,8 @@ def measure() -> list[Row]:
 def _fill(top: Path, n: int) -> None:
     cache = tools.own(top / f"cache{n}")
     for i in range(0, n, 2000):
-        tools.seed(cache, "policy", *[f"d{j}.test" for j in
-                                      range(i, min(i + 2000, n))],
+        tools.seed(cache, "ready" if n == FEW else "policy",
+                   *[f"d{j}.test" for j in range(i, min(i + 2000, n))],
                    body=tools.policy("test"))
     (top / f"conf{n}").write_text(f"cache_dir = {cache}\n")
 
@@ -40,7 +40,7 @@ def _table(n: int, *argv: str) -> tuple[float, int]:
     us, found, kb = tools.call(str(tools.BIN / "roundtrip"), str(TRIPS),
                                str(n), *argv, **tools.owner()).split()
     if argv[0] != "echo" and int(found) != TRIPS:
-        raise tools.BenchError(f"the table found {found} of {TRIPS}")
+        raise tools.BenchError(f"the table knew {found} of {TRIPS}")
     return float(us), int(kb)
 
 
@@ -65,7 +65,8 @@ def _run(top: Path) -> dict[str, list[float]]:
          str(sock), str(FEW)], env={"PATH": os.environ["PATH"]},
         **tools.owner())
     out: dict[str, list[float]] = {k: [] for k in
-                                   ("echo", "few", "many", "peer", "kb")}
+                                   ("echo", "few", "wait", "many", "peer",
+                                    "kb")}
     try:
         for _ in range(100):
             if sock.exists():
@@ -76,6 +77,8 @@ def _run(top: Path) -> dict[str, list[float]]:
             us, kb = _table(FEW, str(TABLE), str(top / f"conf{FEW}"))
             out["few"].append(us)
             out["kb"].append(kb / 1000)
+            out["wait"].append(
+                _table(FEW, str(TABLE), str(top / f"conf{FEW}"), "wait")[0])
             out["many"].append(
                 _table(MANY, str(TABLE), str(top / f"conf{MANY}"))[0])
             out["peer"].append(_peer(sock))
@@ -90,11 +93,14 @@ def _rows(t: dict[str, list[float]]) -> list[Row]:
                 t["echo"]),
             Row("table", "table round trip", "us", t["few"],
                 "postfix-mta-sts-resolver", t["peer"]),
+            Row("table", "mtasts-wait, round trip", "us", t["wait"],
+                "the table of policies", t["few"]),
             Row("table", f"table, {MANY} domains", "us", t["many"],
                 f"{FEW} domains", t["few"]),
             Row("table", "table, memory", "MB", t["kb"])]
     rows[0].judge("<= 1.5 x", rows[0].ratio <= 1.5)
     rows[1].judge("<= 1/4 x", rows[1].ratio <= 0.25)
-    rows[2].judge("<= 1.5 x", rows[2].ratio <= 1.5)
-    rows[3].judge("<= 3 MB", rows[3].median <= 3)
+    rows[2].judge("<= 1.75 x", rows[2].ratio <= 1.75)
+    rows[3].judge("<= 1.5 x", rows[3].ratio <= 1.5)
+    rows[4].judge("<= 3 MB", rows[4].median <= 3)
     return rows
