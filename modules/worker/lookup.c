@@ -254,7 +254,7 @@ is_silence(const struct dns_answer *ans)
 	    (ans->why == DNS_WHY_TIMEOUT || ans->why == DNS_WHY_NETWORK);
 }
 
-static void no_addresses(struct job *);
+static void addresses_unanswered(struct job *);
 
 /*
  * Only when nothing at all is answered is the resolver down: a domain's own
@@ -277,9 +277,12 @@ got_probe(void *arg, const struct dns_answer *ans)
 	job->probe = NULL;
 	job->probed = true;
 	job->silent = silent;
-	if (job->waits && job->facts.txt == STS_TXT_FOUND)
-		no_addresses(job);
-	else if (job->waits)
+	if (!job->waits)
+		return;
+	job->waits = false;
+	if (job->facts.txt == STS_TXT_FOUND)
+		addresses_unanswered(job);
+	else
 		after_txt(job);
 }
 
@@ -482,22 +485,6 @@ get(struct job *job, const struct sts_addr *addr, size_t n)
 
 /* --- The policy host's addresses ---------------------------------------- */
 
-/*
- * RFC 8461 3.3: no policy is to be had.  But where it is our resolver that has
- * gone since the record was found, nobody knows that.
- */
-static void
-no_addresses(struct job *job)
-{
-	if (!job->silent) {
-		got_nothing(job, STS_WHY_FETCH_ERROR);
-		return;
-	}
-	job->facts.txt = STS_TXT_TEMPFAIL;
-	job->facts.txt_why = STS_WHY_DNS_TIMEOUT;
-	after_txt(job);
-}
-
 static void
 got_addresses(void *arg, const struct dns_answer *ans)
 {
@@ -531,16 +518,16 @@ got_addresses(void *arg, const struct dns_answer *ans)
 		    "policy host mta-sts.%.100s has no address: DNS %s",
 		    job->domain, dns_why_name(ans->why));
 	if (is_silence(ans)) {
-		job->probed = job->silent = false; /* it was well for the TXT */
+		job->probed = false; /* it was well for the TXT record */
 		probe(job);
 		if ((job->waits = job->probe != NULL))
 			return;
 	}
-	no_addresses(job);
+	got_nothing(job, STS_WHY_FETCH_ERROR);
 }
 
 static void
-ask_policy_host(struct job *job)
+ask_addresses(struct job *job)
 {
 	char host[STS_NAME_SIZE + 8];
 	unsigned timeout = job->lookups->conf->dns_timeout;
@@ -551,4 +538,31 @@ ask_policy_host(struct job *job)
 	if (!dns_ask(job->lookups->dns, DNS_ADDRESS, host, timeout,
 		got_addresses, job))
 		job_nomem(job);
+}
+
+/*
+ * RFC 8461 3.3: no policy is to be had.  But where it is our resolver that has
+ * gone since the record was found, nobody knows that; and it may have been
+ * gone until a moment ago.
+ */
+static void
+addresses_unanswered(struct job *job)
+{
+	if (job->silent) {
+		job->facts.txt = STS_TXT_TEMPFAIL;
+		job->facts.txt_why = STS_WHY_DNS_TIMEOUT;
+		after_txt(job);
+	} else if (!job->repeated) {
+		job->repeated = true;
+		job->note[0] = '\0';
+		ask_addresses(job);
+	} else
+		got_nothing(job, STS_WHY_FETCH_ERROR);
+}
+
+static void
+ask_policy_host(struct job *job)
+{
+	job_stage(job, STS_STAGE_FOUND);
+	ask_addresses(job);
 }

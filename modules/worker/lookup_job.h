@@ -38,6 +38,7 @@ struct job {
 	bool probed;         /* one came to its end */
 	bool silent;         /* and heard nothing: the resolver is down */
 	bool waits;          /* for that end; a question failed */
+	bool repeated;       /* the question for addresses */
 	bool no_soa;         /* "none" counts for this look alone */
 	struct sts_facts facts;
 	struct sts_loaded cached;

@@ -14,7 +14,7 @@ import time
 
 GOOD = "198.18.0.53"
 SILENT_BASE = "198.18.53."
-TXT = 16
+A, TXT, AAAA = 1, 16, 28
 # name: (last byte of the address, UDP does, TCP does)
 KINDS = {
     "silent": (10, "drop", "stall"),
@@ -38,6 +38,7 @@ KINDS = {
     "forged": (28, "forge", "drop"),
     "badvers": (29, "badvers", "badvers"),
     "txt-only": (30, "txt-only", "txt-only"),
+    "addr-late": (31, "addr-late", "addr-late"),  # for a second, no addresses
 }
 
 
@@ -90,6 +91,7 @@ def read_tcp(s: socket.socket) -> bytes | None:
 
 
 _seen: dict[bytes, int] = {}
+_first: dict[str, float] = {}  # when a name was asked for
 
 
 def reply(act: str, msg: bytes, tcp: bool) -> bytes | None:
@@ -111,6 +113,10 @@ def reply(act: str, msg: bytes, tcp: bool) -> bytes | None:
         other[13] ^= 1  # first letter of the first label
         return bytes(other)
     if act == "txt-only" and question(msg)[1] != TXT:
+        return None
+    if act == "addr-late" and question(msg)[1] in (A, AAAA) and \
+            time.monotonic() < _first.setdefault(
+                question(msg)[0], time.monotonic()) + 1:
         return None
     if act == "late":
         time.sleep(2)
