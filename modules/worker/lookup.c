@@ -527,7 +527,7 @@ got_addresses(void *arg, const struct dns_answer *ans)
 }
 
 static void
-ask_addresses(struct job *job)
+ask_policy_host(struct job *job)
 {
 	char host[STS_NAME_SIZE + 8];
 	unsigned timeout = job->lookups->conf->dns_timeout;
@@ -555,14 +555,7 @@ addresses_unanswered(struct job *job)
 	} else if (!job->repeated) {
 		job->repeated = true;
 		job->note[0] = '\0';
-		ask_addresses(job);
+		ask_policy_host(job);
 	} else
 		got_nothing(job, STS_WHY_FETCH_ERROR);
-}
-
-static void
-ask_policy_host(struct job *job)
-{
-	job_stage(job, STS_STAGE_FOUND);
-	ask_addresses(job);
 }

@@ -150,6 +150,9 @@ INT(fchmodat, (int fd, const char *path, mode_t mode, int flags),
     (fd, path, mode, flags))
 INT(ftruncate64, (int fd, off_t size), (fd, size))
 INT(futimens, (int fd, const struct timespec *times), (fd, times))
+INT(utimensat,
+    (int fd, const char *path, const struct timespec *times, int flags),
+    (fd, path, times, flags))
 INT(fdatasync, (int fd), (fd))
 INT(flock, (int fd, int how), (fd, how))
 INT(poll, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
