@@ -37,7 +37,7 @@ ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
            "damage", "resolver", "exim", "many", "run", "race", "mtasts",
            "smtpd", "local", "alias"}
 MODIFIERS = {"of", "from", "clock", "fresh", "queue", "shots", "option",
-             "names", "only", "unseen", "fields"}
+             "only", "unseen", "fields"}
 EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
                 "gets", "gets_max", "txts", "txts_max", "asked", "verdict",
                 "mode", "id", "source", "why", "under", "exit", "out",

@@ -266,9 +266,9 @@ def do_race(p: Place, step: dict) -> Seen:
 
 
 def do_many(p: Place, step: dict) -> Seen:
-    """One message to many domains: "N.{name}" for N up to the number."""
-    n = step["many"]
-    rcpts = [f"u@{i}.{step['names']}" for i in range(n)]
+    """One message to many domains: of each name "N.NAME", up to the number."""
+    rcpts = [f"u@{i}.{name}" for name, n in step["many"].items()
+             for i in range(n)]
     sent = mta.server.send(rcpts, timeout=300)
     p.note(sent.log[-3000:] + sent.output[-1000:])
     return Seen(sent=sent)
