@@ -68,13 +68,14 @@ result(unsigned char **yield, int rc, char *text)
 	return rc;
 }
 
-/* One line for the main log: who speaks, and why mail has to wait. */
+/* One line for the main log: who speaks, why mail waits, and what then. */
 static int
 defer(unsigned char **yield, const char *domain, const struct sts_err *err)
 {
-	char text[sizeof err->text + STS_NAME_SIZE + 32];
+	char text[sizeof err->text + STS_NAME_SIZE + 64];
 
-	snprintf(text, sizeof text, "mtasts: %.80s%s%s", domain,
+	snprintf(text, sizeof text,
+	    "mtasts: %.80s%s%s; once that is mended: exim -qff", domain,
 	    domain[0] == '\0' ? "" : ": ", err->text);
 	return result(yield, EXIM_DEFER, strdup(text));
 }

@@ -14,15 +14,19 @@ domain_policy(struct sts_ctx *ctx, const char *domain, bool *enforced,
 	enum sts_rc rc;
 
 	*enforced = false;
+	why->text[0] = '\0';
 	rc = sts_query(ctx, domain, STS_NONBLOCKING | STS_OFFLINE, &a, why);
 	if (rc != STS_OK)
 		return rc;
 	if (a->verdict == STS_MUST_WAIT) {
 		rc = STS_TEMPFAIL;
 		memcpy(why->text, a->why, sizeof a->why);
-	} else
+	} else {
 		*enforced =
 		    a->verdict == STS_POLICY && a->mode == STS_MODE_ENFORCE;
+		if (a->unprotected)
+			memcpy(why->text, a->why, sizeof a->why);
+	}
 	sts_answer_free(a);
 	return rc;
 }

@@ -36,7 +36,19 @@ complain(struct complaint *c, const char *text)
 		return;
 	c->when = now;
 	snprintf(c->text, sizeof c->text, "%s", text);
-	syslog(LOG_ERR, "%s", text);
+	syslog(LOG_ERR, "%s; once that is mended: smtpctl schedule all", text);
+}
+
+void
+note_unprotected(struct complaint *c, const char *text)
+{
+	int64_t now = now_ms();
+
+	if (strcmp(c->text, text) == 0 && now - c->when < SECOND)
+		return;
+	c->when = now;
+	snprintf(c->text, sizeof c->text, "%s", text);
+	syslog(LOG_NOTICE, "MTA-STS: %s", text);
 }
 
 static void
@@ -49,7 +61,9 @@ read_again(struct config *c)
 		return;
 	}
 	if (c->said.text[0] != '\0')
-		syslog(LOG_NOTICE, "the configuration is in order again");
+		syslog(LOG_NOTICE,
+		    "the configuration is in order again: "
+		    "smtpctl schedule all");
 	c->said.text[0] = '\0';
 }
 

@@ -31,8 +31,14 @@ enum config_when {
 /* NULL: there is none to be had, and err says why. */
 struct sts_ctx *config_get(struct config *, enum config_when);
 
-/* To the mail log, unless it was the last thing said; at most once a second. */
+/*
+ * Of a fault of this host, and what to do when it is gone, to the mail log,
+ * unless it was the last thing said; at most once a second.
+ */
 void complain(struct complaint *, const char *text);
+
+/* Of mail that goes without a policy: for each, but once for all its rules. */
+void note_unprotected(struct complaint *, const char *text);
 
 int64_t now_ms(void);  /* never jumps */
 int64_t wall_ms(void); /* since 1970, the same for all processes */

@@ -103,20 +103,66 @@ put_hosts(void)
 	return sts_store_put_mx(store, DOMAIN, &set, NULL) == STS_OK;
 }
 
+/* As the store writes it, once: it waits for the disk each time. */
 static void
-put_state(int state)
+make_state(int state)
 {
 	struct sts_entry e = policy_of(states[state].age, states[state].lasts);
+	char command[300];
 
 	empty(in_top("cache"), "~key");
-	if (states[state].lasts == 0)
-		return;
-	assert_int_equal(sts_store_put(store, DOMAIN, &e, NULL), STS_OK);
-	assert_true(put_hosts());
+	if (states[state].lasts != 0) {
+		assert_int_equal(sts_store_put(store, DOMAIN, &e, NULL),
+		    STS_OK);
+		assert_true(put_hosts());
+	}
 	if (states[state].failed)
 		assert_int_equal(sts_store_mark(store, STS_MARK_FAILED, DOMAIN,
 				     NULL),
 		    STS_OK);
+	snprintf(command, sizeof command, "cd %s && cp -a cache state%d", top,
+	    state);
+	assert_int_equal(system(command), 0);
+}
+
+static bool
+copy(int from, int to, const char *name)
+{
+	static char text[STS_ENTRY_MAX];
+	int in = openat(from, name, O_RDONLY), out;
+	ssize_t n = read(in, text, sizeof text);
+
+	out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL, 0640);
+	if (n < 0 || out == -1 || write(out, text, (size_t)n) != n)
+		return false;
+	close(in);
+	return (geteuid() != 0 || fchown(out, OWNER, OWNER) == 0) &&
+	    close(out) == 0;
+}
+
+static void
+put_state(int state)
+{
+	char from[100], to[100];
+	unsigned part = sts_store_dir_of(store, DOMAIN);
+	struct dirent *e;
+	int into;
+	DIR *d;
+
+	empty(in_top("cache"), "~key");
+	if (states[state].lasts == 0)
+		return;
+	snprintf(from, sizeof from, "state%d/%02x", state, part);
+	snprintf(to, sizeof to, "cache/%02x", part);
+	assert_true(own(in_top(to)));
+	into = open(in_top(to), O_RDONLY | O_DIRECTORY);
+	d = opendir(in_top(from));
+	assert_true(d != NULL && into != -1);
+	while ((e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			assert_true(copy(dirfd(d), into, e->d_name));
+	closedir(d);
+	close(into);
 }
 
 /* --- The worker ----------------------------------------------------------- */
@@ -422,9 +468,9 @@ judge_filter(int state, bool faulty, const struct answer *a)
 static const int errors[] = { EIO, ENOMEM, ENOSPC, EMFILE, EACCES, EINTR };
 
 static const struct subject subjects[] = {
-	{ "exim", ask_exim, judge_exim, ARRAY_LEN(errors), true },
-	{ "table", ask_table, judge_table, 2, true },
-	{ "filter", ask_filter, judge_filter, 1, false },
+	{ "exim", ask_exim, judge_exim, ARRAY_LEN(errors), true, true },
+	{ "table", ask_table, judge_table, 2, true, false },
+	{ "filter", ask_filter, judge_filter, 1, false, false },
 };
 
 /* Its status; a process that hangs is killed. */
@@ -514,6 +560,8 @@ each_state(const struct subject *s)
 	const char *wrong;
 
 	for (int state = 0; state < STATES; state++) {
+		if (!s->looks && (state == DUE || state == FAILED))
+			continue;
 		plan = (struct fail_plan){ .call = 0 };
 		wrong = run(s, state, &plan);
 		ROW(wrong == NULL, "%s, %s: %s", s->name, states[state].name,
@@ -575,6 +623,8 @@ set_up(void **state)
 	    sts_store_open(&store, in_top("cache"), NULL) != STS_OK ||
 	    !make_workers())
 		return -1;
+	for (int i = 0; i < STATES; i++)
+		make_state(i);
 	return 0;
 }
 
