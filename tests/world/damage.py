@@ -15,7 +15,7 @@ import net
 
 WITNESS = net.ROOT / "witness"  # must never change
 TOOLS = Path("/usr/libexec/mtasts-tests")
-PRELOAD = Path("/etc/ld.so.preload")
+PRELOAD = "etc/ld.so.preload"
 WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls")
 
 
@@ -252,8 +252,7 @@ def none_left(_cache: Path, what: str) -> None:
     """descriptors, memory: of Exim's module, or of smtpd's table and filter."""
     if mta.server.NAME == "exim":
         # Exim begins anew to deliver, without its environment.
-        (TOOLS / "fault").write_text(what)
-        PRELOAD.write_text(f"{TOOLS}/preload.so\n")
+        _preload("fault", what)
         return
     for pid in net.running("table-mtasts", "filter-mtasts"):
         proc = Path(f"/proc/{pid}")
@@ -264,8 +263,29 @@ def none_left(_cache: Path, what: str) -> None:
             ("as", pages * os.sysconf("SC_PAGESIZE"))))
 
 
+def _preload(name: str, text: str) -> None:
+    """For all programs that start from now on, where the mail server lives."""
+    top = mta.server.TOP
+    (top / TOOLS.relative_to("/") / name).write_text(text)
+    (top / PRELOAD).write_text(f"{TOOLS}/preload.so\n")
+
+
+def _no_preload() -> None:
+    (mta.server.TOP / PRELOAD).unlink(missing_ok=True)
+    for name in ("fault", "clock"):
+        (mta.server.TOP / TOOLS.relative_to("/") / name).unlink(missing_ok=True)
+
+
+def clock(_cache: Path, hours: str) -> None:
+    """It is so much later, for the mail server when it has been restarted."""
+    _preload("clock", str(int(hours) * 3600))
+    if mta.server.NAME != "exim":
+        mta.server.stop()
+        mta.server.start()
+
+
 def enough(_cache: Path, _: str) -> None:
-    PRELOAD.unlink(missing_ok=True)
+    _no_preload()
     for pid in net.running("table-mtasts", "filter-mtasts"):
         _limit(pid, "nofile", 1024)
         _limit(pid, "as", "unlimited")
@@ -304,6 +324,7 @@ def repair() -> None:
 KINDS = {f.__name__.replace("_", "-"): f for f in (
     aged, bundle, cache_freed, cache_full, cache_gone, cache_is_file,
     cache_mine, cache_mode, cache_new, cache_owner, cache_parts, cache_remount,
-    cache_small, conf_gone, conf_mode, corrupt, emptied, enough, fetched_before,
-    five_minutes, kill_workers, none_left, planted, policy_hosts, resolv_mode, unused, worker_back,
+    cache_small, clock, conf_gone, conf_mode, corrupt, emptied, enough,
+    fetched_before, five_minutes, kill_workers, none_left, planted,
+    policy_hosts, resolv_mode, unused, worker_back,
     worker_ends, worker_is, worker_missing)}

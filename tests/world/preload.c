@@ -7,6 +7,9 @@
  *             and when it has stored and not yet answered
  *   "descriptors" or "memory" in the file "fault" beside it     Exim's module,
  *             and nothing else in the process, has none left
+ *   seconds in the file "clock" beside it     all programs live so much later;
+ *             unlike libfaketime without a touch on clocks that do not jump,
+ *             shared memory or times of files, but those that are set to "now"
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -19,25 +22,85 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { DNS = 53, HTTPS = 443 };
 
 static char fault[16];
+static time_t later; /* s */
+
+static void
+read_word(char word[16], const char *path)
+{
+	FILE *f = fopen(path, "r");
+
+	if (f == NULL)
+		return;
+	word[fread(word, 1, 15, f)] = '\0';
+	fclose(f);
+}
 
 __attribute__((constructor)) static void
 begin(void)
 {
 	const char *word = getenv("MTASTS_FAULT");
-	FILE *f;
+	char seconds[16] = "0";
 
 	if (word != NULL)
 		snprintf(fault, sizeof fault, "%s", word);
-	else if ((f = fopen("/usr/libexec/mtasts-tests/fault", "r")) != NULL) {
-		fault[fread(fault, 1, sizeof fault - 1, f)] = '\0';
-		fclose(f);
-	}
+	else
+		read_word(fault, "/usr/libexec/mtasts-tests/fault");
+	read_word(seconds, "/usr/libexec/mtasts-tests/clock");
+	later = atol(seconds);
+}
+
+/* --- Time ----------------------------------------------------------------- */
+
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, ts);
+
+	if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+		ts->tv_sec += later;
+	return rc;
+}
+
+time_t
+time(time_t *t)
+{
+	struct timespec ts = { 0 };
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (t != NULL)
+		*t = ts.tv_sec;
+	return ts.tv_sec;
+}
+
+int
+gettimeofday(struct timeval *tv, void *tz)
+{
+	struct timespec ts = { 0 };
+
+	(void)tz;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	*tv = (struct timeval){ ts.tv_sec, ts.tv_nsec / 1000 };
+	return 0;
+}
+
+int
+futimens(int fd, const struct timespec times[2])
+{
+	struct timespec now[2];
+
+	clock_gettime(CLOCK_REALTIME, &now[0]);
+	now[1] = now[0];
+	return (int)syscall(SYS_utimensat, fd, NULL,
+	    times == NULL && later != 0 ? now : times, 0);
 }
 
 /* --- A worker ------------------------------------------------------------- */

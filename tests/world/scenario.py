@@ -32,7 +32,8 @@ DOMAIN = {
     "family": "4",       # of the MX hosts' addresses: "4", "6" or "46"
 }
 SCENARIO = {"does", "rfc", "domain", "other", "steps", "exim", "conf",
-            "faults", "damages", "alone", "workers", "cold", "warm", "hosts", "smtpd"}
+            "faults", "damages", "alone", "workers", "cold", "warm", "hosts", "smtpd",
+            "unseen", "readme"}
 ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
            "damage", "resolver", "exim", "many", "run", "race", "mtasts",
            "smtpd", "local", "alias"}
@@ -67,9 +68,10 @@ class Scenario:
 def load(path: Path, host: str = "exim") -> list[Scenario]:
     """What is to be run at one host: exim, smtpd6 or smtpd7."""
     with path.open("rb") as f:
-        tables = tomllib.load(f)
-    out = [_scenario(ident, t, host) for name, table in tables.items()
-           for ident, t in _damages(name, table)
+        tables = dict(x for item in tomllib.load(f).items()
+                      for x in _damages(*item))
+    _promises(list(tables.values()))
+    out = [_scenario(ident, t, host) for ident, t in tables.items()
            if meant(t.get("hosts", ["exim"]), host)]
     seen: dict[str, str] = {}
     for s in out:
@@ -77,6 +79,26 @@ def load(path: Path, host: str = "exim") -> list[Scenario]:
             if seen.setdefault(d, s.ident) != s.ident:
                 raise net.WorldError(f"{d}: in {seen[d]} and in {s.ident}")
     return out
+
+
+def _promises(tables: list[dict]) -> None:
+    """Each row of README's table of faults has its scenarios, with Exim and with
+    OpenSMTPD; "readme" is how the row begins."""
+    text = (net.REPO / "README.md").read_text()
+    rows = re.findall(r"(?m)^\| (.*?) \|", text.partition("| fault | mail |")[2]
+                      .partition("\n\n")[0])
+    held: dict[str, set[str]] = {row: set() for row in rows}
+    for t in tables:
+        begins = t.get("readme", "")
+        of = [row for row in rows if begins and row.startswith(begins)]
+        if begins and len(of) != 1:
+            raise net.WorldError(f"README has not one fault {begins!r}")
+        for row in of:
+            held[row] |= {h for h in ("exim", "smtpd7")
+                          if meant(t.get("hosts", ["exim"]), h)}
+    for row, hosts in held.items():
+        if hosts != {"exim", "smtpd7"}:
+            raise net.WorldError(f"not tested with Exim and OpenSMTPD: {row}")
 
 
 def meant(words: str | list[str], host: str) -> bool:
@@ -105,7 +127,8 @@ def _scenario(ident: str, t: dict, host: str) -> Scenario:
     mta = host != "exim" or any(needs_mta & set(s) for s in steps)
     variant = t.get("exim", "split") if host == "exim" else \
         t.get("smtpd", "shipped")
-    steps = [s for s in steps if meant(s.get("only", ["exim", "smtpd"]), host)]
+    steps = [s | {k: t[k] for k in ("unseen",) if k in t} for s in steps
+             if meant(s.get("only", ["exim", "smtpd"]), host)]
     return Scenario(ident, t["does"], t["rfc"], domains, steps,
                     variant, _fill(t.get("conf", {}), name),
                     t.get("alone", False),
@@ -137,7 +160,7 @@ def _damages(ident: str, t: dict) -> list[tuple[str, dict]]:
 
 def _damaged(common: dict, row: dict) -> dict:
     unknown = set(row) - {"name", "does", "first", "harm", "mend", "good",
-                          "says", "hosts"}
+                          "says", "hosts", "readme"}
     if unknown:
         raise net.WorldError(f"{row['name']}: unknown {unknown}")
     rcpts = [f"u@{d}" for d in DAMAGED]
@@ -153,7 +176,6 @@ def _damaged(common: dict, row: dict) -> dict:
         del state[rcpts[0]], harmed["at"], mended["at"]
         mended["state"] = dict.fromkeys(rcpts[1:], "delivered")
     looks = {"only": "smtpd", "wait": 1.2}  # once a second
-    unseen = {"unseen": "reports are not what this is about"}
     steps = [
         *row.get("first", []), first, {"damage": "aged old.{D}"},
         *({"change": {"mx": [f"mx.{d} no-starttls"]}, "of": d}
@@ -164,7 +186,7 @@ def _damaged(common: dict, row: dict) -> dict:
     return common | {
         "does": f"{row['does']}: {common['does']}", "hosts": row.get("hosts", common["hosts"]), "txt": [], "mx": [],
         "other": {d: {"mx": [f"mx.{d}"]} for d in DAMAGED},
-        "steps": [s | unseen for s in steps]}
+        "steps": steps, "readme": row.get("readme", "")}
 
 
 def _fault(domains: dict, name: str, own: dict, fault: dict,

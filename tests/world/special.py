@@ -12,6 +12,7 @@ import time
 import damage
 import mta
 import net
+import smtp
 import steps
 from worker import Worker
 
@@ -211,6 +212,24 @@ def few_files(p: steps.Place) -> str:
     return said[-1]
 
 
+def two_attempts(p: steps.Place) -> str:
+    """What is left in the queue behind them, and what came without TLS."""
+    mark = smtp.mark()
+    for _ in range(2):
+        mta.server.runq(mta.server.NAME != "exim")
+    try:
+        net.wait_until(lambda: not mta.server.queue(), 20, "")
+    except net.WorldError:
+        pass
+    got = [(r.strip("<>").partition("@")[2], s) for s in smtp.sessions(mark)
+           if s["data"] for r in s["rcpt"]]
+    own = f".{p.scenario.domain}"
+    clear = sorted(d.removesuffix(own) for d, s in got if s["clear"])
+    return (f"left={len(mta.server.queue())} twice={len(got) - len(dict(got))} "
+            f"tls={' '.join(sorted(d.removesuffix(own) for d, s in got if not s['clear']))} "
+            f"clear={' '.join(clear)}")
+
+
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
-    entries, stale_hits, pipe_ends, client_ends, torn_writes, outside_names,
+    entries, two_attempts, stale_hits, pipe_ends, client_ends, torn_writes, outside_names,
     serve, witness, cache_listing, worker_uid, unprivileged, few_files)}
