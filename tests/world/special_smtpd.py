@@ -128,7 +128,7 @@ def kill_9(p: steps.Place) -> str:
         t.join()
     end = time.monotonic()
     # What a killed worker had claimed is free again after a minute.
-    opensmtpd.drain(180)
+    opensmtpd.drain(400)
     end = time.monotonic() - end
     got, clear = _received(mark)
     lost = set(accepted) - set(got)

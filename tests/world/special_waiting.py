@@ -205,7 +205,8 @@ def as_sent(p: steps.Place) -> str:
 
 
 def forwarded(p: steps.Place) -> str:
-    """Of mail that an alias leads on, waiting and then not, who sent it."""
+    """Of mail without Date that an alias leads on, waiting and then not, who
+    sent it and whether it has a Date now."""
     d, out = p.scenario.domain, []
     opensmtpd.alias({"forward20": f"u@{d}"})
     for word in ("waited", "known"):
@@ -215,6 +216,7 @@ def forwarded(p: steps.Place) -> str:
                        "Subject: x\r\n\r\nx\r\n")
         opensmtpd.drain(20)
         out += [f"{word}: {re.sub('=[A-Za-z0-9+/]{4}=..=', '=', s['mail'][0])}"
+                f" date={chr(10) + 'Date: ' in s['text']}"
                 for s in smtp.sessions(mark) if s["data"]]
         time.sleep(1.5)
     return ", ".join(out)
