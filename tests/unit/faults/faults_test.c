@@ -238,6 +238,7 @@ struct subject {
 	const char *(*judge)(int state, bool faulty, const struct answer *);
 	size_t errors; /* how many reasons each call has */
 	bool again;    /* the same process is asked again, without a fault */
+	bool looks;    /* it looks for itself, where one is due */
 };
 
 static void
