@@ -175,7 +175,11 @@ def cache_remount(cache: Path, option: str) -> None:
     if option == "no-inodes":
         st = os.statvfs(cache)
         option = f"nr_inodes={st.f_files - st.f_ffree}"
-    net.sh("mount", "-o", f"remount,{option}", str(cache))
+    command = ["mount", "-o", f"remount,{option}", str(cache)]
+    # Busy while somebody writes.
+    net.wait_until(lambda: subprocess.run(
+        command, check=False, capture_output=True).returncode == 0, 10,
+        "remount")
 
 
 def cache_parts(cache: Path, owner: str) -> None:

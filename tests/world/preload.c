@@ -55,7 +55,8 @@ begin(void)
 	else
 		read_word(fault, "/usr/libexec/mtasts-tests/fault");
 	read_word(seconds, "/usr/libexec/mtasts-tests/clock");
-	later = atol(seconds);
+	for (word = seconds; *word >= '0' && *word <= '9'; word++)
+		later = 10 * later + (*word - '0');
 }
 
 /* --- Time ----------------------------------------------------------------- */
