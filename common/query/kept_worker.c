@@ -171,7 +171,9 @@ sts_kept_worker_next(struct sts_kept_worker *k, char domain[STS_NAME_SIZE],
 	for (unsigned i = 0; i <= FILLS; i++) {
 		if (sts_worker_reader_next(r, &a)) {
 			memcpy(domain, a.domain, sizeof a.domain);
-			(void)sts_fail(err, STS_OK, 0, "%s", a.sentence);
+			(void)sts_fail(err,
+			    a.use == STS_USE_NOT_YET ? STS_TEMPFAIL : STS_OK, 0,
+			    "%s", a.sentence);
 			return STS_OK;
 		}
 		before = r->used - r->taken;

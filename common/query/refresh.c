@@ -43,7 +43,7 @@ struct refresh {
 	bool answered;        /* the worker has, since it was started */
 	bool stopped;         /* by fn */
 	int64_t began, heard; /* monotonic, ms */
-	size_t nasked;
+	size_t nasked, put_off;
 	struct asked asked[AT_ONCE];
 	struct sts_err *err;
 	struct sts_err local; /* a fault of this host that others survive */
@@ -73,21 +73,24 @@ list_entry(void *arg, const char *domain, const struct sts_loaded *loaded)
 	return false;
 }
 
-/* -1: another process is at it.  The lock ends with the descriptor. */
-static int
-take_lock(struct sts_ctx *ctx)
+/*
+ * False: another process is at it.  Without the file, *fd being -1, it may be
+ * done twice, which is better than not at all.
+ */
+static bool
+take_lock(struct sts_ctx *ctx, int *fd)
 {
 	struct flock fl = { .l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
 		.l_start = (off_t)STS_LOCK_REFRESH,
 		.l_len = 1 };
-	int fd = sts_store_lock_file(ctx->store);
 
-	if (fd == -1 || fcntl(fd, F_SETLK, &fl) == 0 ||
+	*fd = sts_store_lock_file(ctx->store);
+	if (*fd == -1 || fcntl(*fd, F_SETLK, &fl) == 0 ||
 	    (errno != EAGAIN && errno != EACCES))
-		return fd; /* as good as it gets: it would be done twice */
-	close(fd);
-	return -1;
+		return true;
+	close(*fd);
+	return false;
 }
 
 /* --- One policy ----------------------------------------------------------- */
@@ -149,6 +152,12 @@ take_answer(struct refresh *r, const char *domain, const struct sts_err *said)
 		news.fetched = l->entry.fetched != a->fetched;
 		news.expires = l->entry.until;
 	}
+	a->domain[0] = '\0';
+	r->nasked--;
+	if (!news.fetched && said->rc == STS_TEMPFAIL) {
+		r->put_off++; /* by the worker, for want of places */
+		return;
+	}
 	if (!news.fetched && was_local(&l->entry, a->when))
 		(void)sts_fail(&r->local, STS_LOCAL, 0, "%s", said->text);
 	/* No mail was the reason; what nobody uses must grow old. */
@@ -157,8 +166,6 @@ take_answer(struct refresh *r, const char *domain, const struct sts_err *said)
 	*(news.fetched ? &r->sum->fetched : &r->sum->failed) += 1;
 	news.n = r->sum->fetched + r->sum->failed;
 	news.of = r->list.n;
-	a->domain[0] = '\0';
-	r->nasked--;
 	r->stopped |= !r->fn(r->arg, &news);
 }
 
@@ -253,7 +260,7 @@ sts_cache_refresh(struct sts_ctx *ctx, sts_refreshed_fn *fn, void *arg,
 	*sum = (struct sts_refresh_sum){ 0 };
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
-	if ((lock = take_lock(ctx)) == -1)
+	if (!take_lock(ctx, &lock))
 		return sts_fail(err, STS_ABSENT, 0,
 		    "another refresh is under way");
 	if (ctx->conf->enabled)
@@ -261,11 +268,12 @@ sts_cache_refresh(struct sts_ctx *ctx, sts_refreshed_fn *fn, void *arg,
 	sts_refresh_list_order(&r.list);
 	rc = fetch_all(&r);
 	sts_kept_worker_stop(r.worker);
-	sum->left = r.list.over + r.list.n - r.next + r.nasked;
+	sum->left = r.list.over + r.list.n - r.next + r.nasked + r.put_off;
 	sts_refresh_list_clear(&r.list);
 	pruned = sts_store_prune(ctx->store, sts_now(), ctx->conf->cache_max,
 	    &sum->removed, rc == STS_OK ? err : NULL);
-	close(lock);
+	if (lock != -1) /* and with it goes the lock */
+		close(lock);
 	if (rc == STS_OK)
 		rc = pruned;
 	if (rc == STS_OK && r.local.rc != STS_OK)

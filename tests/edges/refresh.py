@@ -33,6 +33,7 @@ import entry
 import https
 import net
 import rows
+import worker
 
 OWNER = 65534
 ENV = {"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"}
@@ -42,7 +43,7 @@ MANY = [f"d{i}.many.test" for i in range(200)]
 OWNERS = [f"m.owner{i}.test" for i in range(12)]  # each of somebody else
 CA = ca.DIR / "ca.pem"
 POLICY = "version: STSv1\nmode: {}\nmx: *.test\nmax_age: 604800\n"
-LOCK = (1 << 62) + 1024  # STS_LOCK_REFRESH
+LOCK = 1 << 62  # STS_LOCK_REFRESH
 
 
 class Cache:
@@ -84,12 +85,13 @@ class Cache:
 
     def known(self, *domains: str) -> None:
         """Each has its policy in the cache, fetched now."""
-        r = subprocess.run([str(Path(self.mtasts).parents[1] / "worker" /
-                                self.worker), "-c", str(self.conf), *domains],
-                           env=ENV, text=True, capture_output=True, timeout=120,
-                           check=False, user=OWNER, group=OWNER,
-                           extra_groups=[])
-        assert r.stdout.count(" policy ") == len(domains), r
+        w = worker.Worker(
+            str(Path(self.mtasts).parents[1] / "worker" / self.worker), "-c",
+            str(self.conf), "--serve", env=ENV, user=OWNER, group=OWNER,
+            extra_groups=[])
+        w.ask(*domains)
+        eq({w.answer().use for _ in domains}, {"policy"})
+        eq(w.finish(), 0)
 
     def path(self, domain: str) -> Path:
         return next(self.dir.glob(f"??/{domain}"))

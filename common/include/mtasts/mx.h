@@ -73,7 +73,8 @@ enum sts_rc sts_kept_worker_refresh(struct sts_kept_worker *,
 /*
  * Move bytes; then one domain that is done, in sts_domain_normal() form:
  * STS_OK, and err->text has what the worker says of it, if anything.  What was
- * learnt is what the cache has now.  STS_ABSENT: none for now.  STS_LOCAL: the
+ * learnt is what the cache has now; err->rc STS_TEMPFAIL: nothing, the worker
+ * had no place for it.  STS_ABSENT: none for now.  STS_LOCAL: the
  * worker is gone.
  */
 enum sts_rc sts_kept_worker_next(struct sts_kept_worker *,
