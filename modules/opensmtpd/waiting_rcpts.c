@@ -35,6 +35,7 @@ waiting_rcpts_init(struct waiting_rcpts *l, waiting_rcpt_fn *release, void *arg)
 {
 	TAILQ_INIT(&l->sessions);
 	l->n = 0;
+	memset(l->slow, 0, sizeof l->slow);
 	l->release = release;
 	l->arg = arg;
 }
@@ -51,6 +52,38 @@ find_or_new(struct waiting_rcpts *l, struct sts_str id)
 	TAILQ_INSERT_TAIL(&l->sessions, s, entry);
 	l->n++;
 	return s;
+}
+
+/*
+ * smtpd opens no new connection while the old ones wait, so who makes them wait
+ * does so once a minute: his other mail is told to come again.
+ */
+static void
+note_slow(struct waiting_rcpts *l, struct sts_str owner, int64_t now)
+{
+	struct waiting_owner *o = &l->slow[0];
+
+	for (size_t i = 0; i < WAITING_SLOW_MAX; i++) {
+		if (field_is(owner, l->slow[i].name))
+			return;
+		if (l->slow[i].until < o->until)
+			o = &l->slow[i];
+	}
+	memcpy(o->name, owner.p, owner.len);
+	o->name[owner.len] = '\0';
+	o->until = now + WAITING_SLOW_SPAN;
+}
+
+static bool
+is_slow(struct waiting_rcpts *l, struct sts_str owner, int64_t now)
+{
+	for (size_t i = 0; i < WAITING_SLOW_MAX; i++) {
+		if (l->slow[i].until <= now)
+			l->slow[i] = (struct waiting_owner){ .until = 0 };
+		else if (field_is(owner, l->slow[i].name))
+			return true;
+	}
+	return false;
 }
 
 /* Who floods gets half of what is free, and leaves the rest to others. */
@@ -82,7 +115,7 @@ waiting_rcpts_add(struct waiting_rcpts *l, struct sts_str session,
 		return "too many sessions wait";
 	if (WAITING_MESSAGE_MAX - s->waited < WAITING_MESSAGE_LEAST)
 		return "the message has waited long enough";
-	if (!has_place(l, owner))
+	if (is_slow(l, owner, now) || !has_place(l, owner))
 		return "mail to other domains of its owner waits already";
 	if (ms > WAITING_MESSAGE_MAX - s->waited)
 		ms = WAITING_MESSAGE_MAX - s->waited;
@@ -116,6 +149,8 @@ release(struct waiting_rcpts *l, struct waiting_session *s, int64_t now,
 	copy(token, text(s->token));
 	s->token[0] = '\0';
 	s->waited += now - s->since;
+	if (now - s->since >= WAITING_SLOW_MS)
+		note_slow(l, s->owner, now);
 	l->release(l->arg, text(s->id), text(token), s->domain, why);
 }
 

@@ -13,6 +13,10 @@ enum {
 	/* smtpd connects to the listener as often, packaging/opensmtpd: each
 	 * that is held is missing for mail to others */
 	WAITING_RCPTS_MAX = 20,
+	WAITING_SLOW_MS =
+	    3000, /* as long, and the next of its owner waits not */
+	WAITING_SLOW_SPAN = 60000,   /* ms, so long */
+	WAITING_SLOW_MAX = 16,       /* owners; the oldest is forgotten */
 	WAITING_MESSAGE_MAX = 30000, /* ms, all recipients of a message */
 	WAITING_MESSAGE_LEAST = 500  /* ms, with less it is not tried */
 };
@@ -35,6 +39,10 @@ TAILQ_HEAD(waiting_sessions, waiting_session);
 struct waiting_rcpts {
 	struct waiting_sessions sessions;
 	size_t n;
+	struct waiting_owner {
+		char name[STS_NAME_SIZE];
+		int64_t until; /* ms; 0: free */
+	} slow[WAITING_SLOW_MAX];
 	waiting_rcpt_fn *release;
 	void *arg;
 };

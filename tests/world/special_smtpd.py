@@ -211,6 +211,21 @@ def flood(p: steps.Place) -> str:
     return f"accepted={len(many)} victim={victim} clear={clear} lost={lost}"
 
 
+def floods(p: steps.Place) -> str:
+    """60 messages to stalling domains of one owner, then one to another's."""
+    mark, d = smtp.mark(), p.scenario.domain
+    for n in range(60):
+        _session([f"u@{n}.{d}"])
+    _session([f"u@victim-{d}"])
+
+    def out() -> list[str]:
+        return [r for s in smtp.sessions(mark) if s["data"] for r in s["rcpt"]]
+    victim = f"<u@victim-{d}>"
+    net.wait_until(lambda: victim in out(), 120, victim)
+    before = out().index(victim)
+    return f"before={'few' if before <= 20 else before}"
+
+
 def table_race(p: steps.Place) -> str:
     """Mail while the cache comes and goes, and a table is slow to notice."""
     mark, d = smtp.mark(), p.scenario.domain
@@ -332,5 +347,5 @@ def probes(p: steps.Place) -> str:
 
 
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
-    burst, kill_9, odd_recipients, held, flood, table_race, again_port,
+    burst, kill_9, odd_recipients, held, flood, floods, table_race, again_port,
     update_table, shipped, smtpd_log, probes, fail_at_once, stranger)}

@@ -665,6 +665,16 @@ test_held(void **state)
 	waiting_rcpts_forget(&l, s1);
 	waiting_rcpts_forget(&l, (struct sts_str)LIT("s2"));
 	ROW(l.n == 0 && waiting_rcpts_deadline(&l) == -1, "left: %zu", l.n);
+	/* Who made one wait for 3 s makes no other wait for a minute. */
+	ROW(add(&l, "s1", "t", "x.s", 50000, 9000), "a slow one");
+	waiting_rcpts_done(&l, "x.s", 53000, "slow");
+	waiting_rcpts_forget(&l, s1);
+	ROW(!add(&l, "s1", "t", "y.s", 53001, 9000), "another of its owner");
+	ROW(add(&l, "s2", "t", "x.o", 53001, 9000), "one of another owner");
+	waiting_rcpts_forget(&l, (struct sts_str)LIT("s2"));
+	waiting_rcpts_forget(&l, s1);
+	ROW(add(&l, "s1", "t", "y.s", 113000, 9000), "a minute later");
+	waiting_rcpts_forget(&l, s1);
 	/* Half of the places for one owner, half of the rest for the next. */
 	for (int i = 0; i < 100; i++) {
 		snprintf(id, sizeof id, "%d", i);
