@@ -26,6 +26,7 @@ class Log:
     """What a log says, as far as it matters here."""
     keys: dict[str, set[str]] = field(default_factory=dict)  # of an address
     lines: dict[tuple[str, str], str] = field(default_factory=dict)
+    reasons: dict[str, set[str]] = field(default_factory=dict)  # of a domain
     put_off: set[tuple[str, str]] = field(default_factory=set)
     bounced: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
@@ -182,6 +183,10 @@ class Smtpd:
                       r"MTA-STS: (.*)", line)
         if m:
             log.lines[m[1], m[2]] = m[3]
+        # When the mail came in; what is known can be gone when it goes out.
+        m = re.search(r"table-mtasts\[\d+\]: MTA-STS: (\S+): (.*)", line)
+        if m:
+            log.reasons.setdefault(m[1], set()).add(m[2])
         m = re.search(r"\b0*(\w+) mta delivery evpid=\w+ .*to=<(\S+?)> .*"
                       r"result=\"?(\w+)", line)
         if m and m[3] == "PermFail":

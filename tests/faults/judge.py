@@ -68,6 +68,9 @@ class Judge:
     def _excused(self, address: str) -> str:
         """Why mail of an enforce domain may have gone unprotected, or ""."""
         text = self._line(address) or ""
+        if "is gone" in text or "not known in time" in text:
+            text = " ".join(self.run.log.reasons.get(
+                self.run.sent[address], ()))
         if REMOTE in text and not self.run.defer:
             return "remote"
         if NO_FETCH in text and not self._domain(address).steady:
