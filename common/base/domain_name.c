@@ -158,7 +158,7 @@ match(struct sts_str name, struct sts_str pattern)
 	    sts_name_numeric(base)) /* as is every name that it could match */
 		return false;
 	s = scan_str(name);
-	if (wild) /* 4.1: exactly one label, the left-most */
+	if (wild) /* RFC 8461 4.1: exactly one label, the left-most */
 		next_label(&s, &label, &dot);
 	return same(scan_rest(&s), base);
 }
@@ -240,7 +240,7 @@ sts_domain_normal(char out[STS_NAME_SIZE], const char *domain,
 			return sts_fail(err, STS_INVALID, 0,
 			    "%s: not ASCII, convert it to A-labels first",
 			    sts_show(in).text);
-	/* 3.4: nothing for address literals */
+	/* RFC 8461 3.4: nothing for address literals */
 	if (!strip(in, &name) || !sts_name_valid(name) ||
 	    sts_name_numeric(name) || name.len > STS_POLICY_DOMAIN_MAX)
 		return sts_fail(err, STS_ABSENT, 0,

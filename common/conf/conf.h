@@ -52,13 +52,13 @@ enum sts_sink {
 
 /* [report]: TLS reports, RFC 8460. */
 struct sts_report_conf {
-	const char *contact; /* contact-info, 4.4; NULL: there are no reports */
+	const char *contact;      /* RFC 8460 4.4; NULL: there are no reports */
 	const char *organization; /* NULL: the domain of contact */
 	const char *sender;       /* of the mail; NULL: contact */
 	const char *spool_dir;
 	const char *sendmail;
 	bool success;    /* also where there was no failure */
-	unsigned jitter; /* s after midnight at most, 4.1 */
+	unsigned jitter; /* s after midnight at most, RFC 8460 4.1 */
 	unsigned keep;   /* s a day is kept after its end */
 	enum sts_sink sink;
 	const char *tlsrpt_socket; /* of the collector; set with SINK_TLSRPT */

@@ -34,9 +34,9 @@ static const struct {
 	CURLoption option;
 	long value;
 } numbers[] = {
-	{ CURLOPT_FOLLOWLOCATION, 0 }, /* 3.3: no redirect is followed */
+	{ CURLOPT_FOLLOWLOCATION, 0 }, /* RFC 8461 3.3: no redirects */
 	{ CURLOPT_MAXREDIRS, 0 },
-	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 }, /* 7.2 */
+	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 }, /* RFC 8461 7.2 */
 	{ CURLOPT_SSL_VERIFYPEER, 1 },
 	{ CURLOPT_SSL_VERIFYHOST, 2 },
 	{ CURLOPT_SSL_SESSIONID_CACHE, 0 },
@@ -98,7 +98,7 @@ set_fields(CURL *curl)
 
 /*
  * The handshake is done, nothing was sent yet.  libcurl takes a certificate
- * that names the host in its CN alone; 3.3 wants a DNS-ID.
+ * that names the host in its CN alone; RFC 8461 3.3 wants a DNS-ID.
  */
 int
 http_transfer_connected(void *arg, char *remote, char *local, int rport,

@@ -62,8 +62,9 @@ struct dns_answer {
 	bool no_soa;     /* DNS_NONE, and not to be kept at all, RFC 2308 5 */
 	unsigned waited; /* ms for its turn, which its timeout does not count */
 	size_t n; /* of the array that fits the type; 0 unless DNS_FOUND */
-	const struct sts_str *txt; /* each RR with its strings joined, 3.1; a
-				    * TLSA RR as "3 1 1 AB12", RFC 6698 2.2 */
+	/* Each RR with its strings joined, RFC 8461 3.1; a TLSA RR as
+	 * "3 1 1 AB12", RFC 6698 2.2. */
+	const struct sts_str *txt;
 	const struct sts_addr *addr;
 	const struct dns_mx *mx;
 };

@@ -39,8 +39,8 @@ text(const char *s)
 	return s == NULL ? (struct sts_str){ "", 0 } : str_of(s);
 }
 
-/* 4.4: which policy-type.  Of a policy that was not to be had, 4.3.2.2, it is
- * sts all the same. */
+/* The policy-type, RFC 8460 4.4: sts also where the policy was not to be had,
+ * RFC 8460 4.3.2.2. */
 static enum sts_policy_type
 type_of(const struct sts_session_report *seen, const struct sts_last *p)
 {
@@ -48,7 +48,7 @@ type_of(const struct sts_session_report *seen, const struct sts_last *p)
 	case STS_TLSA_INVALID:
 	case STS_DNSSEC_INVALID:
 	case STS_DANE_REQUIRED:
-		return STS_TYPE_TLSA; /* 4.3.2.1 */
+		return STS_TYPE_TLSA; /* RFC 8460 4.3.2.1 */
 	case STS_STS_POLICY_FETCH_ERROR:
 	case STS_STS_POLICY_INVALID:
 	case STS_STS_WEBPKI_INVALID:

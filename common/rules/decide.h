@@ -20,7 +20,7 @@ enum sts_txt_lookup {
 	STS_TXT_NOT_ASKED, /* not asked */
 	STS_TXT_TEMPFAIL,  /* could not ask */
 	STS_TXT_NONE,      /* asked: there is none */
-	STS_TXT_INVALID,   /* asked: several, or broken syntax: as none, 3.1 */
+	STS_TXT_INVALID,   /* asked: several, or broken: none, RFC 8461 3.1 */
 	STS_TXT_FOUND
 };
 
@@ -36,9 +36,9 @@ enum {
 	STS_BACKOFF_MIN = 30, /* s; doubled at each failure */
 	STS_BACKOFF_MAX = 600,
 	STS_BACKOFF_FORGET = 3600, /* a failure older than this starts anew */
-	STS_FETCH_RETRY_MIN = 300, /* 3.3: five minutes per failed id */
+	STS_FETCH_RETRY_MIN = 300, /* per failed id, RFC 8461 3.3 */
 	STS_MARK_GAP = 300,        /* between two looks for a failure mark */
-	STS_REFETCH_MAX = 86400,   /* a real GET at least daily, 3.3 and 10.2 */
+	STS_REFETCH_MAX = 86400,   /* a GET a day, RFC 8461 3.3 and 10.2 */
 	STS_NONE_MIN = 60,         /* bounds of a negative TTL */
 	STS_NONE_MAX = 3600,
 	STS_OUTCOME_MAX = 86400, /* s that a look counts for who cannot wait */

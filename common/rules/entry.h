@@ -29,8 +29,8 @@ enum {
 enum sts_entry_kind {
 	STS_ENTRY_ABSENT,
 	STS_ENTRY_POLICY,
-	STS_ENTRY_NONE,     /* asked: no usable TXT record, 3.1 */
-	STS_ENTRY_NO_FETCH, /* a record, but no policy to be had, 3.3 */
+	STS_ENTRY_NONE,     /* asked: no usable TXT record, RFC 8461 3.1 */
+	STS_ENTRY_NO_FETCH, /* a record, but no policy: RFC 8461 3.3 */
 	STS_ENTRY_UNASKED   /* the TXT record could not be asked for */
 };
 

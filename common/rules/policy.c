@@ -23,7 +23,7 @@
 enum {
 	FIELD_NAME_MAX = 32,
 	AGE_DIGITS_MAX = 10,
-	AGE_MAX = 31557600 /* 3.2: one year */
+	AGE_MAX = 31557600 /* RFC 8461 3.2: one year */
 };
 
 /* One allocation; the mx are C strings one behind the other. */
@@ -213,14 +213,15 @@ take_line(struct judge *j, struct sts_str line)
 
 	if (!split(j, line, &name, &v))
 		return;
-	if ((f = find_field(name)) == NULL) { /* 3.2: must be ignored */
+	if ((f = find_field(name)) == NULL) { /* RFC 8461 3.2: ignore it */
 		sts_problem_add(&j->said, false, j->line, "unknown-field",
 		    "field \"%s\" is ignored", sts_show(name).text);
 		check_extension(j, v);
 		return;
 	}
 	bit = 1u << (f - fields);
-	if ((j->seen & bit) != 0 && !f->repeats) { /* 3.2: the first counts */
+	/* RFC 8461 3.2: the first counts */
+	if ((j->seen & bit) != 0 && !f->repeats) {
 		sts_problem_add(&j->said, false, j->line, "duplicate-field",
 		    "a second %s is ignored", f->name);
 		check_extension(j, v);
@@ -267,7 +268,7 @@ take_body(struct judge *j, struct sts_str body)
 		if ((j->seen & 1u << i) != 0)
 			continue;
 		if (fields[i].repeats && j->pol->mode == STS_MODE_NONE)
-			continue; /* 3.2: mx may be missing with mode none */
+			continue; /* RFC 8461 3.2: none needs no mx */
 		sts_problem_add(&j->said, true, 0, fields[i].missing,
 		    "there is no %s", fields[i].name);
 	}

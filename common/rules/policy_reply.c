@@ -58,7 +58,7 @@ sts_cert_name(enum sts_cert cert)
 	return (size_t)cert < ARRAY_LEN(names) ? names[cert] : "?";
 }
 
-/* 3.2: text/plain; of the parameters none changes what the bytes mean. */
+/* RFC 8461 3.2: text/plain; no parameter changes what the bytes mean. */
 static bool
 is_text_plain(struct sts_str type)
 {
@@ -131,7 +131,7 @@ judge_head(const struct sts_reply *r, struct sts_err *err)
 	struct sts_str type = { r->content_type,
 		strnlen(r->content_type, sizeof r->content_type) };
 
-	if (r->status != 200) /* 3.3: anything else is a failed fetch */
+	if (r->status != 200) /* RFC 8461 3.3: a failed fetch */
 		sts_fail(err, STS_TEMPFAIL, 0, "HTTP status %ld%s", r->status,
 		    r->status >= 300 && r->status < 400
 			? ", and redirects are not followed"

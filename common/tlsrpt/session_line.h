@@ -3,9 +3,9 @@
  * One TLS session with an MX host as it is recorded for the reports of
  * RFC 8460: a struct and a line of text.
  *
- * A session in which the policy could be kept is a success (4.2.1), any other
- * a failure of one of the types of 4.3.  Much of it was said by strangers:
- * the line holds no byte of theirs that is not printable.
+ * A session in which the policy could be kept is a success (RFC 8460 4.2.1),
+ * any other a failure of one of the types of RFC 8460 4.3.  Much of it was said
+ * by strangers: the line holds no byte of theirs that is not printable.
  */
 #ifndef STS_TLSRPT_SESSION_LINE_H
 #define STS_TLSRPT_SESSION_LINE_H
@@ -24,7 +24,7 @@ enum {
 	STS_SESSION_DER_MAX = 8192    /* a larger certificate is left out */
 };
 
-/* policy-type, 4.4 */
+/* policy-type, RFC 8460 4.4 */
 enum sts_policy_type {
 	STS_TYPE_NO_POLICY_FOUND,
 	STS_TYPE_STS,
@@ -34,17 +34,17 @@ enum sts_policy_type {
 
 const char *sts_policy_type_name(enum sts_policy_type);
 
-/* The word of 4.3; "" for OK, "validation-failure" for REFUSED. */
+/* The word of RFC 8460 4.3; "" for OK, "validation-failure" for REFUSED. */
 const char *sts_session_result_name(enum sts_session_result);
 
 struct sts_session {
 	int64_t time;
-	struct sts_str domain; /* policy domain, A-labels (1.1) */
+	struct sts_str domain; /* policy domain, A-labels (RFC 8460 1.1) */
 	enum sts_policy_type type;
 	enum sts_mode mode; /* in force */
 	struct sts_str id;  /* of the policy; may be empty */
 	enum sts_session_result result;
-	/* 4.4; empty where not known */
+	/* RFC 8460 4.4; empty where not known */
 	struct sts_str sending_ip, mx_host, mx_helo, receiving_ip, reason;
 	struct sts_str der; /* the leaf certificate of a failed session */
 };

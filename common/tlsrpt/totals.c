@@ -447,8 +447,8 @@ count(struct sts_totals *t, const struct sts_session *s, uint64_t offset)
 	if (p == NULL)
 		return STS_NOMEM;
 	if (s->result == STS_SESSION_OK)
-		p->pub.success++; /* 4.2.1 */
-	else {                    /* 4.2.2 */
+		p->pub.success++; /* RFC 8460 4.2.1 */
+	else {                    /* RFC 8460 4.2.2 */
 		if ((r = find_row(t, p, s, offset)) == NULL)
 			return STS_NOMEM;
 		r->pub.count++;

@@ -34,7 +34,7 @@ enum {
 	STS_TOTALS_POLICIES_MAX = 16 /* of a domain, besides "other" */
 };
 
-/* failure-details, 4.4: sessions that failed in the same way. */
+/* failure-details, RFC 8460 4.4: sessions that failed in the same way. */
 struct sts_totals_row {
 	const struct sts_totals_row *next;
 	enum sts_session_result result;
@@ -45,7 +45,7 @@ struct sts_totals_row {
 	uint64_t count;  /* failed-session-count */
 };
 
-/* policy and summary, 4.4 */
+/* policy and summary, RFC 8460 4.4 */
 struct sts_totals_policy {
 	const struct sts_totals_policy *next;
 	enum sts_policy_type type;

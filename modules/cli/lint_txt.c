@@ -56,8 +56,8 @@ add_string(char *to, size_t *len, const json_t *j)
 }
 
 /*
- * The records, their strings joined (3.1), in room, which has as many bytes
- * as the JSON text had: no string is longer than its text.
+ * The records, their strings joined (RFC 8461 3.1), in room, which has as many
+ * bytes as the JSON text had: no string is longer than its text.
  */
 static bool
 join(struct sts_str *rec, char *room, const json_t *root, const char **why)

@@ -205,8 +205,8 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 }
 
 /*
- * 4.2: only a DNS-ID counts, where Exim would take a bare common name, and by
- * GnuTLS a certificate for clients.
+ * RFC 8461 4.2: only a DNS-ID counts, where Exim would take a bare common name,
+ * and by GnuTLS a certificate for clients.
  */
 static const char *
 judge_certificate(const struct exim_event *e)

@@ -240,7 +240,7 @@ mail(struct session *s, struct sts_str line, const struct session_hooks *h)
 }
 
 /*
- * 4.1: what is counted are sessions, so of each domain in it one; whatever the
+ * RFC 8460 4.2 counts sessions, so each domain once for each; whatever the
  * answer is.
  */
 static void

@@ -130,7 +130,7 @@ set_texts(CURL *curl, const struct rua *to, const struct tls_ca *ca)
 	return true;
 }
 
-/* 5.4: taken is what went out as a whole and was answered so, with 2xx. */
+/* RFC 8460 5.4: accepted is what went out whole and was answered with 2xx. */
 static enum sts_rc
 perform(CURL *curl, size_t len, const size_t *got, const char *why,
     struct sts_err *err)

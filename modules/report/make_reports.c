@@ -141,8 +141,8 @@ draft_row(struct day *m, struct report_row *out, struct row_text *t,
 }
 
 /*
- * 4.4 policy-string: the policy that the sessions were under.  Where the cache
- * has it no more, none is better than the wrong one.
+ * RFC 8460 4.4 policy-string: the policy that the sessions were under.  Where
+ * the cache has it no more, none is better than the wrong one.
  */
 static struct sts_str
 policy_text(struct day *m, struct sts_loaded *loaded, const char *domain,
@@ -207,7 +207,7 @@ draft_fill(struct day *m, struct report_parts *d, const char *domain,
 
 /* --- Asking, and storing ------------------------------------------------ */
 
-/* 4.1: not all at once, and not all at midnight. */
+/* RFC 8460 4.1: not all at once, and not all at midnight. */
 static int64_t
 first_try(const struct day *m)
 {
@@ -295,8 +295,8 @@ tlsa_answered(void *arg, const struct dns_answer *a)
 }
 
 /*
- * 4.4 policy-string of DANE: the TLSA records as they are now.  The policy
- * domain is the MX host, 1.1.
+ * RFC 8460 4.4 policy-string of DANE: the TLSA records as they are now.  The
+ * policy domain is the MX host, RFC 8460 1.1.
  */
 static bool
 ask_tlsa(struct pending *made)

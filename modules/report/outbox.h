@@ -21,7 +21,7 @@
 enum {
 	OUTBOX_RETRY_MIN = 900,   /* s, doubled at each failure */
 	OUTBOX_RETRY_MAX = 14400, /* s */
-	OUTBOX_GIVE_UP = 86400,   /* s after the first attempt, 5.5 */
+	OUTBOX_GIVE_UP = 86400,   /* s after the first attempt, RFC 8460 5.5 */
 	OUTBOX_KEY_MAX = STS_NAME_SIZE + 16,
 	OUTBOX_DOMAIN_MAX = 255 - 14, /* a file name has day and tail, too */
 	REPORT_STATE_TEXT_MAX = 32768

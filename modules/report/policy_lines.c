@@ -63,7 +63,7 @@ is_text(struct sts_str line)
 
 static const char odd[] = "(not UTF-8)";
 
-/* 4.5: one string for each line of the policy, in its order. */
+/* RFC 8460 4.5: one string for each line of the policy, in its order. */
 char *
 policy_lines_split(struct sts_str text)
 {

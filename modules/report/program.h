@@ -19,7 +19,7 @@ struct program {
 	const struct sts_conf *conf;
 	int64_t now;
 	char host[STS_NAME_SIZE]; /* of this machine: two never send one id */
-	const char *submitter;    /* the domain of contact, 5.3 */
+	const char *submitter;    /* the domain of contact, RFC 8460 5.3 */
 	const char *only;         /* a policy domain; NULL: all */
 	bool dry_run;             /* say what would be sent, store nothing */
 	bool print;               /* the JSON to standard output */

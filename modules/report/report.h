@@ -12,7 +12,7 @@
 
 /* One element of failure-details; NULL or "": not known, and left out. */
 struct report_row {
-	const char *result_type; /* 4.3 */
+	const char *result_type; /* RFC 8460 4.3 */
 	const char *sending_ip;
 	const char *mx_host;
 	const char *mx_helo;
@@ -31,12 +31,12 @@ struct report_policy {
 };
 
 struct report {
-	const char *domain; /* policy-domain, A-labels (1.1, 4.4) */
-	int64_t begin, end; /* first and last second of the day, UTC (4.1) */
+	const char *domain; /* policy-domain, A-labels, RFC 8460 4.4 */
+	int64_t begin, end; /* first and last second, UTC, RFC 8460 4.1 */
 	const char *organization;
 	const char *contact;   /* contact-info */
-	const char *submitter; /* its domain, 5.3 */
-	char unique[17];       /* unique-id of the file name, 5.1: hex */
+	const char *submitter; /* its domain, RFC 8460 5.3 */
+	char unique[17]; /* unique-id of the file name, RFC 8460 5.1: hex */
 	const struct report_policy *policy;
 	size_t n;
 };
@@ -48,11 +48,11 @@ const char *report_day(char out[REPORT_DAY_TEXT], int64_t time);
 
 /*
  * "unique.DATE.domain@submitter": an RFC 5322 id without its <>, the same in
- * the body and the Subject (5.6).
+ * the body and the Subject (RFC 8460 5.6).
  */
 const char *report_id(char out[REPORT_ID_MAX], const struct report *);
 
-/* "submitter!domain!begin!end!unique.json.gz", 5.1. */
+/* "submitter!domain!begin!end!unique.json.gz", RFC 8460 5.1. */
 const char *report_file_name(char out[REPORT_NAME_MAX], const struct report *);
 
 /*

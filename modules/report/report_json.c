@@ -11,7 +11,7 @@
 #include "policy_lines.h"
 #include "report.h"
 
-/* RFC 3339, with its zone: 4.4. */
+/* RFC 3339, with its zone: RFC 8460 4.4. */
 static json_t *
 date(int64_t t)
 {
@@ -24,7 +24,7 @@ date(int64_t t)
 	return json_string(text);
 }
 
-/* What is not known is left out, 4.4. */
+/* What is not known is left out, RFC 8460 4.4. */
 static void
 set_known(json_t *to, const char *key, const char *value)
 {
@@ -55,7 +55,7 @@ out_of_memory(void)
 	_exit(3);
 }
 
-/* 4.5: one string for each line of the policy, errors included. */
+/* RFC 8460 4.5: one string for each line of the policy, errors included. */
 static json_t *
 policy_string(struct sts_str text)
 {
@@ -70,7 +70,7 @@ policy_string(struct sts_str text)
 	return list;
 }
 
-/* The patterns as the policy has them, 4.4; erratum 6241: an array. */
+/* The patterns as the policy has them, RFC 8460 4.4; erratum 6241: an array. */
 static void
 set_mx_host(json_t *to, struct sts_str text)
 {
@@ -195,7 +195,7 @@ report_doc_wants_tlsa(const struct report_doc *doc)
 	return next_tlsa(doc, &i) != NULL;
 }
 
-/* 4.4: one string for each record of the set. */
+/* RFC 8460 4.4: one string for each record of the set. */
 void
 report_doc_tlsa(struct report_doc *doc, const struct sts_str *rr, size_t n)
 {

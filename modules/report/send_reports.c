@@ -175,7 +175,7 @@ failed(struct sending *s, struct destination *g, const struct sts_err *err)
 	tell(s, g, "given up", err->text);
 }
 
-/* 5.5: what the disk cannot remember is not done. */
+/* RFC 8460 5.5: what the disk cannot remember is not done. */
 static void
 try(struct sending *s, struct destination *g)
 {

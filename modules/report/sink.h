@@ -16,7 +16,7 @@ struct sink_session {
 	const char *domain; /* of the policy, A-labels */
 	const char *record; /* its TXT record at _smtp._tls, as it is */
 	enum sts_policy_type type;
-	/* policy-string, 4.4: one string after another, an empty one ends it */
+	/* policy-string, RFC 8460 4.4; an empty string ends it */
 	const char *lines;
 	const struct sts_policy *policy; /* for its mx; NULL: none known */
 	enum sts_session_result result;

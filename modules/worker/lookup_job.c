@@ -171,7 +171,7 @@ keep_was(const struct job *job, const struct sts_next *next)
 
 /*
  * The sentence of a failure is kept with it, and stays while nobody tried
- * again: within five minutes there is no second GET, 3.3.
+ * again: within five minutes there is no second GET, RFC 8461 3.3.
  */
 static void
 keep_note(struct job *job, struct sts_entry *e)

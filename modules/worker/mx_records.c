@@ -56,7 +56,7 @@ mx_records_hosts(struct sts_mx_set *set, const struct dns_mx *mx, size_t n)
 		memcpy(set->host[set->n++].name, next->name,
 		    strlen(next->name) + 1);
 	}
-	if (set->n == 0) /* 5.1: records, but none to be used: an error */
+	if (set->n == 0) /* RFC 5321 5.1: none can be used: an error */
 		set->kind = STS_MX_NOTHING;
 	return set->n > 0;
 }

@@ -84,7 +84,7 @@ verdict(struct sts_session *s, const struct finding *f)
 			s->reason = str_of("TLS failed; it works by now");
 		return true;
 	case STS_REPLY_TLS:
-		/* TLS it was, but not such as is asked for: 7.2. */
+		/* TLS it was, but not such as is asked for: RFC 8461 7.2. */
 		s->result = STS_VALIDATION_FAILURE;
 		s->reason = str_of(f->why);
 		return true;
