@@ -6,10 +6,10 @@
 #include <mtasts/sts.h>
 
 /*
- * STS_OK: it is known whether a policy is enforced; why->text has why there is
- * none, where mail should not go without saying so, or is empty.  STS_TEMPFAIL:
- * it is not, and mail must wait.  Others: a fault of this host.  Files are
- * read, nothing is asked for or begun.
+ * STS_OK: it is known whether a policy is enforced.  why->text is for the log
+ * if mail goes without one although there may be one, else empty. STS_TEMPFAIL:
+ * it is not known, and mail must wait.  Others: a fault of this host.  Files
+ * are read, nothing is looked up or begun.
  */
 enum sts_rc domain_policy(struct sts_ctx *, const char *domain, bool *enforced,
     struct sts_err *why);

@@ -180,14 +180,6 @@ session_ended(void *arg, const struct session *s, enum session_result result)
 }
 
 static void
-session_reached(void *arg, const char *domain)
-{
-	struct filter *f = arg;
-
-	record_reached(&f->record, domain);
-}
-
-static void
 session_counts(void *arg, const struct session_count *c)
 {
 	struct filter *f = arg;
@@ -204,26 +196,24 @@ session_counts(void *arg, const struct session_count *c)
 }
 
 /*
- * Mail at an action that enforces nothing: a line where there may be a policy
- * all the same.  The session's id is that of smtpd's own lines.
+ * Mail of an action that enforces nothing: a line in the log where there may be
+ * a policy.  The id of the session is that of smtpd's own lines.
  */
 static void
-session_mails(void *arg, const struct session *s, const char *domain)
+note_unprotected_mail(struct filter *f, const struct session *s,
+    const char *domain)
 {
-	struct filter *f = arg;
-	struct sts_ctx *ctx = f->record.verifies ? NULL : get_ctx(f);
+	struct sts_ctx *ctx = get_ctx(f);
 	const char *why = "its policy was not known in time";
 	struct sts_answer *a = NULL;
 	struct sts_err err = f->config.err;
 
-	if (f->record.verifies)
-		return;
 	if (ctx == NULL ||
 	    sts_query(ctx, domain, STS_NONBLOCKING | STS_OFFLINE, &a, &err) !=
 		STS_OK)
 		why = err.text;
 	else if (a->verdict == STS_MUST_WAIT)
-		why = "what was known of it is gone";
+		why = "its cache entry is gone";
 	else if (a->unprotected)
 		why = a->why;
 	else if (a->verdict != STS_POLICY || a->mode != STS_MODE_ENFORCE)
@@ -232,6 +222,16 @@ session_mails(void *arg, const struct session *s, const char *domain)
 		syslog(LOG_NOTICE, "%.*s %s: sent without MTA-STS: %s",
 		    s->idlen, s->id, domain, why);
 	sts_answer_free(a);
+}
+
+static void
+session_rcpt(void *arg, const struct session *s, const char *domain, bool first)
+{
+	struct filter *f = arg;
+
+	record_reached(&f->record, domain);
+	if (first && !f->record.verifies)
+		note_unprotected_mail(f, s, domain);
 }
 
 static bool
@@ -246,8 +246,8 @@ session_is_ours(void *arg, const char *sender)
 static void
 hear_session(struct filter *f, const struct filter_line *l)
 {
-	const struct session_hooks hooks = { session_ended, session_reached,
-		session_counts, session_mails, session_is_ours, f };
+	const struct session_hooks hooks = { session_ended, session_rcpt,
+		session_counts, session_is_ours, f };
 
 	session_report(&f->sessions, l, wall_ms(), &hooks);
 }

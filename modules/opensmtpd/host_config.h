@@ -37,7 +37,7 @@ struct sts_ctx *config_get(struct config *, enum config_when);
  */
 void complain(struct complaint *, const char *text);
 
-/* Of mail that goes without a policy: for each, but once for all its rules. */
+/* Of mail that goes without a policy; not again for each rule it meets. */
 void note_unprotected(struct complaint *, const char *text);
 
 int64_t now_ms(void);  /* never jumps */

@@ -75,6 +75,7 @@ forget(struct rcpt_prefetch *p, struct prefetch *a)
 	free(a);
 }
 
+/* The rule of common/base/accountant.h. */
 static bool
 has_room(const struct rcpt_prefetch *p, struct sts_str session)
 {

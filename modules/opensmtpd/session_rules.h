@@ -7,8 +7,8 @@
  *   the table named the host for it before the session began, and not longer
  *   before than a connection can take to come about,
  *
- *   and no session that began since has been the answer to that: of several at
- *   once, one is.
+ *   and that request of the table has not been answered by another session: of
+ *   several sessions at once, one is the answer.
  *
  * Several domains may wait for one session; it then failed for each of them,
  * as none of their mail went over it.  But hosts of several names may have one
@@ -41,8 +41,8 @@ bool session_owner_waits(const struct session_owners *, const char *domain,
     int64_t handed, int64_t began);
 
 /*
- * What was asked for the domain until then has its answer: a session that began
- * then and has failed, or one that takes its mail now.
+ * What the table was asked for the domain until then is answered: by a session
+ * that began then and has failed, or by one that takes its mail now.
  */
 void session_owner_answered(struct session_owners *, const char *domain,
     int64_t until);

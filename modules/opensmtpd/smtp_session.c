@@ -240,24 +240,25 @@ mail(struct session *s, struct sts_str line, const struct session_hooks *h)
 }
 
 /*
- * RFC 8460 4.2 counts sessions, so each domain once for each; whatever the
- * answer is.
+ * RFC 8460 4.2 counts sessions: each domain counts once in a session, whatever
+ * the answer is.
  */
 static void
 rcpt(struct session *s, struct sts_str line, const struct session_hooks *h)
 {
 	char domain[STS_NAME_SIZE];
+	bool first = true;
 	uint64_t id;
 
 	if (s->ours || !filter_domain(domain, path_of(line)))
 		return;
-	h->reached(h->arg, domain);
 	id = hash_name(HASH_PLAIN, domain);
 	for (unsigned i = 0; i < s->domains && i < SESSION_DOMAINS; i++)
-		if (s->domain[i] == id)
-			return;
+		first &= s->domain[i] != id;
+	h->rcpt(h->arg, s, domain, first);
+	if (!first)
+		return;
 	s->domain[s->domains++ % SESSION_DOMAINS] = id;
-	h->mails(h->arg, s, domain);
 	count(s, domain, h);
 }
 
@@ -283,7 +284,7 @@ client(struct session *s, struct sts_str line, const struct session_hooks *h)
 static void
 gone(struct sessions *all, struct session *s, const struct session_hooks *h)
 {
-	/* TLS was fine, and nobody can say for whom. */
+	/* Where TLS is up, nobody knows for which domain. */
 	if (!s->told && !session_tls_up(s))
 		count(s, "", h);
 	if (!s->mail)

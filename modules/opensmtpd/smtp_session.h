@@ -4,7 +4,7 @@
  * neither the host's name nor why TLS failed; what is left:
  *
  *   no STARTTLS offered, or refused   link-disconnect before link-tls
- *   EHLO is not known there           link-disconnect; HELO where it may
+ *   EHLO is not known there           link-disconnect, or HELO if TLS may fail
  *   certificate refused by 7.x        "220 go", link-disconnect
  *   certificate refused by 6.8        link-tls, link-disconnect
  *   all is well                       link-tls, EHLO (in either order), MAIL
@@ -73,14 +73,14 @@ struct session_count {
 
 struct session_hooks {
 	/* The one place where a session's end is known: as soon as its result
-	 * is certain, once for each session and address.  Where it is counted
-	 * without a domain, behind that. */
+	 * is certain, once for each session and address; after count(), where
+	 * that is called without a domain. */
 	void (*ended)(void *arg, const struct session *, enum session_result);
-	/* Mail for the domain goes over it, with TLS or without. */
-	void (*reached)(void *arg, const char *domain);
+	/* RCPT: mail for the domain goes over it, with TLS or without.  first:
+	 * it is the first for this domain in the session. */
+	void (*rcpt)(void *arg, const struct session *, const char *domain,
+	    bool first);
 	void (*count)(void *arg, const struct session_count *);
-	/* Mail to a domain is on its way, for the first time in the session. */
-	void (*mails)(void *arg, const struct session *, const char *domain);
 	/* Is it the sender of reports?  Those are not counted. */
 	bool (*ours)(void *arg, const char *sender);
 	void *arg;
@@ -88,7 +88,7 @@ struct session_hooks {
 
 bool session_tls_up(const struct session *);
 
-/* It failed in TLS, where the host's name counts, and not before. */
+/* If it failed, then in TLS, where the name of the host matters. */
 bool session_tls_began(const struct session *);
 
 /* Take one report; now in ms. */

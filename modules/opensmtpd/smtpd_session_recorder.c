@@ -6,8 +6,8 @@
  * that the table gave.  What smtpd does not tell of certificates, the worker
  * finds out.  Nothing here is ever a reason to hold mail up.
  *
- * Anybody's MX host may have the address of another's in his DNS, and then its
- * certificate has the wrong name.  That is held against his host alone.
+ * A stranger may give his MX host the address of somebody else's, whose
+ * certificate then has the wrong name.  That counts against his host alone.
  */
 #include "smtpd_session_recorder.h"
 
@@ -78,8 +78,8 @@ complain_of(struct record *r, enum sts_rc rc, const struct sts_err *err)
 		complain(&r->said, err->text);
 }
 
-/* Without a worker a failure is still a failure, and a verified success one;
- * of any other it is not known. */
+/* Without a worker, failures and verified successes are recorded all the same;
+ * of others it is not known how they went. */
 static enum sts_rc
 have_probed(const struct work *w, enum record_plan plan,
     struct sts_session_report *seen, struct sts_err *err)
@@ -258,7 +258,8 @@ has_answer(void *arg, int64_t when, const char *domain, const char *host)
 	return true;
 }
 
-/* Where the name counts and it is not known whose it was, nobody is blamed. */
+/* In TLS the name matters: if it is not known whose it was, no host is blamed.
+ */
 void
 record_failed(struct record *r, struct sts_ctx *ctx, const struct session *s)
 {
@@ -288,7 +289,7 @@ is_reached(void *arg, int64_t when, const char *domain, const char *host)
 	return true;
 }
 
-/* The host that was named last is the one that works. */
+/* The host that the table named last for the domain is the one that works. */
 static void
 learn_worked(struct record *r, struct sts_ctx *ctx, const struct session *s,
     const char *domain)

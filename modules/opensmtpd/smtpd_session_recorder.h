@@ -20,8 +20,8 @@ void record_session(struct record *, struct sts_ctx *, struct rcpt_prefetch *,
     const struct session_count *);
 
 /*
- * Of a session that has failed, behind record_session(): which hosts have, and
- * that those who waited for it have their answer.
+ * Note which hosts a failed session counts against, and that the domains that
+ * waited for it have their answer.  To be called after record_session().
  */
 void record_failed(struct record *, struct sts_ctx *, const struct session *);
 

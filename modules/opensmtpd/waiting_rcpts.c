@@ -55,8 +55,9 @@ find_or_new(struct waiting_rcpts *l, struct sts_str id)
 }
 
 /*
- * smtpd opens no new connection while the old ones wait, so who makes them wait
- * does so once a minute: his other mail is told to come again.
+ * smtpd opens no new connection while the old ones wait.  So an owner whose
+ * domain was slow to answer can make one wait in a minute; his other mail is
+ * told to come again.
  */
 static void
 note_slow(struct waiting_rcpts *l, struct sts_str owner, int64_t now)
@@ -86,7 +87,7 @@ is_slow(struct waiting_rcpts *l, struct sts_str owner, int64_t now)
 	return false;
 }
 
-/* Who floods gets half of what is free, and leaves the rest to others. */
+/* The rule of common/base/accountant.h. */
 static bool
 has_place(const struct waiting_rcpts *l, struct sts_str owner)
 {
@@ -115,8 +116,10 @@ waiting_rcpts_add(struct waiting_rcpts *l, struct sts_str session,
 		return "too many sessions wait";
 	if (WAITING_MESSAGE_MAX - s->waited < WAITING_MESSAGE_LEAST)
 		return "the message has waited long enough";
-	if (is_slow(l, owner, now) || !has_place(l, owner))
-		return "mail to other domains of its owner waits already";
+	if (is_slow(l, owner, now))
+		return "domains of its owner are slow to answer";
+	if (!has_place(l, owner))
+		return "too much mail to domains of its owner waits already";
 	if (ms > WAITING_MESSAGE_MAX - s->waited)
 		ms = WAITING_MESSAGE_MAX - s->waited;
 	s->since = now;

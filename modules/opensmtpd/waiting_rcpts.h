@@ -10,8 +10,8 @@
 
 enum {
 	WAITING_SESSIONS_MAX = 1000, /* RCPTs of more do not wait */
-	/* smtpd connects to the listener as often, packaging/opensmtpd: each
-	 * that is held is missing for mail to others */
+	/* As many connections smtpd makes to the listener, packaging/opensmtpd:
+	 * one that is held cannot take other mail. */
 	WAITING_RCPTS_MAX = 20,
 	WAITING_SLOW_MS =
 	    3000, /* as long, and the next of its owner waits not */
@@ -52,8 +52,9 @@ void waiting_rcpts_init(struct waiting_rcpts *, waiting_rcpt_fn *release,
 
 /*
  * Wait ms for the domain, or what the message has left.  A session has one
- * RCPT at a time, and the owner of the domain as many as are free: half of them
- * alone.  owner: points into domain.  NULL: it waits; else why it cannot.
+ * RCPT at a time; the owner of the domain gets another place while he has fewer
+ * than are free.  owner: points into domain.  NULL: it waits; else why it
+ * cannot.
  */
 const char *waiting_rcpts_add(struct waiting_rcpts *, struct sts_str session,
     struct sts_str token, const char *domain, struct sts_str owner, int64_t now,

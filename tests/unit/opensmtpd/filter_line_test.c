@@ -196,15 +196,6 @@ tell(void *arg, const struct session *s, enum session_result result)
 }
 
 static void
-note_reached(void *arg, const char *domain)
-{
-	size_t n = strlen(reached);
-
-	(void)arg;
-	snprintf(reached + n, sizeof reached - n, "%s ", domain);
-}
-
-static void
 note_count(void *arg, const struct session_count *c)
 {
 	size_t n = strlen(counted);
@@ -226,17 +217,20 @@ is_ours(void *arg, const char *sender)
 }
 
 static void
-note_mail(void *arg, const struct session *s, const char *domain)
+note_rcpt(void *arg, const struct session *s, const char *domain, bool first)
 {
-	size_t n = strlen(mailed);
+	size_t r = strlen(reached), n = strlen(mailed);
 
 	(void)arg;
+	snprintf(reached + r, sizeof reached - r, "%s ", domain);
+	if (!first)
+		return;
 	snprintf(mailed + n, sizeof mailed - n, "%s%.*s %s", n > 0 ? ", " : "",
 	    s->idlen, s->id, domain);
 }
 
-static const struct session_hooks hooks = { tell, note_reached, note_count,
-	note_mail, is_ours, NULL };
+static const struct session_hooks hooks = { tell, note_rcpt, note_count,
+	is_ours, NULL };
 
 /* c: connect, t: link-tls, d: disconnect; digits: answers; letters: commands
  * and what goes with them. */
