@@ -6,9 +6,8 @@
 bool
 sts_accountant_init(struct sts_accountant *a, size_t max)
 {
-	*a = (struct sts_accountant){ .max = max,
-		.room = max * STS_ACCOUNT_KEYS };
-	a->row = calloc(a->room, sizeof *a->row);
+	*a = (struct sts_accountant){ .max = max };
+	a->row = calloc(max * STS_ACCOUNT_KEYS, sizeof *a->row);
 	return a->row != NULL;
 }
 
@@ -19,7 +18,6 @@ sts_accountant_clear(struct sts_accountant *a)
 	*a = (struct sts_accountant){ 0 };
 }
 
-/* There are never more keys than places taken, so that a search is short. */
 static struct sts_account *
 find(const struct sts_accountant *a, uint64_t key)
 {

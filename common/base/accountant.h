@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Places that strangers use: whoever pays for a domain, an address, a session
- * may have some, but never the last.  Pure.
+ * Shares a limited number of places among strangers, so that none of them can
+ * take all.  Pure.
  *
- * A key may have another place as long as it has fewer than are free.  So one
- * that is alone gets half of them and is not slowed down, a second gets half of
- * the rest, and what a flood of one key is refused is there for the next key.
+ * A key gets another place as long as it has fewer than are free: one that is
+ * alone can have half of all places, a second one half of the rest, and so on.
+ * Where this library cannot be used, the same rule is applied by
+ * modules/worker/machine_locks.c (many processes) and by waiting_rcpts.c and
+ * rcpt_prefetch.c of modules/opensmtpd.
  */
 #ifndef STS_BASE_ACCOUNTANT_H
 #define STS_BASE_ACCOUNTANT_H
@@ -15,13 +17,13 @@
 #include <stdint.h>
 
 enum {
-	STS_ACCOUNT_KEYS = 2,   /* that one place may be counted for */
+	STS_ACCOUNT_KEYS = 2,   /* that share one place */
 	STS_ACCOUNT_MAX = 4096, /* places */
 };
 
 struct sts_accountant {
 	size_t max, taken; /* places */
-	size_t n, room;    /* of row */
+	size_t n;          /* of row */
 	struct sts_account {
 		uint64_t key;
 		size_t taken;
@@ -29,8 +31,8 @@ struct sts_accountant {
 };
 
 /*
- * Whose a place is: keyed hashes, so that nobody can choose to be somebody
- * else; 0: no such key.
+ * Whose a place is.  Keyed hashes, so that nobody can be taken for somebody
+ * else on purpose; 0: no such key.
  */
 struct sts_account_keys {
 	uint64_t key[STS_ACCOUNT_KEYS];

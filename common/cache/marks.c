@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/siphash.h"
 #include "entry_files.h"
 
 enum { RESOLVER_DOWN_SPAN = 30 }; /* s */
@@ -57,7 +56,7 @@ sts_store_mx_name(const struct sts_store *s, char out[STS_MX_NAME],
     const char *host, const char *address)
 {
 	snprintf(out, STS_MX_NAME, "%s~%016llx", address,
-	    (unsigned long long)sts_siphash(s->key, str_of(host)));
+	    (unsigned long long)sts_store_hash(s, host));
 	return out;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ~unreached: the owners whose policy hosts could not be connected to, one a
- * line with its time, since one could.  So many of them in a row are no fault
- * of theirs.  A stranger would need as many domains, each registered, and has
- * but filled a file of a few lines.
+ * ~unreached: the owners whose policy hosts could not be connected to since one
+ * could, a line for each, with the time.  So many in a row are hardly at fault
+ * themselves.  A stranger who wanted to cause that would need as many
+ * registered domains, and would only fill a file of a few lines.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,11 +19,11 @@
 #define NAME "~unreached"
 
 enum {
-	GAP_MAX = 86400, /* s between two of them; else it is not in a row */
+	GAP_MAX = 86400, /* s between two failures; longer: it begins anew */
 	FILE_MAX = 2 * STS_UNREACHED_OWNERS * (STS_NAME_SIZE + 24)
 };
 
-/* Of the lines that are understood; owner NULL: all of them. */
+/* The lines about the owner; NULL: about any. */
 static unsigned
 count(struct sts_str text, const char *owner, int64_t *since)
 {
@@ -47,32 +47,27 @@ count(struct sts_str text, const char *owner, int64_t *since)
 	return n;
 }
 
-/* Lines of a day that is over say nothing: *text is empty then. */
-static bool
-read_lines(const struct sts_store *s, int64_t now, struct sts_file *f,
-    struct sts_str *text)
+/* Empty where the last failure is too long ago. */
+static struct sts_str
+read_lines(const struct sts_store *s, int64_t now, struct sts_file *f)
 {
 	*f = (struct sts_file){ .size = FILE_MAX };
-	*text = str_of("");
-	if (sts_store_read_file(s, NAME, f, NULL) != STS_OK || !f->good)
-		return false;
-	if (sts_within(now, f->used, GAP_MAX))
-		*text = (struct sts_str){ f->buf, f->len };
-	return true;
+	if (sts_store_read_file(s, NAME, f, NULL) != STS_OK || !f->good ||
+	    !sts_within(now, f->used, GAP_MAX))
+		return str_of("");
+	return (struct sts_str){ f->buf, f->len };
 }
 
 unsigned
 sts_store_unreached(struct sts_store *s, int64_t now, int64_t *since)
 {
 	struct sts_file f;
-	struct sts_str text;
 	struct sts_ids ids;
-	unsigned n = 0;
+	unsigned n;
 
 	if (!sts_store_enter(s, &ids))
 		return 0;
-	if (read_lines(s, now, &f, &text))
-		n = count(text, NULL, since);
+	n = count(read_lines(s, now, &f), NULL, since);
 	free(f.buf);
 	sts_store_leave(&ids);
 	return n;
@@ -90,7 +85,7 @@ sts_store_unreached_add(struct sts_store *s, const char *owner, int64_t now)
 
 	if (!sts_store_enter(s, &ids))
 		return;
-	(void)read_lines(s, now, &f, &text);
+	text = read_lines(s, now, &f);
 	if (text.len == 0)
 		(void)unlinkat(s->fd, NAME, 0);
 	fd = sts_store_create(s, NAME, O_APPEND, 0600);
