@@ -73,7 +73,7 @@ bool sts_store_moved(const struct sts_store *, const char *dir);
  */
 enum sts_rc sts_store_key(struct sts_store *, struct sts_err *err);
 
-/* By that key: the same in all processes, and no stranger can foresee it. */
+/* With that key: the same in all processes, and no stranger can predict it. */
 uint64_t sts_store_hash(const struct sts_store *, const char *text);
 
 /*
@@ -91,7 +91,7 @@ enum sts_rc sts_store_put(struct sts_store *, const char *domain,
 enum sts_rc sts_store_remove(struct sts_store *, const char *domain,
     struct sts_err *err);
 
-/* A look that was nobody's use of the entry: it was last used then. */
+/* Set the time of last use back: no mail was the reason for the last read. */
 void sts_store_set_used(struct sts_store *, const char *domain, int64_t used);
 
 /*
@@ -121,21 +121,20 @@ enum sts_mark {
 	STS_MARK_REFRESH,    /* a background worker was told to look */
 	STS_MARK_REFRESH_MX, /* and for its MX set too */
 	STS_MARK_RELAYED,    /* sts_mx_next() was asked, to the day */
-	STS_MARK_WARNED, /* the log has it that its policy cannot be renewed */
+	STS_MARK_WARNED, /* the log says that its policy cannot be renewed */
 	/* about an MX host at an address, sts_store_mx_name() */
 	STS_MARK_MX_FAILED, /* a session failed before TLS or in it */
 	/* about an MX address, in the form of sts_addr_text() */
 	STS_MARK_MX_PROBED, /* a worker tried to connect */
 	STS_MARK_MX_DOWN,   /* and there was no answer */
 	STS_MARK_RESOLVER_DOWN,
-	STS_MARK_UNREACHED_SAID /* the log has what sts_store_unreached() says
-				 */
+	STS_MARK_UNREACHED_SAID /* the log says so: sts_store_unreached() */
 };
 
 /*
- * A host at an address: of all who have that address in their DNS, only those
- * whose name the certificate does not have fail there.  The host is a hash, as
- * a file's name has no room for both.
+ * The name of a mark about one host at an address.  Several hosts may have the
+ * same address, and a certificate may be good for some of their names only.
+ * The host is a hash, as a file name has no room for both.
  */
 enum { STS_MX_NAME = STS_ADDR_TEXT + 17 };
 const char *sts_store_mx_name(const struct sts_store *, char out[STS_MX_NAME],
@@ -157,16 +156,16 @@ enum sts_rc sts_store_look(const struct sts_store *, enum sts_mark,
 bool sts_store_resolver_down(struct sts_store *, int64_t now);
 
 /*
- * How many owners of domains there are whose policy hosts could not be
- * connected to, in a row and without one that could; *since: from when on.
- * Nobody counts further than STS_UNREACHED_OWNERS: so many are no fault of
- * theirs.
+ * The policy hosts of how many owners of domains could not be connected to, one
+ * after the other and none that could between them; *since: the first failure.
+ * It is counted up to STS_UNREACHED_OWNERS, which is enough to suspect the way
+ * out of this host.
  */
 enum { STS_UNREACHED_OWNERS = 8 };
 unsigned sts_store_unreached(struct sts_store *, int64_t now, int64_t *since);
 void sts_store_unreached_add(struct sts_store *, const char *owner,
     int64_t now);
-void sts_store_reached(struct sts_store *); /* one could: from the beginning */
+void sts_store_reached(struct sts_store *); /* one could: back to zero */
 
 void sts_store_unmark(struct sts_store *, enum sts_mark, const char *domain);
 

@@ -184,7 +184,7 @@ take_body(char *p, size_t size, size_t n, void *arg)
 }
 
 static void
-close_again(struct http_transfer *easy, unsigned n)
+close_copy(struct http_transfer *easy, unsigned n)
 {
 	if (easy->socket[n % HTTP_SOCKETS] != -1)
 		close(easy->socket[n % HTTP_SOCKETS]);
@@ -204,7 +204,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 	if (fd == -1)
 		return CURL_SOCKET_BAD;
 	if (easy->nsockets >= HTTP_SOCKETS)
-		close_again(easy, easy->nsockets);
+		close_copy(easy, easy->nsockets);
 	easy->socket[easy->nsockets++ % HTTP_SOCKETS] =
 	    fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return fd;
@@ -332,7 +332,7 @@ void
 http_transfer_clear(struct http_transfer *easy)
 {
 	for (unsigned i = 0; i < HTTP_SOCKETS && i < easy->nsockets; i++)
-		close_again(easy, i);
+		close_copy(easy, i);
 	easy->nsockets = 0;
 	curl_slist_free_all(easy->resolve);
 	free(easy->body);
@@ -530,8 +530,8 @@ say_why(const struct http_transfer *easy, CURLcode code, struct sts_reply *out)
 		return;
 	if (forbidden(easy, code)) {
 		(void)snprintf(out->why, sizeof out->why,
-		    "this host forbids itself to connect, by its firewall or "
-		    "its routes: %s",
+		    "the firewall or the routes of this host forbid the "
+		    "connection: %s",
 		    local_fault(easy, code));
 		return;
 	}

@@ -13,7 +13,7 @@
 #include "rules/http_reply.h"
 #include <mtasts/sts.h>
 
-enum { HTTP_SOCKETS = 4 }; /* that libcurl tries at once, and more */
+enum { HTTP_SOCKETS = 4 }; /* libcurl tries fewer at once */
 
 struct http_transfer {
 	CURL *curl; /* NULL: not set up */
@@ -29,10 +29,10 @@ struct http_transfer {
 	bool met;           /* curl_starttls.h: TLS was all that is asked for */
 	size_t heard;       /* the same: bytes of answers */
 	enum sts_cert cert; /* what we found wrong after the handshake */
-	/* Its last sockets, again: libcurl closes its own when time is over,
-	 * and does not tell whether one was connected before TLS was up. */
+	/* Copies of its last sockets: libcurl closes its own at a timeout, and
+	 * does not tell whether one was connected before TLS was up. */
 	int socket[HTTP_SOCKETS];
-	unsigned nsockets; /* that there ever were */
+	unsigned nsockets; /* in all, also those that are closed again */
 	const char *local; /* trouble of our own; NULL: none */
 };
 

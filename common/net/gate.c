@@ -54,7 +54,7 @@ is_closed(const struct sts_addr *a)
 	return sts_addr_in(a, closed, ARRAY_LEN(closed));
 }
 
-/* 0: it would send there. */
+/* Why the kernel would not send there; 0: it would. */
 static int
 send_errno(const struct sts_addr *addr)
 {

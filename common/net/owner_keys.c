@@ -15,7 +15,7 @@ owner_keys_init(struct owner_keys *k)
 	if (getrandom(k->secret, sizeof k->secret, GRND_NONBLOCK) ==
 	    sizeof k->secret)
 		return;
-	/* Early in a boot; the limits still hold for who does not guess. */
+	/* Early in a boot; the limits hold for all who do not guess this. */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	k->secret[0] = (uint64_t)ts.tv_nsec;
 	k->secret[1] = (uint64_t)ts.tv_sec;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Who pays for a name or an address, as keys of an accountant. */
+/* Who owns a name or an address, as keys for base/accountant.h. */
 #ifndef STS_NET_OWNER_KEYS_H
 #define STS_NET_OWNER_KEYS_H
 
@@ -7,7 +7,7 @@
 
 #include "base/addr.h"
 
-/* Of this process: nobody can foresee them. */
+/* Of this process: nobody can predict them. */
 struct owner_keys {
 	uint64_t secret[2];
 };

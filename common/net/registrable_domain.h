@@ -11,7 +11,8 @@
  * suffix itself is its own owner.
  *
  * Points into domain.  Asks nobody and reads no file: the list is that of the
- * library.
+ * library.  In the mail server's own process, which does without libpsl,
+ * sts_domain_owner() guesses.
  */
 const char *registrable_domain(const char *domain);
 

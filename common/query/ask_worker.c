@@ -68,8 +68,8 @@ sts_worker_start(struct sts_ctx *ctx, const char *how, int *fd,
  */
 
 /*
- * Is it still ours?  A host may close what it does not know, and its children
- * must not read each other's answers.
+ * Is it still ours?  The mail server may close a descriptor that it does not
+ * know, and its children must not read each other's answers.
  */
 static bool
 is_open(const struct sts_ctx *ctx)
@@ -155,7 +155,7 @@ read_answer(const struct sts_ctx *ctx, const char *domain, int64_t end,
 }
 
 /*
- * Ask and read; a worker that was there may just have ended for want of work,
+ * Ask and read.  A worker that was there may just have ended for lack of work,
  * and is replaced once.  STS_ABSENT: no answer in time.
  */
 static enum sts_rc
@@ -247,7 +247,7 @@ local_fault(const struct sts_ctx *ctx, const char *said, struct sts_err *err)
 }
 
 /*
- * A domain whose last outcome will do, if need be, leaves half of the time to
+ * A domain whose last outcome may still be used leaves half of the time to
  * those about which nothing is known.
  */
 unsigned

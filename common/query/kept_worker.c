@@ -19,7 +19,7 @@
 
 #define SESSION "session "
 
-/* Bytes that no client would wait for. */
+/* More questions than any client would wait for. */
 enum { QUEUE_MAX = 256 * 1024 };
 
 /* Reads in one call: a worker that only chatters must not keep us. */
@@ -218,6 +218,6 @@ sts_kept_worker_judge(struct sts_kept_worker *k, struct sts_ctx *ctx,
 	len = sts_session_encode(line + strlen(SESSION), &s);
 	if (len == 0 || strlen(SESSION) + len > STS_QUESTION_MAX)
 		return sts_fail(err, STS_USAGE, 0,
-		    "a session that cannot be written down");
+		    "a session that does not fit into a line");
 	return put(k, (struct sts_str){ line, strlen(SESSION) + len }, err);
 }

@@ -14,7 +14,7 @@
 
 enum {
 	STS_WAIT_MAX = 30000,   /* ms that may be waited for a message */
-	STS_WAIT_KNOWN = 15000, /* ms of it for domains that can do without */
+	STS_WAIT_KNOWN = 15000, /* ms of it for domains with an old answer */
 	STS_WAIT_LEAST = 1000,  /* ms; less is not worth a worker */
 	STS_WAIT_GRACE = 2000,  /* ms a worker may be late */
 	STS_REFRESH_STALE = 60, /* s after which nobody is thought to look */

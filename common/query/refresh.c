@@ -21,8 +21,8 @@
 enum {
 	RUN_MOST = 50000,   /* policies in one run: a million in a day */
 	RUN_TIME = 3000000, /* ms, less than the hour between two runs */
-	AT_ONCE = 64,       /* policies on their way; the worker bears 256 */
-	SILENCE = 60000     /* ms beyond fetch_timeout: no worker is so slow */
+	AT_ONCE = 64,       /* policies that the worker is asked for */
+	STUCK = 60000 /* ms beyond fetch_timeout: no live worker is so slow */
 };
 
 /* One that the worker was asked for. */
@@ -40,10 +40,11 @@ struct refresh {
 	struct sts_refresh_list list;
 	size_t next; /* of the list */
 	struct sts_kept_worker *worker;
-	bool answered;        /* the worker has, since it was started */
+	bool answered;        /* by the worker since it was started */
 	bool stopped;         /* by fn */
 	int64_t began, heard; /* monotonic, ms */
-	size_t nasked, put_off;
+	size_t nasked;
+	size_t put_off; /* by the worker, for want of places */
 	struct asked asked[AT_ONCE];
 	struct sts_err *err;
 	struct sts_err local; /* a fault of this host that others survive */
@@ -51,7 +52,7 @@ struct refresh {
 
 /* --- What is due ---------------------------------------------------------- */
 
-/* What the configuration knows itself is not fetched. */
+/* False: the configuration says itself what is in force. */
 static bool
 published(const struct sts_ctx *ctx, const char *domain)
 {
@@ -95,7 +96,7 @@ take_lock(struct sts_ctx *ctx, int *fd)
 
 /* --- One policy ----------------------------------------------------------- */
 
-/* Ask for the next of the list that is due still; false: there is none. */
+/* Ask for the next of the list that is still due; false: there is none. */
 static bool
 ask_next(struct refresh *r)
 {
@@ -125,8 +126,8 @@ ask_next(struct refresh *r)
 }
 
 /*
- * A failure of the other side's leaves its reason and its time in the entry; a
- * fault of ours, a full disk for one, does not.
+ * A failure of the other side leaves its reason and its time in the entry; a
+ * fault of this host, a full disk for one, does not.
  */
 static bool
 was_local(const struct sts_entry *e, int64_t asked)
@@ -155,7 +156,7 @@ take_answer(struct refresh *r, const char *domain, const struct sts_err *said)
 	a->domain[0] = '\0';
 	r->nasked--;
 	if (!news.fetched && said->rc == STS_TEMPFAIL) {
-		r->put_off++; /* by the worker, for want of places */
+		r->put_off++;
 		return;
 	}
 	if (!news.fetched && was_local(&l->entry, a->when))
@@ -171,7 +172,7 @@ take_answer(struct refresh *r, const char *domain, const struct sts_err *said)
 
 /* --- A run ---------------------------------------------------------------- */
 
-/* A worker may end where it pleases, but not without having done anything. */
+/* A worker that ends is replaced, unless it has answered nothing. */
 static enum sts_rc
 start_worker(struct refresh *r)
 {
@@ -195,9 +196,8 @@ may_ask(const struct refresh *r)
 	    !sts_store_resolver_down(r->ctx->store, sts_now());
 }
 
-/* Wait for the worker, and take what it says. */
 static enum sts_rc
-hear(struct refresh *r)
+read_answers(struct refresh *r)
 {
 	struct pollfd p = { .fd = sts_kept_worker_in(r->worker),
 		.events = POLLIN };
@@ -218,7 +218,7 @@ hear(struct refresh *r)
 	if (rc != STS_ABSENT)
 		return r->answered ? start_worker(r)
 				   : sts_fail(r->err, rc, 0, "%s", said.text);
-	if (sts_now_ms() - r->heard > sts_timeout_ms(r->ctx) + SILENCE)
+	if (sts_now_ms() - r->heard > sts_timeout_ms(r->ctx) + STUCK)
 		return sts_fail(r->err, STS_LOCAL, 0,
 		    "the worker does not answer");
 	return STS_OK;
@@ -238,7 +238,7 @@ fetch_all(struct refresh *r)
 			continue;
 		if (r->nasked == 0)
 			break;
-		rc = hear(r);
+		rc = read_answers(r);
 	} while (rc == STS_OK);
 	return rc;
 }

@@ -2,7 +2,6 @@
 /* A worker's bytes are judged like any others, and so are an adapter's. */
 #include "worker_protocol.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/domain_name.h"
@@ -22,7 +21,7 @@ static const char *const uses[] = {
 static const struct {
 	const char *word;
 	unsigned flag;
-	bool refresh; /* may it stand there, too? */
+	bool refresh; /* allowed in a refresh, too */
 } wishes[] = {
 	{ "fresh", STS_FRESH, false },
 	{ "refetch", STS_REFETCH, false },
@@ -186,7 +185,7 @@ sts_worker_reader_next(struct sts_worker_reader *r, struct sts_worker_answer *a)
 	if (!scan_until(&s, '\n', &line))
 		return left < STS_ANSWER_HEAD_MAX
 		    ? false
-		    : end(r, "the worker speaks nonsense");
+		    : end(r, "the answer of the worker cannot be understood");
 	if (!r->greeted) {
 		if (line.len + 1 != strlen(STS_WORKER_VERSION) ||
 		    memcmp(line.p, STS_WORKER_VERSION, line.len) != 0)
@@ -198,14 +197,14 @@ sts_worker_reader_next(struct sts_worker_reader *r, struct sts_worker_answer *a)
 	}
 	s = scan_str(line);
 	if (!scan_word(&s, ' ', &word))
-		return end(r, "the worker speaks nonsense");
+		return end(r, "the answer of the worker cannot be understood");
 	if (str_is(word, "fault")) {
 		r->ended = true;
 		sts_escape(r->fault, sizeof r->fault, scan_rest(&s));
 		return false;
 	}
 	if (!str_is(word, "done") || !take_done(a, &s, &len))
-		return end(r, "the worker speaks nonsense");
+		return end(r, "the answer of the worker cannot be understood");
 	if (left - (line.len + 1) < len)
 		return false;
 	a->entry = (struct sts_str){ line.p + line.len + 1, len };

@@ -335,7 +335,7 @@ domain_request_ask(struct domain_requests *p, const char *domain, unsigned wish,
 	struct lookup_result nomem = { STS_USE_LOCAL, &nothing, "",
 		"worker: out of memory" };
 	struct lookup_result full = { STS_USE_NOT_YET, &nothing,
-		"too many other domains of its owner are asked for", "" };
+		"too many domains of its owner are being looked up", "" };
 	struct sts_account_keys owner = {
 		{ owner_of_name(&p->owners, domain) }
 	};

@@ -24,8 +24,8 @@ void domain_request_free(struct domain_requests *); /* NULL is fine */
  * Ask for a domain (sts_domain_normal() form).  wish: STS_FRESH, STS_REFETCH,
  * and STS_QUESTION_MX: the MX set too, where it is of use.  Who asks for the
  * same while it is under way shares the work; who wants more gets it, after
- * that or beside it.  An owner may have as many questions open as are free;
- * more are NOT YET at once.  done comes when all that was wished for is there:
+ * that or beside it.  Too many open questions about domains of one owner
+ * (base/accountant.h): NOT YET, at once.  done comes when all is there:
  * after the policy's time (lookup.h) at the latest, for the MX set two DNS
  * questions and MX_PROBE_SET_MS later.
  */

@@ -45,7 +45,8 @@ job_nomem(struct job *job)
 
 enum { LOCK_RETRY_MS = 25 };
 
-/* One for the whole process, for who needs it first. */
+/* One place for the whole process, in the name of the domain that comes first.
+ */
 static bool
 take_place(struct job *job)
 {
@@ -55,10 +56,7 @@ take_place(struct job *job)
 	if (l->at_work == 0 &&
 	    !take_work_place(l->lock_fd, sts_store_hash(l->store, owner),
 		&l->place)) {
-		job_note(job,
-		    "the workers of this host are busy, "
-		    "those for %.100s",
-		    owner);
+		job_note(job, "no worker is free for domains of %.100s", owner);
 		return false;
 	}
 	l->at_work++;
@@ -86,7 +84,7 @@ begin(struct job *job)
 		job_finish(job, &next);
 		return;
 	}
-	/* One who waits in vain is enough: mail comes in one by one. */
+	/* While the resolver is known to be down, nobody waits for it. */
 	job->facts.resolver_down =
 	    sts_store_resolver_down(l->store, job->facts.now);
 	/* What cannot be read may be a policy: it must not be written over. */
@@ -265,7 +263,6 @@ got_probe(void *arg, const struct dns_answer *ans)
 {
 	struct probe *pr = arg;
 	struct job *job = pr->job;
-
 	bool silent = is_silence(ans) && !pr->cut;
 
 	if (silent)
@@ -541,9 +538,9 @@ ask_policy_host(struct job *job)
 }
 
 /*
- * RFC 8461 3.3: no policy is to be had.  But where it is our resolver that has
- * gone since the record was found, nobody knows that; and it may have been
- * gone until a moment ago.
+ * No address of the policy host means no policy, RFC 8461 3.3.  But if our
+ * resolver went down after the record was found, that is not known; and if it
+ * answers now, it may have been down a moment ago: ask once more.
  */
 static void
 addresses_unanswered(struct job *job)

@@ -38,8 +38,8 @@ struct lookups *lookup_new(struct event_base *, const struct sts_conf *,
     struct sts_store *, struct sts_spool *, struct sts_err *err);
 void lookup_free(struct lookups *); /* NULL is fine; nobody is called */
 
-/* The last: fetch, if the daily GET is due once the lock is ours; another
- * process may have had it. */
+/* RENEW: fetch, if the daily GET is still due once the lock is ours, since
+ * another process may have done it. */
 enum { LOOKUP_LOOKS = STS_FRESH | STS_REFETCH | STS_QUESTION_RENEW };
 
 /*

@@ -88,7 +88,7 @@ job_left(const struct job *job)
 	return left < 1 ? 1 : (unsigned)left;
 }
 
-/* Who has nothing to do keeps no place from others. */
+/* The place goes with the last job, so that others can have it. */
 static void
 job_leave(struct job *job)
 {
@@ -217,9 +217,8 @@ store(struct job *job, struct sts_next *next)
 }
 
 /*
- * Is there a live policy that could not be renewed?  That the TXT record could
- * not be had counts once a GET would have been due, not in each of the looks
- * between.
+ * Is there a live policy that could not be renewed?  A TXT record that could
+ * not be had counts only where a GET was due.
  */
 static bool
 not_renewed(const struct job *job)
@@ -236,8 +235,8 @@ not_renewed(const struct job *job)
 }
 
 /*
- * RFC 8461 3.3 and 10.2: who runs this host should hear of it in time, and of
- * each domain once a day; unless the policy says none.
+ * RFC 8461 3.3 and 10.2: the administrator should learn of it before the policy
+ * expires, once a day for each domain; but not where its mode is none.
  */
 static void
 warn(const struct job *job)

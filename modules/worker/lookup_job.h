@@ -36,9 +36,9 @@ struct job {
 	int level; /* of syslog(3), where job_finish() has to say something */
 	struct probe *probe; /* while one is under way */
 	bool probed;         /* one came to its end */
-	bool silent;         /* and heard nothing: the resolver is down */
+	bool silent;         /* without an answer: the resolver is down */
 	bool waits;          /* for that end; a question failed */
-	bool repeated;       /* the question for addresses */
+	bool repeated;       /* the question for addresses was */
 	bool no_soa;         /* "none" counts for this look alone */
 	struct sts_facts facts;
 	struct sts_loaded cached;

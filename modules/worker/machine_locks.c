@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
-/* Domains have the bytes below; STS_LOCK_REFRESH is between these two. */
+/*
+ * The first byte of the owners' places and of the machine's.  Below are the
+ * domains, and between these two is STS_LOCK_REFRESH (cache.h).
+ */
 #define OWNERS (UINT64_C(1) << 61)
 #define PLACES (UINT64_C(3) << 61)
 

@@ -14,7 +14,7 @@
  * fd: the lock file, opened once in the life of the process, since closing any
  * descriptor of it would drop all locks; -1, or a file system without locks:
  * all is free.  None of these waits.  Hashes are keyed (sts_store_hash()), or
- * strangers could choose names that get into each other's way.
+ * strangers could choose names that get in each other's way.
  */
 
 /* One fetch per domain.  False: another process has it. */
@@ -24,15 +24,15 @@ void unlock_domain(int fd, uint64_t hash);
 enum { WORKERS_MAX = 32 }; /* at work on a machine */
 
 struct work_place {
-	unsigned place;
-	uint64_t owner;
-	unsigned of_owner;
+	unsigned place;    /* of the machine's */
+	uint64_t owner;    /* the first byte of his places */
+	unsigned of_owner; /* which of them */
 };
 
 /*
  * Take one of WORKERS_MAX places, for work that the owner of a domain (a hash)
- * causes.  He may have as many as are free: half of them alone, and what a
- * flood of his is refused is there for others.  False: there is none for him.
+ * causes: while he has fewer than are free, as base/accountant.h has it. False:
+ * there is none for him.
  */
 bool take_work_place(int fd, uint64_t owner, struct work_place *);
 void leave_work_place(int fd, const struct work_place *);

@@ -22,7 +22,6 @@ struct options {
 	bool brief;
 };
 
-/* One of the two words, since they say what the program is for. */
 static bool
 read_options(struct options *o, int argc, char *argv[])
 {

@@ -24,7 +24,7 @@ outbound_note(struct sts_store *st, const char *domain, enum sts_reach reach,
 	    sts_store_claim(st, STS_MARK_UNREACHED_SAID, NULL, now, SAY_EVERY))
 		syslog(LOG_WARNING,
 		    "no policy host of %u owners could be connected to for "
-		    "%ld min, the last one mta-sts.%s: is outgoing TCP to "
+		    "%ld min, the last was mta-sts.%s: is outgoing TCP to "
 		    "port 443 blocked?",
 		    n, (long)((now - since) / 60), domain);
 }

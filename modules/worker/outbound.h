@@ -7,9 +7,9 @@
 #include "rules/http_reply.h"
 
 /*
- * Note how a GET of the domain's policy ended.  Where no policy host of many
- * owners in a row could be connected to, the log has it once an hour, and
- * mtasts(1) shows it.  It stays a failure of each of them (RFC 8461 3.3).
+ * Note how a GET of the domain's policy ended.  Where the policy hosts of many
+ * owners in a row could not be connected to, the log says so once an hour, and
+ * mtasts(1) shows it.  Each remains a failure to fetch, RFC 8461 3.3.
  */
 void outbound_note(struct sts_store *, const char *domain, enum sts_reach,
     int64_t now);

@@ -11,8 +11,9 @@
 void sandbox(const char *cache_dir, const char *spool_dir);
 
 /*
- * Another 30 seconds of processor time from now on: a domain is done.  A worker
- * that needs as much for none goes round in circles, and is killed.
+ * Another 30 seconds of processor time from now on: called when a domain is
+ * done.  A worker that uses as much without finishing one is in an endless
+ * loop, and is killed.
  */
 void sandbox_more_cpu(void);
 

@@ -27,8 +27,8 @@ struct serve {
 	struct starttls_checks *checks;
 	struct event *readable;
 	struct event *idle; /* NULL: not brief */
-	bool greeted;       /* the adapter is one of ours */
-	bool all_asked;     /* no question comes any more */
+	bool greeted;       /* the version of the adapter has come */
+	bool all_asked;     /* standard input has ended */
 	bool deaf;          /* nobody reads the answers */
 	bool failed;
 	size_t used;
@@ -143,7 +143,7 @@ refreshed(void *arg, const char *domain, const struct lookup_result *r)
 	struct serve *s = arg;
 
 	if (r->use == STS_USE_NOT_YET)
-		syslog(LOG_NOTICE, "%s: not looked at, %s", domain, r->note);
+		syslog(LOG_NOTICE, "%s: not looked up: %s", domain, r->note);
 	sts_store_unmark(s->lookups->store, STS_MARK_REFRESH, domain);
 	sts_store_unmark(s->lookups->store, STS_MARK_REFRESH_MX, domain);
 	work_is_done(s);
@@ -161,7 +161,7 @@ begin(struct serve *s, const struct sts_question *q)
 /* --- Questions -------------------------------------------------------------
  */
 
-/* Not one of ours, or of another version: its mail has to wait. */
+/* Another version, or no adapter of ours: its mail has to wait. */
 static void
 refuse(struct serve *s, const char *why)
 {
@@ -187,7 +187,7 @@ take_line(struct serve *s, char *text, size_t len)
 			    "worker: asked by another version of mtasts; "
 			    "restart the mail server after an upgrade");
 	} else if (!sts_question_decode(&q, line))
-		refuse(s, "worker: asked what it does not understand");
+		refuse(s, "worker: a question that it does not understand");
 	else if (q.kind != STS_QUESTION_SESSION)
 		begin(s, &q);
 	else if (s->checks != NULL)
@@ -206,7 +206,7 @@ take_lines(struct serve *s)
 	s->used = scan_left(&in);
 	memmove(s->buf, in.p, s->used);
 	if (s->used == sizeof s->buf)
-		refuse(s, "worker: asked what it does not understand");
+		refuse(s, "worker: a question that it does not understand");
 }
 
 static void

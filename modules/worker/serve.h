@@ -11,7 +11,7 @@ struct serve;
 
 /*
  * All is lent and must outlive it.  checks: NULL: nobody wants reports.
- * brief: end after a second without work, too.  NULL: no memory.
+ * brief: end also after a second without work.  NULL: no memory.
  */
 struct serve *serve_new(struct lookups *, struct domain_requests *,
     struct starttls_checks *checks, bool brief);
@@ -23,7 +23,7 @@ void serve_free(struct serve *); /* NULL is fine */
  */
 bool serve_run(struct serve *);
 
-/* The version and why there is no worker, for who may listen and the log. */
+/* Say why there is no worker, to the adapter and to the log. */
 void serve_refuse(const char *why);
 
 #endif

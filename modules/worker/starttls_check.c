@@ -55,7 +55,7 @@ certificate(struct sts_session *s, enum sts_cert cert)
 	return true;
 }
 
-/* By a mail server that has verified chain, name and time of a certificate. */
+/* By a mail server that has verified chain, name and dates of a certificate. */
 static bool
 overlooked(const struct finding *f)
 {
@@ -84,7 +84,7 @@ verdict(struct sts_session *s, const struct finding *f)
 			s->reason = str_of("TLS failed; it works by now");
 		return true;
 	case STS_REPLY_TLS:
-		/* TLS it was, but not such as is asked for: RFC 8461 7.2. */
+		/* TLS, but not as RFC 8461 7.2 asks for. */
 		s->result = STS_VALIDATION_FAILURE;
 		s->reason = str_of(f->why);
 		return true;

@@ -438,7 +438,7 @@ def blocked(new):
         c.run("query", "--fresh", f"x.{OWNERS[2]}")
         said, = c.log("blocked")
         assert f"no policy host of 8 owners could be connected to for 0 min, " \
-            f"the last one mta-sts.{OWNERS[7]}: is outgoing TCP" in said, said
+            f"the last was mta-sts.{OWNERS[7]}: is outgoing TCP" in said, said
         os.utime(c.dir / "~unreached-said", (time.time() - HOUR - 5,) * 2)
         c.run("cache", "refresh", OWNERS[0])
         eq(len(c.log("blocked")), 2)

@@ -82,12 +82,12 @@ struct sts_refreshed {
 	int64_t expires; /* of what is in the cache now */
 	const char
 	    *why;     /* where it was not fetched; one line, printable ASCII */
-	size_t n, of; /* so many are done, of so many */
+	size_t n, of; /* n of these are done */
 };
 
 struct sts_refresh_sum {
 	size_t fetched, failed;
-	size_t left; /* due, but for the next run */
+	size_t left; /* due, left for the next run */
 	size_t removed;
 };
 
@@ -106,9 +106,9 @@ enum sts_rc sts_cache_refresh(struct sts_ctx *, sts_refreshed_fn *fn, void *arg,
 /* --- The way out --------------------------------------------------------- */
 
 /*
- * STS_OK: no policy host of so many owners of domains could be connected to,
- * since then and in a row.  Something between here and there blocks TCP to port
- * 443.  STS_ABSENT: nothing like that is known.
+ * STS_OK: since then, the policy hosts of so many owners of domains could not
+ * be connected to, one after the other: something seems to block outgoing TCP
+ * to port 443.  STS_ABSENT: nothing like that is known.
  */
 struct sts_outbound {
 	unsigned owners;

@@ -39,6 +39,7 @@ enum sts_rc sts_domain_normal(char out[STS_NAME_SIZE], const char *name,
  * The part of a domain that its owner registered, by a guess that needs no
  * list: the last two labels, or three where the second is as short as those
  * that registries use below a country (co.uk, com.br).  Points into domain.
+ * The worker looks into the public suffix list instead.
  */
 struct sts_str sts_domain_owner(struct sts_str domain);
 

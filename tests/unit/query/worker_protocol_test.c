@@ -34,7 +34,7 @@ static const struct {
 	{ "it gives up", LIT(V "fault no memory\n"), true, true, "!no memory" },
 	{ "nothing is believed after that",
 	    LIT(V "fault x\ndone a.example none 0 \n"), true, true, "!x" },
-#define NONSENSE "!the worker speaks nonsense"
+#define NONSENSE "!the answer of the worker cannot be understood"
 #define OTHER "!the worker is of another version of mtasts"
 	{ "the version before this one", LIT("sdtg#00000002hi"), false, false,
 	    "" },
