@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "must.h"
 #include "rules/mx_offers.h"
+#include "must.h"
 
 /* What comes out of a file of anybody's is two names and a time. */
 int

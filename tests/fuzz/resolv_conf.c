@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "must.h"
 #include "net/resolv_conf.h"
+#include "must.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

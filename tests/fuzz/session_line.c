@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "must.h"
 #include "tlsrpt/session_line.h"
+#include "must.h"
 
 /* What is read is what would be written. */
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "must.h"
 #include "tlsrpt/totals.h"
+#include "must.h"
 #include <mtasts/session.h>
 
 struct seen {
