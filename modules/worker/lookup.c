@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <syslog.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -176,57 +175,6 @@ lookup_add(struct lookups *l, const char *domain, unsigned flags,
 	*j = job;
 	l->jobs++;
 	evtimer_add(job->lock_timer, &at_once);
-}
-
-static void
-dns_remarks(const char *text)
-{
-	syslog(LOG_WARNING, "%s", text);
-}
-
-struct dns *
-lookup_dns(struct lookups *l, struct sts_err *err)
-{
-	if (l->dns == NULL)
-		l->dns = dns_new(l->base, l->conf, dns_remarks, err);
-	return l->dns;
-}
-
-struct lookups *
-lookup_new(struct event_base *base, const struct sts_conf *conf,
-    struct sts_store *st, struct sts_spool *spool, struct sts_err *err)
-{
-	struct lookups *l = calloc(1, sizeof *l);
-
-	if (l == NULL) {
-		sts_fail(err, STS_NOMEM, 0, "out of memory");
-		return NULL;
-	}
-	l->base = base;
-	l->conf = conf;
-	l->store = st;
-	l->spool = spool;
-	l->lock_fd = sts_store_lock_file(st);
-	return l;
-}
-
-void
-lookup_free(struct lookups *l)
-{
-	struct job *job;
-
-	if (l == NULL)
-		return;
-	http_free(l->http);
-	dns_free(l->dns);
-	for (size_t i = 0; i < BUCKETS; i++)
-		while ((job = l->bucket[i]) != NULL) {
-			l->bucket[i] = job->next;
-			job_free(job);
-		}
-	if (l->lock_fd != -1)
-		close(l->lock_fd);
-	free(l);
 }
 
 /* --- The TXT record, RFC 8461 3.1, and its silence ------------------------ */
@@ -397,7 +345,8 @@ ask_txt(struct job *job)
 		job_nomem(job);
 }
 
-/* --- The policy host's addresses and the GET, RFC 8461 3.3 ---------------- */
+/* --- The GET, RFC 8461 3.3 --------------------------------------------------
+ */
 
 enum { ADDRESSES_MAX = 16 }; /* of a policy host; more is no help */
 

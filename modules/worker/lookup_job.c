@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* A domain on its way: its time, its lock, who waits for it, and its end. */
+/*
+ * What the domains on their way share; and of each its time, its lock, who
+ * waits for it, and its end.
+ */
 #include "lookup_job.h"
 
 #include <stdarg.h>
@@ -7,8 +10,10 @@
 #include <stdlib.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/hash.h"
 #include "tlsrpt/spool.h"
 #include <mtasts/session.h>
@@ -127,6 +132,61 @@ job_find(struct lookups *l, const char *domain)
 		j = &(*j)->next;
 	return j;
 }
+
+/* --- All of them -------------------------------------------------------- */
+
+static void
+dns_remarks(const char *text)
+{
+	syslog(LOG_WARNING, "%s", text);
+}
+
+struct dns *
+lookup_dns(struct lookups *l, struct sts_err *err)
+{
+	if (l->dns == NULL)
+		l->dns = dns_new(l->base, l->conf, dns_remarks, err);
+	return l->dns;
+}
+
+struct lookups *
+lookup_new(struct event_base *base, const struct sts_conf *conf,
+    struct sts_store *st, struct sts_spool *spool, struct sts_err *err)
+{
+	struct lookups *l = calloc(1, sizeof *l);
+
+	if (l == NULL) {
+		sts_fail(err, STS_NOMEM, 0, "out of memory");
+		return NULL;
+	}
+	l->base = base;
+	l->conf = conf;
+	l->store = st;
+	l->spool = spool;
+	l->lock_fd = sts_store_lock_file(st);
+	return l;
+}
+
+void
+lookup_free(struct lookups *l)
+{
+	struct job *job;
+
+	if (l == NULL)
+		return;
+	http_free(l->http);
+	dns_free(l->dns);
+	for (size_t i = 0; i < BUCKETS; i++)
+		while ((job = l->bucket[i]) != NULL) {
+			l->bucket[i] = job->next;
+			job_free(job);
+		}
+	if (l->lock_fd != -1)
+		close(l->lock_fd);
+	free(l);
+}
+
+/* --- The end ------------------------------------------------------------- */
 
 /*
  * Another worker, with or without the lock, may have fetched a policy since
