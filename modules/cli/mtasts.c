@@ -40,8 +40,7 @@ static const struct cli_cmd cmds[] = {
 	    "fetch the policy of DOMAIN now and say what changed", CLI_JSON,
 	    cli_cache_refresh },
 	{ "refresh", "", "[--json]",
-	    "fetch the policies in use whose turn of this day has come, and "
-	    "prune the cache",
+	    "fetch the policies in use that are due, and prune the cache",
 	    CLI_JSON, cli_refresh },
 	{ "report", "",
 	    "[--dry-run] [--print] [--day YYYY-MM-DD] [--domain NAME]|"

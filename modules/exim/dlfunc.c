@@ -68,7 +68,7 @@ result(unsigned char **yield, int rc, char *text)
 	return rc;
 }
 
-/* One line for the main log: who speaks, why mail waits, and what then. */
+/* One line for the main log: why mail waits, and how to have it tried again. */
 static int
 defer(unsigned char **yield, const char *domain, const struct sts_err *err)
 {

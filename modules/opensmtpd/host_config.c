@@ -62,7 +62,7 @@ read_again(struct config *c)
 	}
 	if (c->said.text[0] != '\0')
 		syslog(LOG_NOTICE,
-		    "the configuration is in order again: "
+		    "the configuration is in order again; to try mail at once: "
 		    "smtpctl schedule all");
 	c->said.text[0] = '\0';
 }

@@ -13,10 +13,11 @@ enum {
 	/* As many connections smtpd makes to the listener, packaging/opensmtpd:
 	 * one that is held cannot take other mail. */
 	WAITING_RCPTS_MAX = 20,
-	WAITING_SLOW_MS =
-	    3000, /* as long, and the next of its owner waits not */
-	WAITING_SLOW_SPAN = 60000,   /* ms, so long */
-	WAITING_SLOW_MAX = 16,       /* owners; the oldest is forgotten */
+	/* After a wait of SLOW_MS no domain of its owner waits for SLOW_SPAN;
+	 * of more than SLOW_MAX owners the oldest is forgotten. */
+	WAITING_SLOW_MS = 3000,
+	WAITING_SLOW_SPAN = 60000,
+	WAITING_SLOW_MAX = 16,
 	WAITING_MESSAGE_MAX = 30000, /* ms, all recipients of a message */
 	WAITING_MESSAGE_LEAST = 500  /* ms, with less it is not tried */
 };

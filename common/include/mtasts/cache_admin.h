@@ -92,8 +92,8 @@ struct sts_refresh_sum {
 };
 
 /*
- * GET each policy in use whose turn of this day has come (RFC 8461 3.3, 10.2),
- * by a worker, many at once, those first that expire first; then
+ * GET each policy in use that is due, as each is once a day (RFC 8461 3.3,
+ * 10.2), by a worker, many at once, those first that expire first; then
  * sts_cache_prune().  To be called every hour.  A run has a limit, and goes on
  * where the last one ended, however that was.  fn returns false to stop.
  * STS_ABSENT: another process is at it.  STS_LOCAL: a fault of this host ended
