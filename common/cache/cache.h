@@ -118,7 +118,7 @@ enum sts_rc sts_store_put_mx(struct sts_store *, const char *domain,
 enum sts_mark {
 	STS_MARK_FAILED,     /* a delivery to the domain failed */
 	STS_MARK_ANSWERED,   /* somebody looked because of that */
-	STS_MARK_REFRESH,    /* a background worker was told to look */
+	STS_MARK_REFRESH,    /* a worker was asked to look */
 	STS_MARK_REFRESH_MX, /* and for its MX set too */
 	STS_MARK_RELAYED,    /* sts_mx_next() was asked, to the day */
 	STS_MARK_WARNED, /* the log says that its policy cannot be renewed */

@@ -172,7 +172,8 @@ hopeless(struct dns_question *q, enum dns_why why)
 	arm(q, 0);
 }
 
-/* Its turn has come, and with it its time begins; not where all is silent. */
+/* The timeout starts when the question leaves the queue; not while no server
+ * answers. */
 static void
 leave_queue(struct dns_question *q)
 {

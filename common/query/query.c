@@ -253,7 +253,7 @@ answer_next(struct sts_answer **out, const struct sts_ctx *ctx,
 		memcpy(a->id, next->entry.id, sizeof a->id);
 		a->fetched = next->entry.fetched;
 		a->expires = next->entry.until;
-		/* Asked, perhaps, but what applies is what was there. */
+		/* We may have asked, but the cached policy still applies. */
 		if (a->fetched < ctx->began)
 			a->source = STS_FROM_CACHE;
 		/* RFC 8461 8.3: mode none opts out, in so many words. */

@@ -28,13 +28,13 @@ struct asker {
 };
 STAILQ_HEAD(askers, asker);
 
-/* The second part. */
-struct second {
+/* What follows the policy: the MX set, and probes of its hosts. */
+struct mx_part {
 	struct mx_fetch fetch;
-	struct mx_probe_set reach;
+	struct mx_probe_set probes;
 	struct sts_policy *policy; /* enforced; NULL: none */
 	bool quiet; /* names and addresses will do, nobody is probed */
-	struct lookup_result result; /* of the first part, until told */
+	struct lookup_result result; /* of the policy, until told */
 	struct sts_entry entry;
 	char note[200], fault[240];
 	char body[]; /* of the entry */
@@ -47,7 +47,7 @@ struct task {
 	char domain[STS_NAME_SIZE];
 	unsigned flags; /* of the look under way */
 	struct askers askers;
-	struct second *second; /* NULL: the policy is still asked for */
+	struct mx_part *mx_part; /* NULL: the policy is still asked for */
 };
 
 struct domain_requests {
@@ -67,7 +67,7 @@ bucket_of(const char *domain)
 
 /* --- Telling ------------------------------------------------------------- */
 
-/* Those whose wish is fulfilled; all: the MX set is there, too. */
+/* Completed requests; all: also those for the MX set. */
 static void
 tell(struct task *task, const struct lookup_result *r, bool all)
 {
@@ -105,10 +105,10 @@ free_task(struct task *task)
 		STAILQ_REMOVE_HEAD(&task->askers, next);
 		free(a);
 	}
-	if (task->second != NULL) {
-		mx_probe_set_clear(&task->second->reach);
-		sts_policy_free(task->second->policy);
-		free(task->second);
+	if (task->mx_part != NULL) {
+		mx_probe_set_clear(&task->mx_part->probes);
+		sts_policy_free(task->mx_part->policy);
+		free(task->mx_part);
 	}
 	LIST_REMOVE(task, next);
 	free(task);
@@ -136,15 +136,15 @@ end(struct task *task)
 /* --- The MX set ---------------------------------------------------------- */
 
 static void
-got_reach(void *arg)
+got_probes(void *arg)
 {
 	struct task *task = arg;
-	struct second *s = task->second;
+	struct mx_part *s = task->mx_part;
 
 	tell(task, &s->result, true);
 	sts_policy_free(s->policy);
 	free(s);
-	task->second = NULL;
+	task->mx_part = NULL;
 	end(task);
 }
 
@@ -152,25 +152,25 @@ static void
 got_mx(void *arg)
 {
 	struct task *task = arg;
-	struct second *s = task->second;
+	struct mx_part *s = task->mx_part;
 	bool may[STS_MX_HOSTS_MAX];
 
 	if (s->quiet)
 		memset(may, 0, sizeof may);
 	else
 		mx_records_candidates(&s->fetch.set, s->policy, may);
-	s->reach.mx_prober = task->requests->mx_prober;
-	s->reach.set = &s->fetch.set;
-	s->reach.done = got_reach;
-	s->reach.arg = task;
-	mx_probe_set_begin(&s->reach, task->requests->lookups->base, may);
+	s->probes.mx_prober = task->requests->mx_prober;
+	s->probes.set = &s->fetch.set;
+	s->probes.done = got_probes;
+	s->probes.arg = task;
+	mx_probe_set_begin(&s->probes, task->requests->lookups->base, may);
 }
 
 /* The result is lent for a moment only. */
-static struct second *
-new_second(const struct lookup_result *r)
+static struct mx_part *
+new_mx_part(const struct lookup_result *r)
 {
-	struct second *s = calloc(1, sizeof *s + r->entry->body.len);
+	struct mx_part *s = calloc(1, sizeof *s + r->entry->body.len);
 
 	if (s == NULL)
 		return NULL;
@@ -188,7 +188,7 @@ new_second(const struct lookup_result *r)
 /* What the configuration makes of the answer; s gets whom it lets in. */
 static enum sts_mode
 in_force(const struct lookups *l, const char *domain,
-    const struct lookup_result *r, struct second *s)
+    const struct lookup_result *r, struct mx_part *s)
 {
 	const struct sts_domain_conf *d = sts_conf_domain(l->conf, domain);
 	enum sts_verdict verdict = STS_NO_POLICY;
@@ -221,7 +221,7 @@ in_force(const struct lookups *l, const char *domain,
  */
 static bool
 is_of_use(const struct lookups *l, const char *domain,
-    const struct lookup_result *r, struct second *s)
+    const struct lookup_result *r, struct mx_part *s)
 {
 	enum sts_mode mode = in_force(l, domain, r, s);
 	int64_t relayed;
@@ -253,15 +253,15 @@ got_policy(void *arg, const char *domain, const struct lookup_result *r)
 {
 	struct task *task = arg;
 	struct lookups *l = task->requests->lookups;
-	struct second *s = wants_mx(task) ? new_second(r) : NULL;
+	struct mx_part *s = wants_mx(task) ? new_mx_part(r) : NULL;
 
 	if (s == NULL || !is_of_use(l, domain, r, s)) {
-		free(s); /* without memory a set is done without, too */
+		free(s); /* out of memory: without the MX set */
 		tell(task, r, true);
 		end(task);
 		return;
 	}
-	task->second = s;
+	task->mx_part = s;
 	tell(task, &s->result, false);
 	s->fetch.lookups = l;
 	s->fetch.domain = task->domain;
@@ -365,8 +365,8 @@ domain_request_ask(struct domain_requests *p, const char *domain, unsigned wish,
 	sts_accountant_take(&p->questions, &owner);
 	if (fresh)
 		look(task);
-	else if (task->second != NULL)
-		tell(task, &task->second->result, false);
+	else if (task->mx_part != NULL)
+		tell(task, &task->mx_part->result, false);
 }
 
 size_t

@@ -36,8 +36,7 @@ struct mx_prober {
 	struct event_base *base;
 	const struct sts_conf *conf;
 	struct sts_store *store;
-	struct sts_accountant
-	    busy; /* connections, by the owner of the address */
+	struct sts_accountant busy; /* by the owner of the address */
 	struct owner_keys owners;
 	TAILQ_HEAD(, mx_probe_target) queue;
 	LIST_HEAD(, mx_probe_target) bucket[TARGET_BUCKETS];

@@ -80,9 +80,8 @@ struct sts_refreshed {
 	const char *domain;
 	bool fetched;    /* false: the one in the cache stays, while it lives */
 	int64_t expires; /* of what is in the cache now */
-	const char
-	    *why;     /* where it was not fetched; one line, printable ASCII */
-	size_t n, of; /* n of these are done */
+	const char *why; /* it was not fetched; one line, printable ASCII */
+	size_t n, of;    /* n of these are done */
 };
 
 struct sts_refresh_sum {

@@ -64,7 +64,8 @@ void sts_kept_worker_stop(struct sts_kept_worker *); /* NULL is fine */
 int sts_kept_worker_in(const struct sts_kept_worker *);
 /* -1: nothing to write */
 int sts_kept_worker_out(const struct sts_kept_worker *);
-/* STS_USAGE: not a policy domain.  STS_NOMEM.  Else domain will be told of. */
+/* STS_USAGE: not a policy domain.  STS_NOMEM.  Else sts_kept_worker_next() will
+ * name the domain. */
 enum sts_rc sts_kept_worker_ask(struct sts_kept_worker *, const char *domain,
     struct sts_err *err);
 /* The same for the daily GET of its policy, where that is due; no MX set. */
@@ -72,10 +73,9 @@ enum sts_rc sts_kept_worker_refresh(struct sts_kept_worker *,
     const char *domain, struct sts_err *err);
 /*
  * Move bytes; then one domain that is done, in sts_domain_normal() form:
- * STS_OK, and err->text has what the worker says of it, if anything.  What was
- * learnt is what the cache has now; err->rc STS_TEMPFAIL: nothing, the worker
- * had no place for it.  STS_ABSENT: none for now.  STS_LOCAL: the
- * worker is gone.
+ * STS_OK, and err->text has what the worker says of it, if anything.  The
+ * result is in the cache, unless err->rc is STS_TEMPFAIL: the worker had no
+ * place for it.  STS_ABSENT: none for now.  STS_LOCAL: the worker is gone.
  */
 enum sts_rc sts_kept_worker_next(struct sts_kept_worker *,
     char domain[STS_NAME_SIZE], struct sts_err *err);
