@@ -247,7 +247,7 @@ def row(name: str):
 zone("order.test", (30, UP[2]), (10, UP[0]), (20, UP[1]))
 
 
-@row("5321 5.1 MX hosts by preference")
+@row("RFC 5321 5.1 MX hosts by preference")
 def order(new):
     c = new("order.test")
     eq(c.serve("order.test mx")[0][0][:2], ("order.test", "none"))
@@ -296,7 +296,7 @@ def twice(new):
 ZONE["implicit.test"] = [f"A {UP[3]}", f"AAAA {UP6}"]
 
 
-@row("5321 5.1 implicit MX")
+@row("RFC 5321 5.1 implicit MX")
 def implicit(new):
     c = new("implicit.test")
     c.serve("implicit.test mx")
@@ -309,7 +309,7 @@ def implicit(new):
 ZONE["nullmx.test"] = ["MX 0 .", f"A {UP[0]}"]
 
 
-@row("7505 null MX")
+@row("RFC 7505 null MX")
 def nullmx(new):
     c = new("nullmx.test")
     c.serve("nullmx.test mx")
@@ -366,7 +366,7 @@ zone("self6.test", (10, net.NEAR6))
 zone("lo.test", (10, "127.0.0.1"))
 
 
-@row("8461 8.4 hosts that are this machine")
+@row("RFC 8461 8.4 hosts that are this machine")
 def selves(new):
     c = new("self.test", "self6.test", "lo.test")
     c.serve("self.test mx", "self6.test mx", "lo.test mx")
@@ -380,7 +380,7 @@ def selves(new):
 zone("behind.test", (10, net.NEAR4), (20, UP[1]))
 
 
-@row("5321 5.1 no host behind our own preference is probed")
+@row("RFC 5321 5.1 no host behind our own preference is probed")
 def behind(new):
     c = new("behind.test")
     c.serve("behind.test mx")
@@ -392,7 +392,7 @@ ZONE["h.alias.test"] = ["CNAME h0.order.test."]
 ZONE["h0.order.test"] = [f"A {UP[2]}"]
 
 
-@row("4.1 an alias changes no name")
+@row("RFC 8461 4.1 an alias changes no name")
 def alias(new):
     c = new("alias.test")
     c.serve("alias.test mx")
@@ -624,7 +624,7 @@ ZONE["mx.attacker.test"] = [f"A {UP[12]}"]
 ZONE["h.evil.test"] = [f"A {UP[13]}"]
 
 
-@row("4.1 a host that the policy does not name is not probed")
+@row("RFC 8461 4.1 a host that the policy does not name is not probed")
 def evil(new):
     c = new("evil.test")
     c.serve("evil.test mx")

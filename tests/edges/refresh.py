@@ -170,7 +170,7 @@ def row(name: str):
 
 # --- The daily refresh -----------------------------------------------------------
 
-@row("8461 3.3: a GET for what is in use and a day old, whatever its mode")
+@row("RFC 8461 3.3: a GET for what is in use and a day old, whatever its mode")
 def due(new):
     a, young, unused, none, off, pinned = MANY[:6]
     c = new()
@@ -198,7 +198,7 @@ def due(new):
     eq(gets(since, a, none), [1, 1])
 
 
-@row("8461 10.2: before it expires, where it lives for hours")
+@row("RFC 8461 10.2: before it expires, where it lives for hours")
 def short(new):
     c, d = new(), MANY[0]
     c.known(d)
@@ -304,7 +304,7 @@ def unit(new):
     assert r.returncode == 0 and r.stdout.startswith("1 refreshed, "), r
 
 
-@row("8461 3.3: what cannot be refreshed stays, and the log says so once a day")
+@row("RFC 8461 3.3: what cannot be refreshed stays, and the log says so once a day")
 def failing(new):
     a, none, no_txt, refused = "fail.test", "failnone.test", "gone.test", \
         "refused.test"

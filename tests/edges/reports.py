@@ -196,7 +196,7 @@ def row(name: str):
 
 # --- What is in a report -------------------------------------------------------
 
-@row("4.4 successes and failures of a day, by mail")
+@row("RFC 8460 4.4 successes and failures of a day, by mail")
 def day_of_all(new):
     h = new()
     wants("a1.test", "v=TLSRPTv1; rua=mailto:tls@a1.test")
@@ -231,7 +231,7 @@ def day_of_all(new):
     assert len(h.mails()) == 1, "sent twice"
 
 
-@row("4 DANE and MTA-STS where the domain is its own MX host: two entries")
+@row("RFC 8460 4 DANE and MTA-STS where the domain is its own MX host: two entries")
 def two_policies(new):
     h = new()
     wants("a9.test", "v=TLSRPTv1; rua=mailto:tls@a9.test")
@@ -254,7 +254,7 @@ def two_policies(new):
     assert len(by["sts"]["policy"]["policy-string"]) == 5, by
 
 
-@row("4.4 DANE: TLSA records that are gone, that cannot be had")
+@row("RFC 8460 4.4 DANE: TLSA records that are gone, that cannot be had")
 def tlsa_gone(new):
     h = new()
     for d in ("a10.test", "a11.test"):
@@ -270,7 +270,7 @@ def tlsa_gone(new):
         assert j.body["policies"][0]["policy"]["policy-string"] == []
 
 
-@row("4.4 a policy that the cache does not have any more")
+@row("RFC 8460 4.4 a policy that the cache does not have any more")
 def policy_gone(new):
     h = new()
     wants("a2.test", "v=TLSRPTv1; rua=mailto:tls@a2.test")
@@ -283,7 +283,7 @@ def policy_gone(new):
     assert texts == [0, 5], j.body
 
 
-@row("4.4 policies that the cache has set aside, the last four")
+@row("RFC 8460 4.4 policies that the cache has set aside, the last four")
 def policy_was(new):
     h = new()
     wants("a12.test", "v=TLSRPTv1; rua=mailto:tls@a12.test")
@@ -303,7 +303,7 @@ def policy_was(new):
             (["mx1.a12.test", "*.a12.test"] if n > 1 else None), p
 
 
-@row("4.3.1 what was wrong with a certificate is found out from it")
+@row("RFC 8460 4.3.1 what was wrong with a certificate is found out from it")
 def certificates(new):
     h = new()
     wants("a3.test", "v=TLSRPTv1; rua=mailto:tls@a3.test")
@@ -351,7 +351,7 @@ def hostile(new):
                  "total-failure-session-count": 1}, s
 
 
-@row("7 a hundred ways to fail at most, the rest in sum")
+@row("RFC 8460 7 a hundred ways to fail at most, the rest in sum")
 def many_rows(new):
     h = new()
     wants("a5.test", "v=TLSRPTv1; rua=mailto:tls@a5.test")
@@ -365,7 +365,7 @@ def many_rows(new):
     assert len(p["failure-details"]) <= 112, len(p["failure-details"])
 
 
-@row("4.2.1 success alone: reported, or not where so configured")
+@row("RFC 8460 4.2.1 success alone: reported, or not where so configured")
 def success(new):
     wants("a6.test", "v=TLSRPTv1; rua=mailto:tls@a6.test")
     h = new()
@@ -390,7 +390,7 @@ def today(new):
     one_mail(h, "tls@a7.test")
 
 
-@row("4.5, RFC 7493 2.1 a policy that is no UTF-8")
+@row("RFC 8460 4.5, RFC 7493 2.1 a policy that is no UTF-8")
 def not_utf8(new):
     h = new()
     wants("a13.test", "v=TLSRPTv1; rua=mailto:tls@a13.test")
@@ -451,7 +451,7 @@ def two_hosts(new):
 
 # --- Who wants one, and where ----------------------------------------------------
 
-@row("3 no record, two records, a broken one: no report")
+@row("RFC 8460 3 no record, two records, a broken one: no report")
 def not_wanted(new):
     h = new()
     wants("b2.test", "v=TLSRPTv1; rua=mailto:a@b2.test",
@@ -465,7 +465,7 @@ def not_wanted(new):
     assert [p.name for p in (h.spool / "out").iterdir()] == [f"{day(1)}~"]
 
 
-@row("3 one rua twice, %2C, header fields, other schemes")
+@row("RFC 8460 3 one rua twice, %2C, header fields, other schemes")
 def odd_rua(new):
     h = new()
     wants("b4.test", "v=TLSRPTv1; rua=mailto:x%2Cy@b4.test,"
@@ -542,7 +542,7 @@ def hook(domain: str, path: str, addr: str = HOOK) -> None:
     wants(domain, f"v=TLSRPTv1; rua=https://hook.{domain}{path}")
 
 
-@row("5.4 by HTTPS")
+@row("RFC 8460 5.4 by HTTPS")
 def https_good(new):
     h = new()
     began = time.time()
@@ -560,7 +560,7 @@ def https_good(new):
     assert len(posted(began)) == 1
 
 
-@row("5.4 by HTTPS, to nginx")
+@row("RFC 8460 5.4 by HTTPS, to nginx")
 def https_nginx(new):
     h = new()
     hook("c8.test", "/tls/in", NGINX)
@@ -574,7 +574,7 @@ def https_nginx(new):
     assert not j.faults, j.faults
 
 
-@row("5.5 refused: again later, given up after a day")
+@row("RFC 8460 5.5 refused: again later, given up after a day")
 def https_refused(new):
     h = new()
     began = time.time()
@@ -594,7 +594,7 @@ def https_refused(new):
     assert not list((h.spool / "out").glob("*~gz"))
 
 
-@row("5.4 201 is taken, a redirect is not followed")
+@row("RFC 8460 5.4 201 is taken, a redirect is not followed")
 def https_statuses(new):
     h = new()
     began = time.time()
@@ -607,7 +607,7 @@ def https_statuses(new):
     assert {p["path"] for p in posted(began)} == {"/201", "/redirect"}
 
 
-@row("5.4 a certificate for another name, from another CA: nothing is sent")
+@row("RFC 8460 5.4 a certificate for another name, from another CA: nothing is sent")
 def https_cert(new):
     h = new()
     began = time.time()
@@ -620,7 +620,7 @@ def https_cert(new):
         assert h.state(d)[0].startswith("waits 1 "), h.state(d)
 
 
-@row("7 not to this host, not into private networks")
+@row("RFC 8460 7 not to this host, not into private networks")
 def https_private(new):
     h = new()
     for i, addr in enumerate(("127.0.0.1", "10.0.0.1", "192.168.1.1",
@@ -651,7 +651,7 @@ def https_endless(new):
     assert h.state("c7.test")[0].startswith("sent "), h.state("c7.test")
 
 
-@row("5.4 an answer that is cut off: not taken, again later")
+@row("RFC 8460 5.4 an answer that is cut off: not taken, again later")
 def https_cut(new):
     h = new()
     began = time.time()
@@ -664,7 +664,7 @@ def https_cut(new):
 
 # --- State -----------------------------------------------------------------------------
 
-@row("5.5 sendmail fails: again later")
+@row("RFC 8460 5.5 sendmail fails: again later")
 def mail_fails(new):
     h = new()
     wants("d1.test", "v=TLSRPTv1; rua=mailto:tls@d1.test")

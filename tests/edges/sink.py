@@ -254,7 +254,7 @@ def numbers(got: list[dict]) -> list[int]:
 
 # --- What the collector is told ------------------------------------------------
 
-@row("4.3 each result, with all that is known of it")
+@row("RFC 8460 4.3 each result, with all that is known of it")
 def results(h):
     text = rua("a1.test")
     for r in CODES:
@@ -278,7 +278,7 @@ def results(h):
     assert set(got[0]) - {"dpv"} == {"d", "pr", "policies"}, got[0]
 
 
-@row("4.2.1 successes, what is not known is left out")
+@row("RFC 8460 4.2.1 successes, what is not known is left out")
 def successes(h):
     rua("a2.test")
     kinds = list(TYPES) * 2
@@ -294,7 +294,7 @@ def successes(h):
     assert failure(got[-1]) == {"c": 301}, got[-1]
 
 
-@row("4.3.1 what was wrong with a certificate")
+@row("RFC 8460 4.3.1 what was wrong with a certificate")
 def certificates(h):
     rua("a3.test")
     for i, (names, kind) in enumerate((
@@ -310,7 +310,7 @@ def certificates(h):
     assert got[2]["f"] and got[3]["f"] == "as heard", got
 
 
-@row("4.4 the policy, where the cache still has it")
+@row("RFC 8460 4.4 the policy, where the cache still has it")
 def policies(h):
     rua("a4.test")
     text = POLICY.format(d="a4.test").encode() + \
@@ -328,7 +328,7 @@ def policies(h):
     assert "policy-string" not in p[1] and "policy-string" not in p[2], p
 
 
-@row("4.4 mx patterns")
+@row("RFC 8460 4.4 mx patterns")
 def patterns(h):
     rua("a5.test")
     h.put_policy(BUILD, "a5.test", "1", POLICY.format(d="a5.test").encode())
@@ -383,7 +383,7 @@ def large(h):
 
 # --- Who wants reports ------------------------------------------------------------
 
-@row("3 no record, a broken one, two: nothing is handed over")
+@row("RFC 8460 3 no record, a broken one, two: nothing is handed over")
 def not_wanted(h):
     wants("b1.test", "v=TLSRPTv1; rua=mailto:a@b1.test; =")
     wants("b2.test", "v=TLSRPTv1; rua=mailto:a@b2.test",
