@@ -18,6 +18,9 @@
 
 enum {
 	BUSY_MAX = 64, /* more at once and UDP packets get lost */
+	/* Of our own beside them: whether the resolver is down is not for those
+	 * to say who have taken all the places. */
+	OWN_MAX = 8,
 	LINGER_MS = 1500
 };
 
@@ -207,6 +210,19 @@ look_for_interfaces(struct dns_pool *pool)
 	}
 }
 
+static bool
+is_own(const struct dns_question *q)
+{
+	return q->owner.key[0] == 0;
+}
+
+static bool
+may_start(const struct dns_question *q)
+{
+	return is_own(q) ? q->pool->own < OWN_MAX
+			 : sts_accountant_may(&q->pool->busy, &q->owner);
+}
+
 /* The oldest whose owner has not taken his share. */
 static struct dns_question *
 next_in_turn(const struct dns_pool *pool)
@@ -214,9 +230,27 @@ next_in_turn(const struct dns_pool *pool)
 	struct dns_question *q;
 
 	TAILQ_FOREACH(q, &pool->waiting, next)
-	if (sts_accountant_may(&pool->busy, &q->owner))
+	if (may_start(q))
 		return q;
 	return NULL;
+}
+
+static void
+take_place(struct dns_question *q)
+{
+	if (is_own(q))
+		q->pool->own++;
+	else
+		sts_accountant_take(&q->pool->busy, &q->owner);
+}
+
+static void
+give_place_back(struct dns_question *q)
+{
+	if (is_own(q))
+		q->pool->own--;
+	else
+		sts_accountant_give_back(&q->pool->busy, &q->owner);
 }
 
 static void
@@ -235,7 +269,7 @@ start_waiting(struct dns_pool *pool)
 			continue;
 		}
 		q->state = DNS_BUSY;
-		sts_accountant_take(&pool->busy, &q->owner);
+		take_place(q);
 		attempt(q, &step);
 	}
 }
@@ -248,7 +282,7 @@ stop(struct dns_question *q)
 	if (q->state == DNS_WAITING)
 		TAILQ_REMOVE(&q->pool->waiting, q, next);
 	else if (q->state == DNS_BUSY)
-		sts_accountant_give_back(&q->pool->busy, &q->owner);
+		give_place_back(q);
 	q->state = DNS_DONE;
 	evtimer_del(&q->timer);
 }
@@ -364,7 +398,7 @@ dns_question_ask(struct dns_question *q, struct dns_pool *pool,
 		hopeless(q, DNS_WHY_NAME);
 		return;
 	}
-	if (q->text[0] != '.') /* the root's are ours */
+	if (q->text[0] != '.') /* those of the root are our own */
 		q->owner.key[0] = owner_of_name(&pool->owners, q->text);
 	q->state = DNS_WAITING;
 	q->found.why = DNS_WHY_TIMEOUT; /* should it never leave the queue */

@@ -34,6 +34,7 @@ struct dns_pool {
 	struct dns_peer peer[STS_SERVERS_MAX];
 	struct dns_upstream *link[STS_SERVERS_MAX][3]; /* by enum dns_proto */
 	struct sts_accountant busy; /* questions, by the owner of the name */
+	unsigned own;               /* and those of our own, dns_probe() */
 	struct owner_keys owners;
 	int64_t heard; /* when any server last answered, sts_now_ms() */
 	struct dns_questions waiting;

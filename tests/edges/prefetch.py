@@ -568,6 +568,24 @@ def flood_address(new):
     behind_flood(new(), [f"own{i}.test" for i in range(300)])
 
 
+# Nameservers that say nothing, of eight owners: as many questions as there are.
+for _i in range(8):
+    ZONE[f"mute{_i}.test"] = ["NS silent.badns.test."]
+
+
+@row("silent nameservers of eight owners are not a silent resolver")
+def flood_dns(new):
+    c = new()
+    p = c.start()
+    p.ask(*[f"{new.args[1]}{i}.mute{k}.test"
+            for k in range(8) for i in range(40)])
+    end = time.monotonic() + 7
+    while time.monotonic() < end:
+        assert not (c.dir / "~resolver-down").exists(), end - time.monotonic()
+        time.sleep(0.05)
+    p.p.kill()
+
+
 @row("who waits for his turn loses none of his time")
 def turn(new):
     n = 120 if new.args[1] == "openssl" else 6
