@@ -12,8 +12,8 @@ void sandbox(const char *cache_dir, const char *spool_dir);
 
 /*
  * Another 30 seconds of processor time from now on: called when a domain is
- * done.  A worker that uses as much without finishing one is in an endless
- * loop, and is killed.
+ * done, or when there is more to do.  A worker that uses as much between is in
+ * an endless loop, and is killed.
  */
 void sandbox_more_cpu(void);
 

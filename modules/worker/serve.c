@@ -216,6 +216,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
+	sandbox_more_cpu(); /* there may be sessions alone */
 	n = read(fd, s->buf + s->used, sizeof s->buf - s->used);
 	if (n > 0) {
 		s->used += (size_t)n;

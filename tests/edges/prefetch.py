@@ -901,6 +901,22 @@ def brief(new):
     eq(p.finish(), 0)
 
 
+@row("one that hears of sessions alone does not use up its time")
+def cpu(new):
+    p = new().start()
+    p.p.stdout.readline()
+
+    def limit(*args):
+        return subprocess.run(
+            ["prlimit", "-p", str(p.p.pid), *args], user=OWNER, group=OWNER,
+            extra_groups=[], text=True, capture_output=True, check=True).stdout
+    limit("--cpu=99999:")
+    p.send(b"session x\n")
+    net.wait_until(lambda: " 99999 " not in limit("--cpu"), 20,
+                   "another limit")
+    eq(p.finish(), 0)
+
+
 @row("another version, or nonsense: a line says so, and the worker ends")
 def versions(new):
     for said in (b"pol.test mx\n", b"mtasts-worker2\nask pol.test\n",
