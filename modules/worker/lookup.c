@@ -42,25 +42,33 @@ job_nomem(struct job *job)
 	job_fault(job);
 }
 
-enum { LOCK_RETRY_MS = 25 };
+enum { LOCK_RETRY_MS = 25, PLACE_RETRY_MS = 250 };
 
 /* One place for the whole process, in the name of the domain that comes first.
  */
-static bool
+static enum work_place_got
 take_place(struct job *job)
 {
 	struct lookups *l = job->lookups;
 	const char *owner = registrable_domain(job->domain);
+	enum work_place_got got = WORK_PLACE_TAKEN;
+	int64_t now = sts_now_ms();
 
-	if (l->at_work == 0 &&
-	    !take_work_place(l->lock_fd, sts_store_hash(l->store, owner),
-		&l->place)) {
+	if (l->at_work == 0 && now < l->full_until)
+		got = WORK_PLACE_SOON; /* many wait: one tries for all */
+	else if (l->at_work == 0)
+		got = take_work_place(l->lock_fd,
+		    sts_store_hash(l->store, owner), &l->place);
+	if (got == WORK_PLACE_SOON && now >= l->full_until)
+		l->full_until = now + PLACE_RETRY_MS;
+	if (got != WORK_PLACE_TAKEN) {
 		job_note(job, "no worker is free for domains of %.100s", owner);
-		return false;
+		return got;
 	}
+	job->note[0] = '\0';
 	l->at_work++;
 	job->at_work = true;
-	return true;
+	return got;
 }
 
 /* With the lock in hand the cache is read again: it may be fresh by now. */
@@ -78,7 +86,7 @@ begin(struct job *job)
 	job->facts.recheck = l->conf->recheck;
 	job->facts.must_look = (job->flags & LOOKUP_LOOKS) != 0;
 	job->facts.must_fetch = (job->flags & STS_REFETCH) != 0;
-	if (!take_place(job)) {
+	if (!job->at_work) {
 		next = (struct sts_next){ .use = STS_USE_NOT_YET };
 		job_finish(job, &next);
 		return;
@@ -113,23 +121,33 @@ begin(struct job *job)
 }
 
 static void
+try_again(struct job *job, unsigned ms)
+{
+	struct timeval pause = { 0, (suseconds_t)ms * 1000 };
+
+	evtimer_add(job->lock_timer, &pause);
+}
+
+static void
 try_lock(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval pause = { 0, LOCK_RETRY_MS * 1000 };
 	struct job *job = arg;
+	bool may_wait = sts_now_ms() < job->lock_until;
 
 	(void)fd;
 	(void)what;
-	job->locked = lock_domain(job->lookups->lock_fd, job->hash);
-	if (!job->locked && sts_now_ms() < job->lock_until) {
-		evtimer_add(job->lock_timer, &pause);
-		return;
-	}
 	/*
 	 * The lock saves a GET, no more.  A worker that hangs, or one for a
 	 * domain that was made to share our byte, must not decide for us.
 	 */
-	begin(job);
+	if (!job->locked)
+		job->locked = lock_domain(job->lookups->lock_fd, job->hash);
+	if (!job->locked && may_wait)
+		try_again(job, LOCK_RETRY_MS);
+	else if (take_place(job) == WORK_PLACE_SOON && may_wait)
+		try_again(job, PLACE_RETRY_MS);
+	else
+		begin(job);
 }
 
 static struct job *

@@ -58,8 +58,9 @@ struct lookups {
 	int lock_fd;
 	size_t at_work; /* jobs; while there are any, place is ours */
 	struct work_place place;
-	struct dns *dns;   /* NULL until first needed: after the lock */
-	struct http *http; /* the same */
+	int64_t full_until; /* monotonic, ms: no place before that */
+	struct dns *dns;    /* NULL until first needed: after the lock */
+	struct http *http;  /* the same */
 	struct job *bucket[BUCKETS];
 	size_t jobs;
 };

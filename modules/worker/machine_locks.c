@@ -92,19 +92,19 @@ take_one(int fd, uint64_t at, unsigned *which)
 	return false;
 }
 
-bool
+enum work_place_got
 take_work_place(int fd, uint64_t owner, struct work_place *w)
 {
 	uint64_t own = bytes_of_owner(owner);
+	unsigned his = count(fd, own), all = count(fd, PLACES);
 
-	if (count(fd, own) >= WORKERS_MAX - count(fd, PLACES) ||
-	    !take_one(fd, PLACES, &w->place))
-		return false;
+	if (his >= WORKERS_MAX - all || !take_one(fd, PLACES, &w->place))
+		return his == 0 ? WORK_PLACE_SOON : WORK_PLACE_NONE;
 	w->owner = own;
 	if (take_one(fd, own, &w->of_owner))
-		return true;
+		return WORK_PLACE_TAKEN;
 	unlock_byte(fd, PLACES + w->place);
-	return false;
+	return WORK_PLACE_NONE;
 }
 
 void

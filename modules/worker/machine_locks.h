@@ -29,12 +29,18 @@ struct work_place {
 	unsigned of_owner; /* which of them */
 };
 
+enum work_place_got {
+	WORK_PLACE_TAKEN,
+	WORK_PLACE_NONE, /* he has his share */
+	WORK_PLACE_SOON  /* he has none, and the next that is left is his */
+};
+
 /*
  * Take one of WORKERS_MAX places, for work that the owner of a domain (a hash)
- * causes: while he has fewer than are free, as base/accountant.h has it. False:
- * there is none for him.
+ * causes: while he has fewer than are free, as base/accountant.h has it.
  */
-bool take_work_place(int fd, uint64_t owner, struct work_place *);
+enum work_place_got take_work_place(int fd, uint64_t owner,
+    struct work_place *);
 void leave_work_place(int fd, const struct work_place *);
 
 #endif

@@ -9,6 +9,7 @@ what it stored with `mtasts cache show`.  One line of verdict per row, and at
 the end "N passed, N failed".  Status 0: all passed; 1: some failed; 2: the
 world could not be built.
 """
+import fcntl
 import json
 import os
 import re
@@ -592,6 +593,22 @@ def turn(new):
     out, _ = new(head="fetch_timeout = 2s\n").serve(
         *[f"f{i}.flood.test" for i in range(n)])
     eq({a.use for a in out}, {"none"})
+
+
+@row("all places for workers are taken: who has none gets the next")
+def places(new):
+    c = new()
+    lock = c.dir / "~lock"
+    lock.touch()
+    shutil.chown(lock, OWNER, OWNER)
+    with lock.open("r+b") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX, 32, 3 << 61)
+        p = c.start()
+        p.ask("pol.test")
+        time.sleep(1)
+        fcntl.lockf(f, fcntl.LOCK_UN, 1, (3 << 61) + 7)
+        eq(p.answer().use, "policy")
+        eq(p.finish(), 0)
 
 
 @row("more questions of one owner than anybody may ask: not yet, at once")

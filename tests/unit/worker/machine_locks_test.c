@@ -58,7 +58,7 @@ works(uint64_t owner)
 	pid_t pid;
 
 	if ((pid = fork()) == 0) {
-		c = take_work_place(fd, owner, &place);
+		c = take_work_place(fd, owner, &place) == WORK_PLACE_TAKEN;
 		(void)!write(told[1], &c, 1);
 		(void)pause();
 	}
@@ -94,19 +94,24 @@ test_places(void **state)
 	for (uint64_t owner = 4; owner < 20; owner++)
 		all += works(owner);
 	ROW(all == WORKERS_MAX, "%d in all", all);
-	ROW(!take_work_place(fd, 99, &place), "one more than all");
+	ROW(take_work_place(fd, A, &place) == WORK_PLACE_NONE,
+	    "no more for who has some");
+	ROW(take_work_place(fd, 99, &place) == WORK_PLACE_SOON,
+	    "the next for who has none");
 	for (int i = 0; i < nchildren; i++)
 		(void)kill(children[i], SIGKILL);
 	for (int i = 0; i < nchildren; i++)
 		(void)waitpid(children[i], NULL, 0);
 	nchildren = 0;
-	ROW(take_work_place(fd, A, &place), "they went with their holders");
+	ROW(take_work_place(fd, A, &place) == WORK_PLACE_TAKEN,
+	    "they went with their holders");
 	leave_work_place(fd, &place);
 	a = how_many(A, 20);
 	ROW(a == 16, "left again: %d", a);
 	for (int i = 0; i < nchildren; i++)
 		(void)kill(children[i], SIGKILL);
-	ROW(take_work_place(-1, A, &place), "no file, no bound");
+	ROW(take_work_place(-1, A, &place) == WORK_PLACE_TAKEN,
+	    "no file, no bound");
 	leave_work_place(-1, &place);
 	rows_done();
 }
