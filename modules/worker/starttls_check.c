@@ -8,11 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/accountant.h"
 #include "base/domain_name.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "lookup_job.h"
 #include "net/gate.h"
+#include "net/owner_keys.h"
 #include "tlsrpt/session_line.h"
 #include "tlsrpt/spool.h"
 #include <mtasts/mx.h>
@@ -114,6 +116,7 @@ struct target {
 	bool asked;
 	char host[STS_NAME_SIZE];
 	struct sts_addr addr;
+	struct sts_account_keys owner;
 	struct waits waits;
 };
 TAILQ_HEAD(targets, target);
@@ -126,7 +129,9 @@ struct known {
 
 struct starttls_checks {
 	struct lookups *lookups;
-	size_t waiting, busy;
+	/* Sessions and targets, by the owner of the host and of the address. */
+	struct sts_accountant waiting, busy;
+	struct owner_keys owners;
 	struct targets targets;
 	char ehlo[STS_NAME_SIZE];
 	struct known known[STARTTLS_CHECK_MEMO];
@@ -185,7 +190,7 @@ end(struct target *t, const struct finding *f)
 
 	while ((w = STAILQ_FIRST(&t->waits)) != NULL) {
 		STAILQ_REMOVE_HEAD(&t->waits, next);
-		j->waiting--;
+		sts_accountant_give_back(&j->waiting, &t->owner);
 		if (sts_session_decode(&s, w->line, w->len))
 			record(j, &s, f);
 		free(w);
@@ -205,7 +210,7 @@ found(void *arg, const struct sts_reply *reply)
 		.when = time(NULL),
 		.finding = { .end = reply->end, .cert = reply->cert } };
 	snprintf(k->finding.why, sizeof k->finding.why, "%s", reply->why);
-	j->busy--;
+	sts_accountant_give_back(&j->busy, &t->owner);
 	end(t, &k->finding);
 	start(j);
 }
@@ -233,19 +238,26 @@ start(struct starttls_checks *j)
 	static const struct finding nothing = { .end = STS_REPLY_LOCAL };
 	struct target *t, *next;
 
-	for (t = TAILQ_FIRST(&j->targets);
-	     t != NULL && j->busy < STARTTLS_CHECK_AT_ONCE; t = next) {
+	for (t = TAILQ_FIRST(&j->targets); t != NULL; t = next) {
 		next = TAILQ_NEXT(t, next);
-		if (t->asked)
+		if (t->asked || !sts_accountant_may(&j->busy, &t->owner))
 			continue;
 		if (ask(t))
-			j->busy++;
+			sts_accountant_take(&j->busy, &t->owner);
 		else
 			end(t, &nothing);
 	}
 }
 
 /* --- Sessions ------------------------------------------------------------ */
+
+static struct sts_account_keys
+owner_of(const struct starttls_checks *j, const char *host,
+    const struct sts_addr *addr)
+{
+	return (struct sts_account_keys){ { owner_of_name(&j->owners, host),
+	    owner_of_address(&j->owners, addr) } };
+}
 
 static struct target *
 target_for(struct starttls_checks *j, const char *host,
@@ -262,6 +274,7 @@ target_for(struct starttls_checks *j, const char *host,
 	t->checks = j;
 	t->addr = *addr;
 	snprintf(t->host, sizeof t->host, "%s", host);
+	t->owner = owner_of(j, host, addr);
 	STAILQ_INIT(&t->waits);
 	TAILQ_INSERT_TAIL(&j->targets, t, next);
 	return t;
@@ -273,11 +286,12 @@ wait_for(struct starttls_checks *j, const struct sts_session *s,
     const char *host, const struct sts_addr *addr)
 {
 	char line[STS_SESSION_LINE_MAX];
+	struct sts_account_keys owner = owner_of(j, host, addr);
 	size_t len = sts_session_encode(line, s);
 	struct target *t;
 	struct wait *w;
 
-	if (len == 0 || j->waiting >= STARTTLS_CHECK_WAIT ||
+	if (len == 0 || !sts_accountant_may(&j->waiting, &owner) ||
 	    (w = malloc(sizeof *w + len)) == NULL)
 		return false;
 	if ((t = target_for(j, host, addr)) == NULL) {
@@ -287,7 +301,7 @@ wait_for(struct starttls_checks *j, const struct sts_session *s,
 	w->len = len - 1; /* without its newline */
 	memcpy(w->line, line, len);
 	STAILQ_INSERT_TAIL(&t->waits, w, next);
-	j->waiting++;
+	sts_accountant_take(&j->waiting, &owner);
 	return true;
 }
 
@@ -327,6 +341,12 @@ starttls_checks_new(struct lookups *l)
 		return NULL;
 	j->lookups = l;
 	TAILQ_INIT(&j->targets);
+	owner_keys_init(&j->owners);
+	if (!sts_accountant_init(&j->busy, STARTTLS_CHECK_AT_ONCE) ||
+	    !sts_accountant_init(&j->waiting, STARTTLS_CHECK_WAIT)) {
+		starttls_checks_free(j);
+		return NULL;
+	}
 	if (gethostname(name, sizeof name) != 0)
 		name[0] = '\0';
 	name[sizeof name - 1] = '\0';
@@ -344,5 +364,7 @@ starttls_checks_free(struct starttls_checks *j)
 		return;
 	while (!TAILQ_EMPTY(&j->targets))
 		end(TAILQ_FIRST(&j->targets), &nothing);
+	sts_accountant_clear(&j->busy);
+	sts_accountant_clear(&j->waiting);
 	free(j);
 }

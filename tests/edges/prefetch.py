@@ -918,6 +918,28 @@ def brief(new):
     eq(p.finish(), 0)
 
 
+def session(host: str, addr: str) -> bytes:
+    """A failed one, so that the host is asked for its certificate."""
+    return "\t".join(["session 1", str(int(time.time())), "pol.test", "sts",
+                      "enforce", "1", "validation-failure", "", host, "",
+                      addr, "", ""]).encode() + b"\n"
+
+
+@row("MX hosts of one owner that say nothing leave others their certificates")
+def flood_certificates(new):
+    spool = net.ROOT / f"spool-{new.args[1]}"
+    spool.mkdir(mode=0o750)
+    shutil.chown(spool, OWNER, OWNER)
+    p = new(sections=f"[report]\ncontact = t@x.test\nspool_dir = {spool}\n"
+            ).start()
+    for i in range(20):
+        p.send(session(f"h{i}.flood.test", f"198.18.66.{i + 1}"))
+    p.send(session("h0.pol.test", UP[14]))
+    net.wait_until(lambda: any("h0.pol.test" in f.read_text("ascii")
+                               for f in spool.glob("[0-9]*")), 15, "a session")
+    p.p.kill()
+
+
 @row("one that hears of sessions alone does not use up its time")
 def cpu(new):
     p = new().start()
