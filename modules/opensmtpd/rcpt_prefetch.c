@@ -75,17 +75,28 @@ forget(struct rcpt_prefetch *p, struct prefetch *a)
 	free(a);
 }
 
-/* The rule of common/base/accountant.h. */
-static bool
-has_room(const struct rcpt_prefetch *p, struct sts_str session)
+static struct sts_str
+owner_of(const char *domain)
 {
+	return sts_domain_owner((struct sts_str){ domain, strlen(domain) });
+}
+
+/* The rule of common/base/accountant.h, for session and owner. */
+static bool
+has_room(const struct rcpt_prefetch *p, struct sts_str session,
+    const char *domain)
+{
+	struct sts_str owner = owner_of(domain), his;
 	unsigned all = 0, mine = 0;
 	struct prefetch *a;
 
 	TAILQ_FOREACH(a, &p->asked, entry)
 	{
+		his = owner_of(a->domain);
 		all++;
-		mine += field_is(session, a->session);
+		mine += field_is(session, a->session) ||
+		    (his.len == owner.len &&
+			memcmp(his.p, owner.p, his.len) == 0);
 	}
 	return mine < PREFETCH_MAX - all;
 }
@@ -104,7 +115,7 @@ rcpt_prefetch_ask(struct rcpt_prefetch *p, struct sts_ctx *ctx,
 	}
 	if (find(p, domain) != NULL)
 		return STS_OK;
-	if (session.len > FILTER_ID_MAX || !has_room(p, session)) {
+	if (session.len > FILTER_ID_MAX || !has_room(p, session, domain)) {
 		snprintf(err->text, sizeof err->text,
 		    "too many domains at a time");
 		return STS_TEMPFAIL;
@@ -124,6 +135,26 @@ rcpt_prefetch_ask(struct rcpt_prefetch *p, struct sts_ctx *ctx,
 	return STS_OK;
 }
 
+static void
+heard(struct rcpt_prefetch *p, const char *domain, int64_t now)
+{
+	p->heard = now;
+	forget(p, find(p, domain));
+}
+
+/* The domains of one who stalls take their time, one after the other. */
+static bool
+is_stuck(const struct rcpt_prefetch *p, int64_t now)
+{
+	int64_t since;
+
+	if (TAILQ_EMPTY(&p->asked))
+		return false;
+	since = TAILQ_FIRST(&p->asked)->when;
+	return now - since > PREFETCH_LOST ||
+	    (now - since > PREFETCH_STUCK && now - p->heard > PREFETCH_STUCK);
+}
+
 enum sts_rc
 rcpt_prefetch_next(struct rcpt_prefetch *p, char domain[STS_NAME_SIZE],
     struct sts_err *err)
@@ -136,9 +167,8 @@ rcpt_prefetch_next(struct rcpt_prefetch *p, char domain[STS_NAME_SIZE],
 		return STS_ABSENT;
 	rc = sts_kept_worker_next(p->kept, domain, err);
 	if (rc == STS_OK)
-		forget(p, find(p, domain));
-	else if (rc == STS_ABSENT && !TAILQ_EMPTY(&p->asked) &&
-	    now - TAILQ_FIRST(&p->asked)->when > PREFETCH_STUCK) {
+		heard(p, domain, now);
+	else if (rc == STS_ABSENT && is_stuck(p, now)) {
 		snprintf(err->text, sizeof err->text,
 		    "the worker does not answer");
 		rc = STS_LOCAL;

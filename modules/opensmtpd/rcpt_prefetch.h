@@ -13,6 +13,7 @@
 enum {
 	PREFETCH_MAX = 1024,     /* domains at a time; the worker takes 4096 */
 	PREFETCH_STUCK = 180000, /* ms; a worker as silent is of no use */
+	PREFETCH_LOST = 3600000, /* ms; a domain that it has forgotten */
 	PREFETCH_BACKOFF_MIN = 1000,
 	PREFETCH_BACKOFF_MAX = 60000,
 	PREFETCH_STEADY = 60000 /* one that lived as long was no failure */
@@ -29,7 +30,7 @@ TAILQ_HEAD(prefetches, prefetch);
 
 struct rcpt_prefetch {
 	struct sts_kept_worker *kept; /* NULL: none now */
-	int64_t born, retry;          /* ms */
+	int64_t born, retry, heard;   /* ms */
 	unsigned backoff;
 	struct complaint said;   /* also why there is none */
 	struct prefetches asked; /* the oldest first */
@@ -38,9 +39,9 @@ struct rcpt_prefetch {
 void rcpt_prefetch_init(struct rcpt_prefetch *);
 
 /*
- * Have the domain (in normal form) looked at.  STS_TEMPFAIL: the session has
- * its share of what the worker can do; half of what is left is for others.
- * STS_LOCAL: there is no worker.
+ * Have the domain (in normal form) looked at.  STS_TEMPFAIL: session and owner
+ * of the domain have their share of what the worker can do; half of what is
+ * left is for others. STS_LOCAL: there is no worker.
  */
 enum sts_rc rcpt_prefetch_ask(struct rcpt_prefetch *, struct sts_ctx *,
     struct sts_str session, const char *domain, struct sts_err *err);

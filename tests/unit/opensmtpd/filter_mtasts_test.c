@@ -245,6 +245,36 @@ test_filter_burst(void **state)
 	rows_done();
 }
 
+/* The same by the sessions of many messages to one owner's domains. */
+static void
+test_filter_owner(void **state)
+{
+	static const unsigned sizes[] = { 520, 260, 130, 70, 40, 20, 10, 5, 5,
+		5, 5 };
+	char line[200];
+
+	(void)state;
+	configure("");
+	worker_learns();
+	purge();
+	start_filter_in();
+	for (unsigned k = 0; k < ARRAY_LEN(sizes); k++)
+		for (unsigned i = 0; i < sizes[k]; i++) {
+			snprintf(line, sizeof line,
+			    RCPT "%016x|%08x|u@slow%u-%u.flood.example\n", k, i,
+			    k, i);
+			say_text(line);
+		}
+	say_text(RCPT "victim|v|u@quick.example\n");
+	(void)hear_bytes(SIZE_MAX, 2000);
+	ROW(strstr(host.got, "filter-result|victim|v|proceed\n") != NULL,
+	    "the victim does not pass");
+	ROW(asked("slow") > 400 && asked("slow") < 530, "%u at the worker",
+	    asked("slow"));
+	finish("owner");
+	rows_done();
+}
+
 static void
 test_filter_options(void **state)
 {
@@ -281,6 +311,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_filter_no_worker),
 		cmocka_unit_test(test_filter_burst),
+		cmocka_unit_test(test_filter_owner),
 		cmocka_unit_test(test_filter_options),
 	};
 
