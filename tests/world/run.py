@@ -114,7 +114,6 @@ def build_world(scenarios: list[scenario.Scenario], build: Path) -> None:
     smtp.build()
     mta.server.build()
     install(build)
-    install_tools(build)
 
 
 def chosen(all_of_them: list, names: list[str], some: bool) -> list:
@@ -227,6 +226,7 @@ def inside(args) -> int:
             s.variant = args.exim
     # A world of one's own choice is built for what is run in it.
     build_world(mine, net.REPO / args.build)
+    install_tools(net.REPO / args.build)
     if shell:
         for s in mine:
             dns.set_records({k: v for n, d in s.domains.items()
