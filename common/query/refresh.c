@@ -152,6 +152,8 @@ take_answer(struct refresh *r, const char *domain, const struct sts_err *said)
 	    l->entry.kind == STS_ENTRY_POLICY) {
 		news.fetched = l->entry.fetched != a->fetched;
 		news.expires = l->entry.until;
+		if (said->text[0] == '\0' && !news.fetched)
+			news.why = sts_reason_name(l->entry.why);
 	}
 	a->domain[0] = '\0';
 	r->nasked--;

@@ -328,6 +328,7 @@ def failing(new):
            dict.fromkeys((a, none, no_txt, refused), False))
         assert "HTTP status 404" in done[a]["why"], done
         assert "no connection" in done[refused]["why"], done
+        eq(done[no_txt]["why"], "no-record")
         eq(c.query(a)[1]["verdict"], "policy")
         said = c.log("not to be had")
         eq(sorted(re.search(r"\]: (\S+): cached", x)[1] for x in said),
