@@ -21,7 +21,7 @@ WORKERS = ("mtasts-fetch-openssl", "mtasts-fetch-gnutls",
 
 
 class Fault:
-    """begin() and end(); times counts what was there when mail was sent."""
+    """begin() and end(); times counts the faults that met any mail."""
 
     def __init__(self, what: str, name: str, begin: Callable[[], None],
                  end: Callable[[], None], bites: float = 0.3) -> None:
@@ -54,7 +54,7 @@ class Cache:
         damage.cache_small(self.dir, "16m")
 
     def learn(self) -> None:
-        """Where the entry of each domain is: that does not change."""
+        """Where the entry of each domain is, which does not change."""
         for p in self.dir.glob("??/*.test"):
             self.place.setdefault(p.name, p)
 
@@ -65,7 +65,7 @@ class Cache:
                    for n in range(256))
 
     def wipe(self) -> None:
-        """All that was learnt; the key stays, so that we find things again."""
+        """Remove all entries; the key stays, so that we find things again."""
         if self.read_only:
             return
         self.learn()
@@ -76,7 +76,7 @@ class Cache:
             net.fill(self.dir)
 
     def forget_resolver(self) -> None:
-        """That it was silent would be believed for half a minute."""
+        """Its silence would otherwise be remembered for half a minute."""
         if not self.read_only:
             (self.dir / "~resolver-down").unlink(missing_ok=True)
 
@@ -144,7 +144,7 @@ def _moved(path: Callable[[], Path]) -> tuple[Callable[[], None],
 
 def all_faults(cache: Cache, killer: Killer, dns_wait: float,
                fetch_wait: float) -> list[Fault]:
-    """The waits: how long who asks in vain waits."""
+    """The waits: seconds until a question, or a GET, is given up."""
     def resolver_back() -> None:
         dns.start_resolver()
         cache.forget_resolver()

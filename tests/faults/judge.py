@@ -94,7 +94,7 @@ class Judge:
                 f"host never fails; by kind {dict(m)}")
 
     def lines(self) -> list[str]:
-        """Each delivery without policy has its line, and the other way."""
+        """Each delivery without policy has its line, and each line its delivery."""
         out = [f"{a} at {s['host']}: no line" for a, s in self.clear
                if self._line(a) is None]
         log = self.run.log

@@ -155,7 +155,7 @@ class Driver:
         new.rename(path)
 
     def plan(self) -> list[tuple[int, str, object]]:
-        """What happens when so many recipients have been sent to."""
+        """The faults, by the number of recipients after which they begin or end."""
         times = TIMES if self.args.long else 2
         faults = [f for f in self.run.faults for _ in range(times)]
         self.rng.shuffle(faults)
@@ -262,7 +262,7 @@ class Driver:
         return self.run
 
     def pace(self) -> None:
-        """What happens is to happen to mail that is on its way."""
+        """Faults should meet mail that is on its way."""
         end = time.monotonic() + 0.25  # it may wait for a fault to end
         while self.host.busy() and time.monotonic() < end:
             time.sleep(0.02)

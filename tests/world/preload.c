@@ -7,9 +7,9 @@
  *             and when it has stored and not yet answered
  *   "descriptors" or "memory" in the file "fault" beside it     Exim's module,
  *             and nothing else in the process, has none left
- *   seconds in the file "clock" beside it     all programs live so much later;
- *             unlike libfaketime without a touch on clocks that do not jump,
- *             shared memory or times of files, but those that are set to "now"
+ *   seconds in the file "clock" beside it     the time of all programs is so
+ *             much later; unlike libfaketime this leaves monotonic clocks,
+ * shared memory and file times alone, except those that are set to "now"
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
