@@ -142,7 +142,8 @@ heard(struct rcpt_prefetch *p, const char *domain, int64_t now)
 	forget(p, find(p, domain));
 }
 
-/* The domains of one who stalls take their time, one after the other. */
+/* One owner's domains that stall are done one after the other: that is slow,
+ * and no reason to give up the worker. */
 static bool
 is_stuck(const struct rcpt_prefetch *p, int64_t now)
 {

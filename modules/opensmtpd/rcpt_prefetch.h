@@ -40,8 +40,8 @@ void rcpt_prefetch_init(struct rcpt_prefetch *);
 
 /*
  * Have the domain (in normal form) looked at.  STS_TEMPFAIL: session and owner
- * of the domain have their share of what the worker can do; half of what is
- * left is for others. STS_LOCAL: there is no worker.
+ * of the domain have their share of what the worker can do.  STS_LOCAL: there
+ * is no worker.
  */
 enum sts_rc rcpt_prefetch_ask(struct rcpt_prefetch *, struct sts_ctx *,
     struct sts_str session, const char *domain, struct sts_err *err);

@@ -32,7 +32,7 @@ struct work_place {
 enum work_place_got {
 	WORK_PLACE_TAKEN,
 	WORK_PLACE_NONE, /* he has his share */
-	WORK_PLACE_SOON  /* he has none, and the next that is left is his */
+	WORK_PLACE_SOON  /* he has none, and may have the next free one */
 };
 
 /*

@@ -12,7 +12,7 @@ void sandbox(const char *cache_dir, const char *spool_dir);
 
 /*
  * Another 30 seconds of processor time from now on: called when a domain is
- * done, or when there is more to do.  A worker that uses as much between is in
+ * done, or when there is more to do.  A worker that uses up that time is in
  * an endless loop, and is killed.
  */
 void sandbox_more_cpu(void);
