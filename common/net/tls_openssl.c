@@ -15,6 +15,7 @@
 
 enum {
 	CAP = 100, /* 73 KB each */
+	DH_BITS_MAX = 4096,
 	/* As libcurl has it: a CA store may hold an intermediate alone. */
 	STORE_FLAGS = X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN
 };
@@ -118,6 +119,24 @@ tls_store_free(struct tls_store *store)
 	X509_STORE_free((X509_STORE *)store);
 }
 
+/* Its own rules, the same for every context. */
+static int (*library_permits)(const SSL *, const SSL_CTX *, int, int, int,
+    void *, void *);
+
+/*
+ * A server chooses the Diffie-Hellman group of TLS 1.2, of up to 10000 bits,
+ * and one handshake with such takes a second of processor time.
+ */
+static int
+permits(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid,
+    void *other, void *arg)
+{
+	if (op == SSL_SECOP_TMP_DH && other != NULL &&
+	    EVP_PKEY_get_bits(other) > DH_BITS_MAX)
+		return 0;
+	return library_permits(ssl, ctx, op, bits, nid, other, arg);
+}
+
 bool
 tls_store_lend(struct tls_store *store, void *ssl_ctx)
 {
@@ -125,6 +144,8 @@ tls_store_lend(struct tls_store *store, void *ssl_ctx)
 
 	if (X509_STORE_up_ref(shared) != 1)
 		return false;
+	library_permits = SSL_CTX_get_security_callback(ssl_ctx);
+	SSL_CTX_set_security_callback(ssl_ctx, permits);
 	SSL_CTX_set_cert_store(ssl_ctx, shared); /* takes the reference */
 	return true;
 }

@@ -9,9 +9,11 @@ what it stored with `mtasts cache show`.  One line of verdict per row, and at
 the end "N passed, N failed".  Status 0: all passed; 1: some failed; 2: the
 world could not be built.
 """
+import base64
 import fcntl
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -40,6 +42,7 @@ CLOSED = ["198.18.129.1", "198.18.129.2"]  # refuse them
 SILENT = ["198.18.66.1", "198.18.66.2"]  # say nothing
 DENIED = "198.18.130.1"
 FREEZES = "198.18.130.2"
+HEAVY = "198.18.130.3"  # TLS with a group that costs a second of processor time
 LOG = net.ROOT / "listen.log"
 # A sanitizer cannot look for leaks from inside the worker's sandbox, and what
 # it keeps of freed memory is not what the memory row is about.
@@ -109,6 +112,17 @@ def _relay(c: socket.socket, p: subprocess.Popen, log: str) -> None:
         if deaf:
             with open(log, "a", encoding="utf-8") as f:
                 f.write("HelloRequest\n")
+
+
+def dh_group(bits: int) -> str:
+    """Nobody looks whether it is a prime."""
+    p = (random.getrandbits(bits) | 1 << bits - 1 | 1).to_bytes(bits // 8 + 1,
+                                                               "big")
+    both = b"\2\x82" + len(p).to_bytes(2, "big") + p + b"\2\1\2"
+    der = b"0\x82" + len(both).to_bytes(2, "big") + both
+    return ("-----BEGIN DH PARAMETERS-----\n"
+            + base64.encodebytes(der).decode()
+            + "-----END DH PARAMETERS-----\n")
 
 
 def probed(since: int) -> list[str]:
@@ -642,6 +656,17 @@ def hello_request(new):
     assert took < 8, took
 
 
+ZONE["_mta-sts.heavy.test"] = [dns.txt("v=STSv1; id=1;")]
+ZONE["mta-sts.heavy.test"] = [f"A {HEAVY}"]
+
+
+@row("a policy host that wants a second of processor time does not get it")
+def heavy(new):
+    if new.args[1] == "openssl":  # GnuTLS takes a short exponent: 50 ms
+        a = new().serve("heavy.test")[0][0]
+        assert "dh key" in a.sentence, a.sentence
+
+
 @row("30 domains of one silent provider are one connection at a time, too")
 def mute(new):
     names = [f"q{i}.test" for i in range(30)]
@@ -967,7 +992,7 @@ def versions(new):
              "-c", str(c.conf), "--serve"], env=ENV, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, user=OWNER, group=OWNER, extra_groups=[])
         out, _ = p.communicate(said, timeout=20)
-        assert out.startswith(worker.VERSION + b"fault worker: asked "), out
+        assert out.startswith(worker.VERSION + b"fault worker: "), out
         eq((out.count(b"\n"), p.returncode), (2, 1))
 
 
@@ -1057,6 +1082,21 @@ def build_world(_: Path) -> None:
     stem = ca.DIR / ca.cert(["mta-sts.frz.test"])
     net.far_daemon(net.python(Path(__file__), "--freeze", str(LOG), FREEZES,
                               str(stem)), net.ROOT / "freeze.err")
+    group = net.ROOT / "group.pem"
+    group.write_text(dh_group(10000))
+    heavy_stem = net.ROOT / "heavy"
+    net.sh("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+           "/CN=x", "-addext", "subjectAltName=DNS:mta-sts.heavy.test",
+           "-addext", "basicConstraints=CA:FALSE", "-CA",
+           str(ca.DIR / "ca.pem"),
+           "-CAkey", str(ca.DIR / "ca.key"), "-keyout", f"{heavy_stem}.key",
+           "-out", f"{heavy_stem}.pem")
+    net.far_daemon(["openssl", "s_server", "-tls1_2", "-WWW", "-accept",
+                    f"{HEAVY}:443", "-cert", f"{heavy_stem}.pem", "-key",
+                    f"{heavy_stem}.key", "-cipher", "DHE", "-dhparam",
+                    str(group)], net.ROOT / "heavy.log")
+    net.wait_until(lambda: "ACCEPT" in (net.ROOT / "heavy.log").read_text(), 20,
+                   "openssl s_server")
     net.wait_until(lambda: LOG.exists() and LOG.stat().st_size > 0, 10,
                    "listeners")
 
