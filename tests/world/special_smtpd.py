@@ -207,7 +207,8 @@ def flood(p: steps.Place) -> str:
     victim = by_rcpt.get(f"<u@victim.{d}>", {}).get("tls")
     clear = "some" if f"<u@clear.{d}>" in by_rcpt else "none"
     lost = len(many) - len([r for r in by_rcpt if ".flood." in r]) \
-        - sum(".flood." in x for x in opensmtpd.ctl("show", "queue").split())
+        - sum(".flood." in x
+              for x in opensmtpd.ctl("show", "queue").splitlines())
     return f"accepted={len(many)} victim={victim} clear={clear} lost={lost}"
 
 
