@@ -63,6 +63,10 @@ class Judge:
             text = log.lines.get((key, self.run.sent[address]))
             if text is not None:
                 return text
+        # With OpenSMTPD mail that was queued under a policy goes to any MX
+        # host, by TLS, once there is none: the table alone says why.
+        if all(s.get("tls") for s in self.taken[address]):
+            return " ".join(log.reasons.get(self.run.sent[address], ())) or None
         return None
 
     def _excused(self, address: str) -> str:
