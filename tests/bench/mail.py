@@ -83,7 +83,7 @@ def _prepare() -> None:
     (exim.KEPT / "constant.conf").write_text(text)
     long = r"(?:[^\n]*\\\n)*[^\n]*"  # a line that may go on in the next
     text, n = re.subn(r"\n *event_action = " + long, "", text)
-    text = re.sub(r"\nMTASTS_RECORD = " + long, "", text)
+    text = re.sub(r"\nMTASTS_(RECORD|PREFETCH) = " + long, "", text)
     text = re.sub(r"(?m)^MTASTS_DOMAIN = .*", "MTASTS_DOMAIN = $domain", text)
     if n == 0 or "dlfunc" in re.sub(
             r"(?m)^\s*#.*|data = :defer:" + long, "", text):
