@@ -35,7 +35,7 @@ session_owner_answered(struct session_owners *w, const char *domain,
 /*
  * A session of an action that verifies certificates is a success of "enforce"
  * by itself, but that smtpd takes a common name for a DNS name (RFC 8461 4.2),
- * and 6.8 a certificate for clients for one of a server.  Any other is judged
+ * and OpenSMTPD 6.8 a clients' certificate for a server's.  Any other is judged
  * as "enforce" would have judged it (RFC 8461 5: "testing" reports what would
  * have failed), and smtpd did not look.
  */
