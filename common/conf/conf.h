@@ -54,7 +54,7 @@ enum sts_sink {
 struct sts_report_conf {
 	const char *contact;      /* RFC 8460 4.4; NULL: there are no reports */
 	const char *organization; /* NULL: the domain of contact */
-	const char *sender;       /* of the mail; NULL: contact */
+	const char *sender;       /* of the mail; set where contact is */
 	const char *spool_dir;
 	const char *sendmail;
 	bool success;    /* also where there was no failure */

@@ -15,7 +15,8 @@ struct sts_load {
 	unsigned set;   /* keys that were set, by their place in the table */
 	unsigned report_set; /* the same in [report] */
 	bool report;         /* inside that section */
-	unsigned sink_line;  /* where sink = tlsrpt is */
+	unsigned sink_line;  /* where sink = tlsrpt is, and these two keys */
+	unsigned contact_line, sender_line;
 	unsigned domain_set; /* and in the domain's section in hand */
 	char *text;          /* the file; what is kept of it, from the left */
 	size_t used;
@@ -30,6 +31,7 @@ struct conf_all {
 	struct sts_conf conf; /* first: what the caller sees */
 	struct sts_domain_conf *domain;
 	struct sts_net *deny; /* NULL: deny_networks has not been set */
+	char sender[STS_NAME_SIZE + 16]; /* where it is the default */
 	char *text;
 };
 

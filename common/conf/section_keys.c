@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The keys of [domain "example.com"] and of [report] in mtasts.conf(5). */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/domain_name.h"
 #include "base/err.h"
@@ -83,6 +85,8 @@ enum {
 	DAY = 86400
 };
 
+#define DEFAULT_SENDER "mtasts-reports@"
+
 /* RFC 5322 3.2.3 */
 static bool
 is_atom(char c)
@@ -126,12 +130,14 @@ take_address(struct sts_load *l, struct sts_str v, const char **out)
 static bool
 take_contact(struct sts_load *l, struct sts_str v)
 {
+	l->contact_line = l->line;
 	return take_address(l, v, &l->conf->report.contact);
 }
 
 static bool
 take_sender(struct sts_load *l, struct sts_str v)
 {
+	l->sender_line = l->line;
 	return take_address(l, v, &l->conf->report.sender);
 }
 
@@ -168,9 +174,42 @@ take_sink(struct sts_load *l, struct sts_str v)
 	return true;
 }
 
+/*
+ * What is sent by it is held to no policy, so it must be nobody's address: who
+ * writes as the contact must not send in clear.  Its domain is the contact's,
+ * RFC 8460 5.3, for that is who signs.
+ */
+static void
+finish_sender(struct sts_load *l)
+{
+	struct conf_all *all = (struct conf_all *)l->conf;
+	struct sts_report_conf *r = &l->conf->report;
+	const char *domain;
+
+	if (r->contact == NULL)
+		return;
+	domain = strchr(r->contact, '@') + 1;
+	if (r->sender == NULL) {
+		(void)snprintf(all->sender, sizeof all->sender, "%s%s",
+		    DEFAULT_SENDER, domain);
+		r->sender = all->sender;
+		l->sender_line = l->contact_line;
+	}
+	l->line = l->sender_line;
+	if (str_is_nocase(str_of(r->sender), r->contact))
+		sts_conf_problem(l, "sender-is-contact",
+		    "sender %.100s is the contact, too: its mail goes out "
+		    "whatever the policy, so it has to be nobody's address",
+		    r->sender);
+	else if (!str_is_nocase(str_of(domain), strchr(r->sender, '@') + 1))
+		sts_conf_problem(l, "sender-domain",
+		    "sender must be in %.100s, the domain of contact", domain);
+}
+
 void
 sts_conf_report_end(struct sts_load *l)
 {
+	finish_sender(l);
 	if (l->conf->report.sink != STS_SINK_TLSRPT ||
 	    l->conf->report.tlsrpt_socket != NULL)
 		return;

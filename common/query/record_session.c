@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* sts_record_session(): a session, and the policy it was held to. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -154,9 +155,17 @@ sts_record_session(struct sts_ctx *ctx, const struct sts_session_report *seen,
 bool
 sts_report_sender(const struct sts_ctx *ctx, const char *address)
 {
-	const struct sts_report_conf *r = &ctx->conf->report;
-	const char *sender = r->sender == NULL ? r->contact : r->sender;
+	const char *sender = ctx->conf->report.sender;
 
 	return sender != NULL && address != NULL &&
 	    str_is_nocase(str_of(sender), address);
+}
+
+bool
+sts_report_mail(const struct sts_ctx *ctx, unsigned uid, const char *address)
+{
+	struct stat st;
+
+	return sts_report_sender(ctx, address) &&
+	    stat(ctx->conf->report.spool_dir, &st) == 0 && st.st_uid == uid;
 }

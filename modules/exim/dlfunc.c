@@ -7,6 +7,7 @@
  * the result at once, so it may live in a buffer of ours; what we return is
  * untainted, so nothing foreign may pass unjudged.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,24 @@ note_message(struct sts_ctx *ctx, const char *id)
 }
 
 /*
+ * A report of this host?  from: "UID SENDER" of mail that a program of this
+ * host handed in.
+ */
+static bool
+is_report(const struct sts_ctx *ctx, const char *from)
+{
+	unsigned long long uid = 0;
+	const char *p = from;
+
+	if (from == NULL)
+		return false;
+	for (; *p >= '0' && *p <= '9' && uid <= UINT_MAX; p++)
+		uid = uid * 10 + (unsigned)(*p - '0');
+	return p > from && *p == ' ' && uid <= UINT_MAX &&
+	    sts_report_mail(ctx, (unsigned)uid, p + 1);
+}
+
+/*
  * No client waits for a look, nor is sent away for want of one: it begins, and
  * the delivery will ask again.
  */
@@ -191,7 +210,7 @@ mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 		    ? result(yield, EXIM_OK, exim_wait(err.text))
 		    : defer(yield, "", &err);
 	/* RFC 8460 3: a report gets through whatever is wrong with TLS. */
-	if (sts_report_sender(ctx, arg(argc, argv, 2)))
+	if (is_report(ctx, arg(argc, argv, 2)))
 		return result(yield, EXIM_OK,
 		    strdup("sts=none report=yes ignore=\"\""));
 	if (arg(argc, argv, 4) != NULL)
@@ -244,7 +263,7 @@ note(struct sts_ctx *ctx, const struct exim_event *e)
 		note_failure(ctx, e);
 	/* RFC 8460 5.3.1: nothing about reports in reports. */
 	if (!sts_records(ctx) || e->args.trial ||
-	    sts_report_sender(ctx, e->args.sender))
+	    is_report(ctx, e->args.sender))
 		return;
 	if (no_host)
 		exim_record_no_host(&state->sessions, ctx, e);

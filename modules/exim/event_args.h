@@ -15,8 +15,8 @@ enum exim_error {
 };
 
 /*
- * "MODE tls=TLS1.3 cv=1 ... sender=ADDRESS".  Words may be missing, empty or
- * in any order, but what follows "sender=" is the sender, blanks and all.
+ * "MODE tls=TLS1.3 cv=1 ... sender=UID ADDRESS".  Words may be missing, empty
+ * or in any order, but what follows "sender=" is the sender, blanks and all.
  */
 struct exim_event_args {
 	char mode[EXIM_WORD];  /* "enforce", "dane"; else: not enforced */
@@ -28,7 +28,7 @@ struct exim_event_args {
 	bool avoid;            /* this host does not want TLS at all */
 	char from[EXIM_WORD];  /* our address */
 	char to[EXIM_WORD];    /* the MX host's */
-	const char *sender;    /* of the envelope; NULL: not said */
+	const char *sender;    /* uid and envelope sender; NULL: not said */
 };
 
 /* Points into text.  text NULL: nothing was said. */

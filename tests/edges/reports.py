@@ -29,6 +29,7 @@ import rows
 
 OWNER = 65534
 CONTACT = "tls-reports@sender.test"
+SENDER = "mtasts-reports@sender.test"  # the default
 HOOK = "198.18.1.40"  # takes reports
 NGINX = "198.18.1.43"  # so does this
 POSTED = net.ROOT / "posted"
@@ -178,7 +179,7 @@ def one_mail(h: Host, to: str) -> rfc8460.Judge:
     mails = h.mails()
     assert len(mails) == 1, [m[0] for m in mails]
     args, raw = mails[0]
-    assert args == ["-i", "-f", CONTACT, "--", to], args
+    assert args == ["-i", "-f", SENDER, "--", to], args
     j = rfc8460.judge_mail(raw, to)
     assert not j.faults, "\n".join(j.faults)
     return j
@@ -476,7 +477,7 @@ def odd_rua(new):
     to = sorted(a[-1] for a, _ in h.mails())
     assert to == ['"x,y"@b4.test', "-oQ@b4.test"], to
     for args, raw in h.mails():
-        assert args[:4] == ["-i", "-f", CONTACT, "--"], args
+        assert args[:4] == ["-i", "-f", SENDER, "--"], args
         j = rfc8460.judge_mail(raw)
         assert not j.faults, j.faults
         assert b"Win" not in raw

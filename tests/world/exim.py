@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 import debian
-import dns
+import mta
 import net
+from manual import make_key, printed
 from mta import Sent
 
 NAME, SNI = "exim", True
@@ -82,6 +83,8 @@ keep_environment =
 primary_hostname = sender.test
 domainlist local_domains = sender.test
 acl_smtp_rcpt = accept
+untrusted_set_sender = *
+local_from_check = false
 log_selector = +all -queue_run -arguments
 smtputf8_advertise_hosts = *
 {main}
@@ -125,6 +128,8 @@ def build(variants: bool = True) -> None:
     KEPT.mkdir()
     shutil.copytree(ETC, KEPT / "debian")
     (TOP / "etc/mailname").write_text("sender.test\n")
+    # as mtasts-report(8) wants it
+    (TOP / "etc/aliases").write_text("mtasts-reports: /dev/null\n")
     (TOP / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     for d in (SPOOL, MAINLOG.parent):
         net.tmpfs(d, "64m", 0o750)
@@ -172,7 +177,9 @@ def build(variants: bool = True) -> None:
             printed("dkim_domain") + printed("dkim_sign_headers"))
     # Debian's list of domains whose mail goes to a host by name.
     (ETC / "hubbed_hosts").write_text("hub.e18b.test: shared.e18b.test\n")
-    _keys()
+    key = Path(f"{TOP}/" + re.search(r"PRIVATE_KEY = (.*)", signed)[1])
+    make_key(key)
+    own(key)
     use("split")
 
 
@@ -216,28 +223,6 @@ def _site_data(conf: Path) -> None:
         (conf / "transport/31_mtasts").read_text().replace(
             "  driver = smtp\n", "  driver = smtp\n  headers_add = "
             "X-Mine: <${extract{mine}{$address_data}}>\n"))
-
-
-def printed(word: str) -> str:
-    """The lines of our manuals that begin with word, for sender.test."""
-    pages = "".join((net.REPO / "docs" / name).read_text()
-                    for name in ("mtasts-report.8", "mtasts-exim.5"))
-    block = next(b for b in re.findall(r"(?ms)^\.Bd [^\n]*\n(.*?)^\.Ed$", pages)
-                 if b.startswith(word))
-    return block.replace("\\e", "\\").replace("example.com", "sender.test")
-
-
-def _keys() -> None:
-    """The key that the printed lines name, and its record as printed."""
-    key = Path(f"{TOP}/" + re.search(r"PRIVATE_KEY = (.*)",
-                                     printed("DKIM_DOMAIN"))[1])
-    net.sh("openssl", "genrsa", "-out", str(key), "2048")
-    own(key)
-    pem = net.sh("openssl", "rsa", "-in", str(key), "-pubout")
-    public = "".join(x for x in pem.splitlines()
-                     if re.fullmatch(r"[A-Za-z0-9+/=]+", x))
-    dns.set_records({"tlsrpt._domainkey.sender.test": [dns.txt(re.sub(
-        r"p=.*", "p=" + public, printed("v=DKIM1").strip()))]})
 
 
 def _single(name: str, old: str = "", new: str = "", more: str = "") -> None:
@@ -302,12 +287,12 @@ def trouble() -> str:
 
 
 def send(rcpts: list[str], sender: str = "s@sender.test",
-         queue_only: bool = False, fields: str = "",
+         queue_only: bool = False, fields: str = "", user: str = "root",
          env: dict | None = None, timeout: float = 120) -> Sent:
     """Submit one message and deliver it in front."""
     before = set(queue())
     at = log_size()
-    argv = [*RUN, "exim4", "-i", "-odq" if queue_only else "-odf",
+    argv = [*RUN, *mta.become(user), "exim4", "-i", "-odq" if queue_only else "-odf",
             "-f", sender]
     p = subprocess.run([*argv, "--", *rcpts], text=True, check=False,
                        input=f"{fields}Subject: test\n\nhello\n", env=env,
@@ -321,10 +306,16 @@ def send(rcpts: list[str], sender: str = "s@sender.test",
     return sent
 
 
-def smtp(lines: list[str], timeout: float = 60) -> str:
-    """One SMTP session from a foreign host; what Exim answered."""
-    p = subprocess.run([*RUN, "exim4", "-bs", "-odf", "-oMa",
-                        "198.18.0.77.2525"], text=True, check=False,
+local = send  # by a program of this host it is anyway
+
+
+def smtp(lines: list[str], timeout: float = 60, user: str = "root",
+         address: str = "198.18.0.77") -> str:
+    """One SMTP session from a foreign host, or without address from a program
+    of this one; what Exim answered."""
+    where = ["-oMa", f"{address}.2525"] if address else []
+    p = subprocess.run([*RUN, *mta.become(user), "exim4", "-bs", "-odf",
+                        *where], text=True, check=False,
                        input="".join(f"{x}\r\n" for x in lines),
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        timeout=timeout)

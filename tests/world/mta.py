@@ -14,6 +14,13 @@ from types import ModuleType
 server: ModuleType
 
 
+def become(user: str) -> list[str]:
+    """What a command of another user than root begins with."""
+    return [] if user == "root" else \
+        ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}",
+         "--clear-groups"]
+
+
 @dataclass
 class Sent:
     """One message: what the server logged of it and where it stands."""

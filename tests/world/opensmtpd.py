@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 
 import debian
+import mta
 import net
 import recorded
+from manual import make_key, printed
 from mta import Sent
 
 HOME = net.ROOT / "smtpd"
@@ -87,6 +89,10 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
               'group _dkimsign\n'),
              (r"(?m)^listen on (socket|198\S+ port 25)$",
               r'\g<0> filter "dkim"')],
+    # as mtasts-report(8) has it
+    "signed": [(r"\A", printed('filter "dkim"').splitlines()[0] + "\n"),
+               (r"(?m)^listen on socket$",
+                printed('filter "dkim"').splitlines()[1])],
     "srs": [(r"\A", 'srs key "0123456789abcdef"\n'),
             (r'(?m)^action "(outbound|mtasts|mtasts-wait)" .*', r"\g<0> srs")],
     "mail-from": [(r'(?m)^action "(outbound|mtasts)" .*',
@@ -146,6 +152,9 @@ def choose(name: str) -> None:
 def build() -> None:
     """The files around smtpd, the syslog socket; nothing is started."""
     net.lay_over(debian.folder(release), HOME)
+    key = TOP / re.search(r"-k /(\S+)", printed('filter "dkim"'))[1]
+    make_key(key)
+    own(key, "_dkimsign")
     _syslog()
 
 
@@ -166,11 +175,11 @@ def _syslog() -> None:
     threading.Thread(target=listen, daemon=True).start()
 
 
-def own(path: Path) -> None:
+def own(path: Path, user: str = USER) -> None:
     """The path becomes the mail server's, inside the folder."""
     for line in (TOP / "etc/passwd").read_text().splitlines():
         f = line.split(":")
-        if f[0] == USER:
+        if f[0] == user:
             os.chown(path, int(f[2]), int(f[3]), follow_symlinks=False)
 
 
@@ -183,7 +192,7 @@ def text_of(variant: str) -> str:
         return text
     edits = [(r"(?m)^listen on lo\b", f"listen on {net.NEAR4} port 25"),
              (r"192\.0\.2\.25", net.NEAR4),
-             (r"tls-reports@example\.com", recorded.SENDER)]
+             (r"mtasts-reports@example\.com", recorded.SENDER)]
     for old, new in edits + VARIANTS[variant]:
         text, n = re.subn(old, new, text)
         if n == 0:
@@ -344,10 +353,11 @@ def alias(names: dict[str, str]) -> None:
     ctl("update", "table", "aliases")
 
 
-def local(rcpts: list[str], sender: str = "s@sender.test") -> Sent:
+def local(rcpts: list[str], sender: str = "s@sender.test",
+          user: str = "root") -> Sent:
     """The same from a program on this host."""
     at = log_size()
-    out = net.sh(*RUN, "/usr/sbin/sendmail", "-f", sender, "--", *rcpts,
+    out = net.sh(*RUN, *mta.become(user), "/usr/sbin/sendmail", "-f", sender, "--", *rcpts,
                  stdin="Subject: test\n\nhello\n", check=False)
     _settle(at, 60)
     sent = Sent("", rcpts, out)

@@ -15,7 +15,7 @@ import smtp
 
 DIR = "/var/spool/mtasts"
 CONF = f"[report]\ncontact = tls@sender.test\nspool_dir = {DIR}\njitter = 0s"
-SENDER = "tls@sender.test"
+SENDER = "mtasts-reports@sender.test"
 FIELDS = ("version", "time", "domain", "type", "mode", "id", "result", "from",
           "mx", "helo", "to", "reason", "der")
 SMARTHOSTS = {"smart.test", "g8.test"}

@@ -56,6 +56,7 @@ SMTPD = [
     ("modules/opensmtpd/filter-mtasts", "/usr/libexec/opensmtpd"),
     ("modules/worker/mtasts-fetch-openssl", "/usr/libexec/mtasts"),
     ("modules/worker/mtasts-fetch-openssl", "/usr/local/libexec/mtasts"),
+    ("modules/report/mtasts-report", "/usr/libexec/mtasts"),
     ("modules/cli/mtasts", "/usr/bin"),
 ]
 GROUPS = {"opensmtpd": debian.RELEASES, "exim-later": debian.EXIM}

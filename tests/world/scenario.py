@@ -38,7 +38,8 @@ ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
            "damage", "resolver", "exim", "many", "run", "race", "mtasts",
            "smtpd", "local", "alias"}
 MODIFIERS = {"of", "from", "clock", "fresh", "queue", "shots", "option",
-             "only", "unseen", "fields"}
+             "only", "unseen", "fields", "by",
+             "client"}
 EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
                 "gets", "gets_max", "txts", "txts_max", "asked", "verdict",
                 "mode", "id", "source", "why", "under", "exit", "out",
@@ -123,7 +124,7 @@ def _scenario(ident: str, t: dict, host: str) -> Scenario:
         steps += _fault(domains, f"{n}.{name}", own, fault, t)
     for step in steps:
         _check(ident, step)
-    needs_mta = {"send", "smtp", "route", "runq", "exim", "many"}
+    needs_mta = {"send", "local", "smtp", "route", "runq", "exim", "many"}
     mta = host != "exim" or any(needs_mta & set(s) for s in steps)
     variant = t.get("exim", "split") if host == "exim" else \
         t.get("smtpd", "shipped")

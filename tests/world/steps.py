@@ -155,9 +155,18 @@ def do_runq(p: Place, step: dict) -> Seen:
     return Seen(sent=sent)
 
 
+def user(step: dict) -> str:
+    """Of a program of this host; "owner": whose the spool is."""
+    name = step.get("by", "root")
+    return mta.server.USER if name == "owner" else name
+
+
 def do_smtp(p: Place, step: dict) -> Seen:
     at = mta.server.log_size()
-    out = mta.server.smtp(step["smtp"])
+    more = {"address": step["client"]} if "client" in step else {}
+    if "by" in step:
+        more["user"] = user(step)
+    out = mta.server.smtp(step["smtp"], **more)
     sent = mta.Sent("", [], log=mta.server.log_since(at))
     p.note(out + sent.log)
     return Seen(sent=sent, out=out)
@@ -176,7 +185,10 @@ def do_exim(p: Place, step: dict) -> None:
 
 def do_local(p: Place, step: dict) -> Seen:
     """As "send", by a program of this host instead of SMTP."""
-    sent = mta.server.local([step["local"]])
+    to = step["local"]
+    sent = mta.server.local([to] if isinstance(to, str) else to,
+                            sender=step.get("from", "s@sender.test"),
+                            user=user(step))
     p.note(sent.log + sent.output)
     return Seen(sent=sent, out=sent.output)
 

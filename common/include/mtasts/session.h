@@ -86,10 +86,17 @@ enum sts_rc sts_report_program(struct sts_ctx *, char path[STS_PROGRAM_PATH],
     unsigned *uid, unsigned *gid, struct sts_err *err);
 
 /*
- * Is it the sender of this host's reports?  Its mail is held to no policy, and
- * its sessions are not recorded (RFC 8460 3, 5.3.1).
+ * Is it the sender of this host's reports?  Their sessions are not recorded
+ * (RFC 8460 5.3.1).
  */
 bool sts_report_sender(const struct sts_ctx *, const char *address);
+
+/*
+ * Is it a report?  It is held to no policy (RFC 8460 3), so the address alone,
+ * which anybody can use, does not make it one: a program of this host must
+ * have handed it in as uid, the owner of the spool directory.
+ */
+bool sts_report_mail(const struct sts_ctx *, unsigned uid, const char *address);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

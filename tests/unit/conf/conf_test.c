@@ -55,7 +55,8 @@ static const struct {
 	{ "deny_networks = 10.0.0.0/33\n", "!bad-value:1" },
 	{ "deny_networks = 10.0.0.0/8 none\n", "!bad-value:1" },
 	/* [report] */
-	{ "[report]\ncontact = tls-reports@example.com\nsender = a@b.example\n"
+	{ "[report]\ncontact = tls-reports@example.com\nsender = "
+	  "a@EXAMPLE.com\n"
 	  "organization = Example, Inc.\nspool_dir = /s p\n"
 	  "sendmail = /bin/s\nsuccess = no\njitter = 0s\nkeep = 60d\n",
 	    "" },
@@ -64,6 +65,21 @@ static const struct {
 	    "" },
 	{ "[report]\ncontact = a@b.example\n[report]\ncontact = a@b.example\n",
 	    "!set-twice:4" },
+	/* RFC 8460 5.3: the submitter is the contact's domain */
+	{ "[report]\nsender = a@b.example\ncontact = a@c.example\n",
+	    "!sender-domain:2" },
+	{ "[report]\ncontact = a@b.example\nsender = c@a.b.example\n",
+	    "!sender-domain:3" },
+	{ "[report]\ncontact = a@b.example\nsender = A@B.example\n",
+	    "!sender-is-contact:3" },
+	{ "[report]\ncontact = mtasts-reports@b.example\nkeep = 2d\n",
+	    "!sender-is-contact:2" },
+	{ "[report]\ncontact = mtasts-reports@b.example\nsender = "
+	  "x@b.example\n",
+	    "" },
+	{ "[report]\nsender = x@b.example\n", "" },
+	{ "[report]\ncontact = a@b.example\nsender = b.example\n",
+	    "!bad-value:3" },
 	{ "[report]\nenabled = no\n", "!unknown-key:2" },
 	{ "contact = a@b.example\n", "!unknown-key:1" },
 	{ "[report]\ncontact = example.com\n", "!bad-value:2" },
@@ -158,6 +174,26 @@ test_values(void **state)
 	ROW(strcmp(sts_conf_domain(c, "b.example")->mx,
 		"a.example *.c.example") == 0,
 	    "mx lines are one list");
+	sts_conf_free(c);
+	rows_done();
+}
+
+static void
+test_sender(void **state)
+{
+	static const char conf[] = "[report]\ncontact=a@b.example";
+	struct sts_conf *c;
+
+	(void)state;
+	assert_int_equal(sts_conf_parse(&c, "F", str_of(conf), NULL, NULL,
+			     NULL),
+	    STS_OK);
+	ROW(strcmp(c->report.sender, "mtasts-reports@b.example") == 0,
+	    "in the contact's domain: %s", c->report.sender);
+	sts_conf_free(c);
+	assert_int_equal(sts_conf_parse(&c, "F", str_of(""), NULL, NULL, NULL),
+	    STS_OK);
+	ROW(c->report.sender == NULL, "no contact, no sender");
 	sts_conf_free(c);
 	rows_done();
 }
@@ -273,6 +309,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_sender),
 		cmocka_unit_test(test_sink),
 		cmocka_unit_test(test_dense),
 		cmocka_unit_test(test_long),

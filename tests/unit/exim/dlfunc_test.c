@@ -264,6 +264,63 @@ test_no_worker(void **state)
 	rows_done();
 }
 
+/* RFC 8460 3, 5.3: what is held to no policy, and whose it has to be. */
+static void
+test_report(void **state)
+{
+	static const struct {
+		const char *what, *from; /* %u: the owner of the spool */
+		bool report;
+	} t[] = {
+		{ "the report", "%u mtasts-reports@b.example", true },
+		{ "in capitals", "%u MTASTS-Reports@B.example", true },
+		{ "another user", "1%u mtasts-reports@b.example", false },
+		{ "a user number that wraps",
+		    "18446744073709551616%u mtasts-reports@b.example", false },
+		{ "one that is none", "-%u mtasts-reports@b.example", false },
+		{ "no user", "mtasts-reports@b.example", false },
+		{ "no user, a blank", " mtasts-reports@b.example", false },
+		{ "two blanks", "%u  mtasts-reports@b.example", false },
+		{ "no sender", "%u ", false },
+		{ "the contact", "%u a@b.example", false },
+		{ "a quoted blank", "%u \"%u mtasts-reports\"@b.example",
+		    false },
+		{ "by SMTP", "", false },
+	};
+	char dir[] = "/tmp/mtasts-exim.XXXXXX", path[64], text[160], from[120];
+	const char *const args[] = { "one.example", path, from };
+	const unsigned owner = geteuid() == 0 ? 65534 : geteuid();
+	const char *out;
+
+	(void)state;
+	ROW(mkdtemp(dir) != NULL && chown(dir, owner, (gid_t)-1) == 0, "spool");
+	snprintf(path, sizeof path, "%s/conf", dir);
+	snprintf(text, sizeof text,
+	    "[domain one.example]\nmx = a.b\n[report]\n"
+	    "contact = a@b.example\nspool_dir = %s\n",
+	    dir);
+	write_text(path, text);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		const char *at = strstr(t[i].from, "%u");
+
+		from[0] = '\0';
+		if (at != NULL)
+			snprintf(from, sizeof from, "%.*s%u%s",
+			    (int)(at - t[i].from), t[i].from, owner, at + 2);
+		else
+			snprintf(from, sizeof from, "%s", t[i].from);
+		ROW(call(policy, args, 3, &out) == 0 &&
+			(strstr(out, "report=yes") != NULL) == t[i].report &&
+			(strstr(out, "sts=enforce") == NULL) == t[i].report,
+		    "%s: %s", t[i].what, out);
+	}
+	wipe(dir);
+	snprintf(from, sizeof from, "%u mtasts-reports@b.example", owner);
+	ROW(call(policy, args, 3, &out) == 1,
+	    "neither configuration nor spool: %s", out);
+	rows_done();
+}
+
 static int
 set_up(void **state)
 {
@@ -290,6 +347,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_event),
 		cmocka_unit_test(test_no_worker),
+		cmocka_unit_test(test_report),
 	};
 	void *so = argc == 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
 

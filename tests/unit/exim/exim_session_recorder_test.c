@@ -202,12 +202,18 @@ static const struct {
 		{ "smtp:ehlo", NO_OFFER, D, MX, "enforce id= " IP, 0 } },
 	    "" },
 	{ "5.3.1: nor is report mail reported",
-	    { { "smtp:ehlo", NO_OFFER, D, MX, IP " sender=TLS@sender.example",
-		0 } },
+	    { { "smtp:ehlo", NO_OFFER, D, MX,
+		IP " sender=@OWNER@ MTASTS-reports@sender.example", 0 } },
 	    "" },
 	{ "but that of others is",
 	    { { "smtp:ehlo", NO_OFFER, D, MX,
-		IP " sender=\"x sender=tls@sender.example\"@a.b", 0 } },
+		IP " sender=@OWNER@ \"x mtasts-reports@sender.example\"@a.b",
+		0 } },
+	    "starttls-not-supported enforce.example mx.enforce.example "
+	    "mx.host\n" },
+	{ "and what somebody else sends as if it were",
+	    { { "smtp:ehlo", NO_OFFER, D, MX,
+		IP " sender=4242 mtasts-reports@sender.example", 0 } },
 	    "starttls-not-supported enforce.example mx.enforce.example "
 	    "mx.host\n" },
 	{ "no MX host left: once for each domain",
@@ -247,11 +253,27 @@ static const struct {
 
 /* --- One process --------------------------------------------------------- */
 
+/* Whose the spool is, in place of @OWNER@. */
+static const char *
+with_owner(const char *args)
+{
+	static const char word[] = "@OWNER@";
+	static char out[300];
+	const char *at = strstr(args, word);
+
+	if (at == NULL)
+		return args;
+	snprintf(out, sizeof out, "%.*s%u%s", (int)(at - args), args,
+	    geteuid() == 0 ? OWNER : geteuid(), at + sizeof word - 1);
+	return out;
+}
+
 static void
 call(const struct call *c)
 {
 	const char *const args[] = { c->event, c->data, c->domain, c->host,
-		c->args, c->cert != 0 ? "MAMCAQE=" : "", in_top("conf") };
+		with_owner(c->args), c->cert != 0 ? "MAMCAQE=" : "",
+		in_top("conf") };
 	unsigned char *argv[10], *yield = NULL;
 	const size_t n = ARRAY_LEN(args);
 
