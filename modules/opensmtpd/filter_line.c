@@ -108,9 +108,14 @@ filter_later(char out[FILTER_ANSWER_MAX], struct sts_str session,
 	int head = snprintf(out, FILTER_ANSWER_MAX, "filter-result|%.*s|%.*s|",
 	    (int)session.len, session.p, (int)token.len, token.p);
 	char *p = out + head;
+	/* The client is smtpd, and its log where this is read. */
+	static const char end[] =
+	    "; to try again at once: smtpctl schedule all";
+	const int room = FILTER_TEXT_MAX - sizeof end;
+	int n = snprintf(p, (size_t)room, "reject|451 4.7.0 mta-sts: %s: %s",
+	    domain, why[0] == '\0' ? "unknown fault" : why);
 
-	snprintf(p, FILTER_TEXT_MAX, "reject|451 4.7.0 mta-sts: %s: %s", domain,
-	    why[0] == '\0' ? "unknown fault" : why);
+	memcpy(p + (n < room ? n : room - 1), end, sizeof end);
 	for (p += sizeof "reject"; *p != '\0'; p++)
 		if (*p < ' ' || *p > '~' || *p == '|')
 			*p = '?';

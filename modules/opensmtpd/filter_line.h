@@ -52,7 +52,7 @@ void filter_parse(struct filter_line *, struct sts_str line);
 size_t filter_proceed(char out[FILTER_ANSWER_MAX], struct sts_str session,
     struct sts_str token);
 
-/* "451", and why: one line of printable ASCII. */
+/* "451", why, and what to do then: one line of printable ASCII. */
 size_t filter_later(char out[FILTER_ANSWER_MAX], struct sts_str session,
     struct sts_str token, const char *domain, const char *why);
 

@@ -691,10 +691,10 @@ test_later(void **state)
 	static const struct {
 		const char *what, *domain, *why, *want;
 	} t[] = {
-		{ "why", "a.b", "not known", "a.b: not known\n" },
-		{ "no reason", "a.b", "", "a.b: unknown fault\n" },
+		{ "why", "a.b", "not known", "a.b: not known" },
+		{ "no reason", "a.b", "", "a.b: unknown fault" },
 		{ "a line and a field of its own", "a.b", "x\ny|z\177",
-		    "a.b: x?y?z?\n" },
+		    "a.b: x?y?z?" },
 	};
 	char out[FILTER_ANSWER_MAX], want[200], name[STS_NAME_SIZE], why[600];
 	size_t n;
@@ -704,7 +704,8 @@ test_later(void **state)
 		n = filter_later(out, guarded("s", 1), guarded("t", 1),
 		    t[i].domain, t[i].why);
 		snprintf(want, sizeof want,
-		    "filter-result|s|t|reject|451 4.7.0 mta-sts: %s",
+		    "filter-result|s|t|reject|451 4.7.0 mta-sts: %s; "
+		    "to try again at once: smtpctl schedule all\n",
 		    t[i].want);
 		ROW(n == strlen(want) && memcmp(out, want, n) == 0, "%s: %.*s",
 		    t[i].what, (int)n, out);
@@ -714,7 +715,12 @@ test_later(void **state)
 	memset(why, 'w', sizeof why - 1);
 	why[sizeof why - 1] = '\0';
 	n = filter_later(out, guarded(ID33, 32), guarded(ID33, 32), name, why);
-	ROW(n < sizeof out && n < 512 && out[n - 1] == '\n', "%zu bytes", n);
+	out[n] = '\0';
+	ROW(n < sizeof out && n < 512 &&
+		strstr(out,
+		    "www; to try again at once: smtpctl schedule all\n") !=
+		    NULL,
+	    "%zu bytes: %s", n, out);
 	rows_done();
 }
 

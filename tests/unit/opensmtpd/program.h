@@ -31,7 +31,7 @@ struct host {
 	pid_t pid;
 	int fd;
 	bool imsg;
-	char got[256 * 1024];
+	char got[512 * 1024];
 	size_t ngot;
 };
 
