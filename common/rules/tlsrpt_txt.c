@@ -8,8 +8,8 @@
  *
  * The line of a problem is the number of the record, from 1.
  */
-#include "base/domain_name.h"
 #include "base/err.h"
+#include "rua.h"
 #include "txt_fields.h"
 #include <mtasts/session.h>
 #include <mtasts/sts.h>
@@ -18,6 +18,7 @@ struct judge {
 	struct txt_fields fields; /* first: the fields' reader gets it */
 	bool seen_rua;
 	struct sts_tlsrpt *out;
+	struct rua read[STS_RUA_MAX]; /* those of out */
 };
 
 static bool
@@ -54,67 +55,15 @@ uri_chars(struct sts_str uri)
 	return true;
 }
 
-/* The part behind "scheme:", false where there is no scheme (RFC 3986 3.1). */
+/* RFC 3986 3.1 */
 static bool
-split(struct sts_str uri, struct sts_str *scheme, struct sts_str *rest)
+has_scheme(struct sts_str uri)
 {
 	struct scan s = scan_str(uri);
+	struct sts_str scheme = scan_while(&s, is_scheme);
 
-	*scheme = scan_while(&s, is_scheme);
-	if (scheme->len == 0 || is_digit(scheme->p[0]) || !scan_char(&s, ':'))
-		return false;
-	*rest = scan_rest(&s);
-	return rest->len > 0;
-}
-
-/*
- * One address (RFC 6068 2): something, "@", a domain name.  Header fields
- * behind "?" are nothing to us, and neither is a list.
- */
-static bool
-mailto_good(struct sts_str rest)
-{
-	char normal[STS_NAME_SIZE];
-	struct sts_str domain;
-	const char *end = memchr(rest.p, '?', rest.len), *at = NULL;
-
-	if (end == NULL)
-		end = rest.p + rest.len;
-	for (const char *p = rest.p; p < end; p++)
-		if (*p == '@' && at != NULL)
-			return false;
-		else if (*p == '@')
-			at = p;
-	if (at == NULL || at == rest.p)
-		return false;
-	domain = (struct sts_str){ at + 1, (size_t)(end - at - 1) };
-	return sts_domain_of(normal, domain) && strlen(normal) == domain.len;
-}
-
-/* "//" host [":" port] ...; user names are refused: what for? */
-static bool
-https_good(struct sts_str rest)
-{
-	struct scan s = scan_str(rest);
-	char normal[STS_NAME_SIZE];
-	struct sts_str name;
-
-	if (!scan_lit(&s, "//"))
-		return false;
-	name = scan_while(&s, is_ext_name);
-	if (name.len == 0 || (s.p < s.end && strchr(":/?#", *s.p) == NULL))
-		return false;
-	if (scan_char(&s, ':')) {
-		struct sts_str port = scan_while(&s, is_digit);
-		uint64_t n;
-
-		if (!str_u64(port, 65535, &n) || n == 0 ||
-		    (s.p < s.end && strchr("/?#", *s.p) == NULL))
-			return false;
-	}
-	/* The report names a domain's own host, not an address. */
-	return sts_domain_of(normal, name) && strlen(normal) == name.len &&
-	    strchr(normal, '.') != NULL;
+	return scheme.len > 0 && !is_digit(scheme.p[0]) && scan_char(&s, ':') &&
+	    scan_left(&s) > 0;
 }
 
 /* Nothing can be sent there; 3 wants others of the list used all the same. */
@@ -125,43 +74,38 @@ skip(struct judge *j, struct sts_str uri, const char *why)
 	    "\"%s\" is skipped: %s", sts_show(uri).text, why);
 }
 
+/* RFC 8460 7: one mailbox or URL gets one report, however it is spelt. */
 static void
-keep(struct judge *j, struct sts_str uri)
+keep(struct judge *j, struct sts_str uri, const struct rua *read)
 {
 	struct sts_tlsrpt *out = j->out;
 
 	for (size_t i = 0; i < out->n; i++)
-		if (out->rua[i].len == uri.len &&
-		    memcmp(out->rua[i].p, uri.p, uri.len) == 0) {
+		if (rua_same(&j->read[i], read)) {
 			skip(j, uri, "it is there twice");
 			return;
 		}
 	if (out->n == STS_RUA_MAX)
 		skip(j, uri, "there are too many before it");
-	else
+	else {
+		j->read[out->n] = *read;
 		out->rua[out->n++] = uri;
+	}
 }
 
 static void
 take_uri(struct judge *j, struct sts_str uri)
 {
-	struct sts_str scheme, rest;
+	struct rua read;
+	const char *why;
 
-	if (!uri_chars(uri) || !split(uri, &scheme, &rest))
+	if (!uri_chars(uri) || !has_scheme(uri))
 		sts_problem_add(&j->fields.said, true, j->fields.n,
 		    "rua-syntax", "\"%s\" is not a URI", sts_show(uri).text);
-	else if (str_is_nocase(scheme, "mailto")) {
-		if (mailto_good(rest))
-			keep(j, uri);
-		else
-			skip(j, uri, "it holds no mail address");
-	} else if (str_is_nocase(scheme, "https")) {
-		if (https_good(rest))
-			keep(j, uri);
-		else
-			skip(j, uri, "it names no host");
-	} else
-		skip(j, uri, "neither mailto nor https");
+	else if ((why = rua_read(&read, uri)) != NULL)
+		skip(j, uri, why);
+	else
+		keep(j, uri, &read);
 }
 
 static void

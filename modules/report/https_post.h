@@ -6,7 +6,7 @@
 #include "base/addr.h"
 #include "conf/conf.h"
 #include "net/tls.h"
-#include "rua.h"
+#include "rules/rua.h"
 
 /*
  * POST the compressed report to one of the addresses, and to none that

@@ -15,7 +15,7 @@
 #define REPORT_OUTBOX_H
 
 #include "report.h"
-#include "rua.h"
+#include "rules/rua.h"
 #include <mtasts/session.h>
 
 enum {

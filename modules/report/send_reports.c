@@ -10,7 +10,7 @@
 #include "net/tls.h"
 #include "program.h"
 #include "report_mail.h"
-#include "rua.h"
+#include "rules/rua.h"
 #include <mtasts/session.h>
 
 struct sending {

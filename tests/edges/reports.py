@@ -483,6 +483,25 @@ def odd_rua(new):
         assert b"Win" not in raw
 
 
+@row("RFC 6068 2, 6.1 lint, --dry-run and the sender agree on each URI")
+def one_judge(new):
+    h = new()
+    record = ("v=TLSRPTv1; rua=mailto:%22not%40me%22@b8.test,"
+              "mailto://a@b8.test,mailto:a%0D%0ABcc:b@b8.test,"
+              "https://b8.test:8443/,mailto:a%40c@b8.test,"
+              "mailto:%22not%40me%22@B8.test?x=y")
+    wants("b8.test", record)
+    h.add(session("b8.test"))
+    lint = subprocess.run(
+        [str(h.build / "modules/cli/mtasts"), "--json", "lint", "tlsrpt"],
+        input=json.dumps([[record]]), text=True, capture_output=True, check=False)
+    assert json.loads(lint.stdout)["rua"] == ["mailto:%22not%40me%22@b8.test"]
+    r = h.run("--dry-run")
+    assert r.stdout == f"{day(1)} b8.test mailto:%22not%40me%22@b8.test\n", r
+    h.run()
+    one_mail(h, '"not@me"@b8.test')
+
+
 @row("DNS trouble at first, then one mailbox by eight names: one mail")
 def dns_later_twice(new):
     h = new()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "rua.h"
+#include "rules/rua.h"
 
 #include "must.h"
 
@@ -11,22 +11,27 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct rua r, again;
-	char uri[RUA_SIZE + 16];
+	char uri[3 * RUA_SIZE + 16];
 	const char *at;
+	bool good;
+	size_t n;
 
-	rua_read(&r, (struct sts_str){ (const char *)data, len });
+	good =
+	    rua_read(&r, (struct sts_str){ (const char *)data, len }) == NULL;
+	MUST(good == (r.kind != RUA_USELESS));
 	if (r.kind == RUA_MAIL) {
 		at = strrchr(r.address, '@');
 		MUST(at != NULL && at > r.address && at[1] != '\0');
 		MUST(str_all(str_of(r.address), is_print));
 		MUST(r.address[0] == '"' ||
 		    strpbrk(r.address, " ,;<>()[]:\\\"") == NULL);
-		if (r.address[0] != '"' && strchr(r.address, '%') == NULL &&
-		    strchr(r.address, '?') == NULL) {
-			snprintf(uri, sizeof uri, "mailto:%s", r.address);
-			rua_read(&again, str_of(uri));
-			MUST(rua_same(&r, &again));
-		}
+		n = (size_t)snprintf(uri, sizeof uri, "mailto:");
+		for (const char *p = r.address; *p != '\0'; p++)
+			n += (size_t)snprintf(uri + n, sizeof uri - n,
+			    is_alnum(*p) || *p == '@' ? "%c" : "%%%02X", *p);
+		MUST(rua_read(&again, str_of(uri)) == NULL);
+		MUST(rua_same(&r, &again));
+		MUST(strcmp(at + 1, r.host) == 0);
 	}
 	if (r.kind == RUA_HTTPS) {
 		MUST(r.port != 0 && r.host[0] != '\0');
