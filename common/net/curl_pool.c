@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * GETs of policies, and STARTTLS with MX hosts, by libcurl's multi_socket
- * interface on libevent: which run, which wait, and the deadline of each.
+ * GETs of policies, and STARTTLS with MX hosts: which run, which wait, and the
+ * deadline of each.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@
 #include <malloc.h>
 #endif
 
-#define CURL_DISABLE_DEPRECATION /* curl_multi_socket_all() */
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -23,17 +22,18 @@
 #include "base/accountant.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "curl_loop.h"
 #include "curl_starttls.h"
 #include "curl_transfer.h"
 #include "owner_keys.h"
 #include "tls.h"
 
 enum {
-	SPARE_MAX = 8, /* handles kept for the next GETs */
-	NUDGE_MS = 200
+	SPARE_MAX = 8 /* handles kept for the next GETs */
 };
 
 struct get {
+	struct curl_run run; /* first: curl_loop gives it back */
 	TAILQ_ENTRY(get) next;
 	struct http *http;
 	http_done *done;
@@ -59,23 +59,14 @@ struct spare {
 	char host[STS_NAME_SIZE]; /* of the last one */
 };
 
-/* A descriptor that curl wants watched. */
-struct watch {
-	TAILQ_ENTRY(watch) next;
-	struct event event;
-};
-TAILQ_HEAD(watches, watch);
-
 struct http {
 	struct event_base *base;
 	struct ca_store ca;
-	CURLM *multi;
-	struct event timer, nudge;
+	struct curl_loop *loop;
 	struct sts_accountant running; /* by owner of host and of address */
 	struct owner_keys owners;
 	unsigned ended;            /* GETs, in all */
 	struct gets waiting, open; /* open: running or ended */
-	struct watches watches;
 	struct spare spare[SPARE_MAX];
 	size_t nspare;
 };
@@ -116,7 +107,6 @@ put_handle(struct http *http, const struct get *get)
 	const struct http_transfer *easy = &get->easy;
 	struct spare *spare = &http->spare[http->nspare];
 
-	(void)curl_easy_setopt(easy->curl, CURLOPT_PRIVATE, NULL);
 	if (!get->smtp && http->nspare < SPARE_MAX) {
 		spare->curl = easy->curl;
 		memcpy(spare->host, easy->host, sizeof spare->host);
@@ -132,6 +122,12 @@ end(struct get *get, CURLcode code)
 	get->ended = true;
 	get->code = code;
 	arm(&get->timer, 0);
+}
+
+static void
+ended(struct curl_run *run, CURLcode code)
+{
+	end((struct get *)run, code);
 }
 
 static CURLcode
@@ -166,14 +162,11 @@ start(struct get *get)
 	get->easy.ca = &http->ca;
 	if (get_handle(http, get))
 		code = aim(get);
-	if (code == CURLE_OK &&
-	    curl_easy_setopt(get->easy.curl, CURLOPT_PRIVATE, get) ==
-		CURLE_OK &&
-	    curl_multi_add_handle(http->multi, get->easy.curl) == CURLM_OK) {
-		if (get->naddr > 1 && !evtimer_pending(&http->nudge, NULL))
-			arm(&http->nudge, NUDGE_MS);
+	get->run = (struct curl_run){ .curl = get->easy.curl,
+		.ended = ended,
+		.choosing = get->naddr > 1 };
+	if (code == CURLE_OK && curl_loop_add(http->loop, &get->run))
 		return;
-	}
 	get->easy.local = "out of memory";
 	end(get, code);
 }
@@ -211,7 +204,7 @@ free_get(struct get *get)
 	} else
 		TAILQ_REMOVE(&http->waiting, get, next);
 	if (get->easy.curl != NULL) {
-		(void)curl_multi_remove_handle(http->multi, get->easy.curl);
+		curl_loop_remove(http->loop, &get->run);
 		put_handle(http, get);
 	}
 	http_transfer_clear(&get->easy);
@@ -254,145 +247,6 @@ tick(evutil_socket_t fd, short what, void *arg)
 	start_waiting(http);
 }
 
-/* --- libcurl on libevent ----------------------------------------------- */
-
-static struct get *
-get_of(CURL *curl)
-{
-	char *private = NULL;
-
-	if (curl_easy_getinfo(curl, CURLINFO_PRIVATE, &private) != CURLE_OK)
-		return NULL;
-	return (struct get *)(void *)private;
-}
-
-static void
-collect(struct http *http)
-{
-	struct get *get;
-	CURLMsg *msg;
-	int left;
-
-	while ((msg = curl_multi_info_read(http->multi, &left)) != NULL)
-		if (msg->msg == CURLMSG_DONE &&
-		    (get = get_of(msg->easy_handle)) != NULL)
-			end(get, msg->data.result);
-}
-
-static void
-ready(evutil_socket_t fd, short what, void *arg)
-{
-	struct http *http = arg;
-	int action = 0, running;
-
-	if ((what & EV_READ) != 0)
-		action |= CURL_CSELECT_IN;
-	if ((what & EV_WRITE) != 0)
-		action |= CURL_CSELECT_OUT;
-	(void)curl_multi_socket_action(http->multi, fd, action, &running);
-	collect(http);
-}
-
-static void
-timed(evutil_socket_t fd, short what, void *arg)
-{
-	struct http *http = arg;
-	int running;
-
-	(void)fd;
-	(void)what;
-	(void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0,
-	    &running);
-	collect(http);
-}
-
-/* Is curl still choosing among several addresses? */
-static bool
-choosing(const struct get *get)
-{
-	curl_off_t connected = 0;
-
-	return get->naddr > 1 && !get->ended &&
-	    curl_easy_getinfo(get->easy.curl, CURLINFO_CONNECT_TIME_T,
-		&connected) == CURLE_OK &&
-	    connected == 0;
-}
-
-/*
- * curl gives each address of a family a share of the time, but 7.88 sets no
- * timer for the next one (its own programs wake up every second), so it would
- * stay on a dead address to the end.  At that moment it has no socket that
- * curl_multi_socket_action() could name.
- */
-static void
-nudge(evutil_socket_t fd, short what, void *arg)
-{
-	struct http *http = arg;
-	struct get *get;
-	bool any = false;
-	int running;
-
-	(void)fd;
-	(void)what;
-	TAILQ_FOREACH(get, &http->open, next)
-	any = any || choosing(get);
-	if (!any)
-		return;
-	(void)curl_multi_socket_all(http->multi, &running);
-	collect(http);
-	arm(&http->nudge, NUDGE_MS);
-}
-
-static int
-set_timer(CURLM *multi, long ms, void *arg)
-{
-	struct http *http = arg;
-
-	(void)multi;
-	if (ms < 0)
-		(void)evtimer_del(&http->timer);
-	else
-		arm(&http->timer, ms);
-	return 0;
-}
-
-static void
-drop_watch(struct http *http, struct watch *watch)
-{
-	(void)event_del(&watch->event);
-	TAILQ_REMOVE(&http->watches, watch, next);
-	free(watch);
-}
-
-static int
-watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *known)
-{
-	struct http *http = arg;
-	struct watch *watch = known;
-	short events = EV_PERSIST;
-
-	(void)curl;
-	if (what == CURL_POLL_REMOVE) {
-		if (watch != NULL)
-			drop_watch(http, watch);
-		return 0;
-	}
-	if (watch != NULL)
-		(void)event_del(&watch->event);
-	else if ((watch = calloc(1, sizeof *watch)) == NULL)
-		return -1;
-	else {
-		TAILQ_INSERT_TAIL(&http->watches, watch, next);
-		(void)curl_multi_assign(http->multi, fd, watch);
-	}
-	if (what != CURL_POLL_OUT)
-		events |= EV_READ;
-	if (what != CURL_POLL_IN)
-		events |= EV_WRITE;
-	event_assign(&watch->event, http->base, fd, events, ready, http);
-	return event_add(&watch->event, NULL);
-}
-
 /* --- All of it --------------------------------------------------------- */
 
 static enum sts_rc
@@ -402,15 +256,7 @@ set_up(struct http *http, struct sts_err *err)
 		return sts_fail(err, http->ca.err.rc, 0, "%s",
 		    http->ca.err.text);
 	if (!sts_accountant_init(&http->running, tls_cap()) ||
-	    (http->multi = curl_multi_init()) == NULL ||
-	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
-		watch_socket) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) !=
-		CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer) !=
-		CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) !=
-		CURLM_OK)
+	    (http->loop = curl_loop_new(http->base)) == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	/* A library without one of the settings shows itself here. */
 	if ((http->spare[0].curl = http_transfer_new()) == NULL)
@@ -440,9 +286,6 @@ http_new(struct event_base *base, const struct sts_conf *conf,
 	owner_keys_init(&http->owners);
 	TAILQ_INIT(&http->waiting);
 	TAILQ_INIT(&http->open);
-	TAILQ_INIT(&http->watches);
-	evtimer_assign(&http->timer, base, timed, http);
-	evtimer_assign(&http->nudge, base, nudge, http);
 	if (set_up(http, err) != STS_OK) {
 		http_free(http);
 		return NULL;
@@ -464,11 +307,7 @@ http_free(struct http *http)
 		free_get(get);
 	while (http->nspare > 0)
 		curl_easy_cleanup(http->spare[--http->nspare].curl);
-	(void)curl_multi_cleanup(http->multi);
-	while (!TAILQ_EMPTY(&http->watches))
-		drop_watch(http, TAILQ_FIRST(&http->watches));
-	(void)evtimer_del(&http->timer);
-	(void)evtimer_del(&http->nudge);
+	curl_loop_free(http->loop);
 	ca_store_clear(&http->ca);
 	sts_accountant_clear(&http->running);
 	curl_global_cleanup();
