@@ -187,7 +187,7 @@ read_https(struct rua *r, struct sts_str uri, struct sts_str rest)
 }
 
 const char *
-rua_read(struct rua *r, struct sts_str uri)
+sts_rua_read(struct rua *r, struct sts_str uri)
 {
 	struct scan s = scan_str(uri);
 	struct sts_str scheme;
@@ -206,7 +206,7 @@ rua_read(struct rua *r, struct sts_str uri)
 }
 
 bool
-rua_same(const struct rua *a, const struct rua *b)
+sts_rua_same(const struct rua *a, const struct rua *b)
 {
 	if (a->kind != b->kind)
 		return false;

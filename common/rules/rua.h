@@ -28,9 +28,9 @@ struct rua {
  * dropped (RFC 6068 4 lets us), for they would be a stranger's words in our
  * mail.
  */
-const char *rua_read(struct rua *, struct sts_str uri);
+const char *sts_rua_read(struct rua *, struct sts_str uri);
 
 /* Do they reach the same mailbox or URL? */
-bool rua_same(const struct rua *, const struct rua *);
+bool sts_rua_same(const struct rua *, const struct rua *);
 
 #endif

@@ -81,7 +81,7 @@ keep(struct judge *j, struct sts_str uri, const struct rua *read)
 	struct sts_tlsrpt *out = j->out;
 
 	for (size_t i = 0; i < out->n; i++)
-		if (rua_same(&j->read[i], read)) {
+		if (sts_rua_same(&j->read[i], read)) {
 			skip(j, uri, "it is there twice");
 			return;
 		}
@@ -102,7 +102,7 @@ take_uri(struct judge *j, struct sts_str uri)
 	if (!uri_chars(uri) || !has_scheme(uri))
 		sts_problem_add(&j->fields.said, true, j->fields.n,
 		    "rua-syntax", "\"%s\" is not a URI", sts_show(uri).text);
-	else if ((why = rua_read(&read, uri)) != NULL)
+	else if ((why = sts_rua_read(&read, uri)) != NULL)
 		skip(j, uri, why);
 	else
 		keep(j, uri, &read);

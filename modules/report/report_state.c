@@ -104,10 +104,11 @@ outbox_reaches(const struct destination *g, size_t n, struct sts_str uri)
 {
 	struct rua new, old;
 
-	rua_read(&new, uri);
+	sts_rua_read(&new, uri);
 	for (size_t i = 0; i < n && new.kind != RUA_USELESS; i++) {
-		rua_read(&old, (struct sts_str){ g[i].uri, strlen(g[i].uri) });
-		if (rua_same(&new, &old))
+		sts_rua_read(&old,
+		    (struct sts_str){ g[i].uri, strlen(g[i].uri) });
+		if (sts_rua_same(&new, &old))
 			return true;
 	}
 	return false;

@@ -125,7 +125,7 @@ deliver(struct sending *s, const struct destination *g, struct sts_err *err)
 {
 	struct rua to;
 
-	rua_read(&to, (struct sts_str){ g->uri, strlen(g->uri) });
+	sts_rua_read(&to, (struct sts_str){ g->uri, strlen(g->uri) });
 	if (s->gz == NULL &&
 	    (s->gz = outbox_body(s->program->outbox, s->state, &s->len)) ==
 		NULL)

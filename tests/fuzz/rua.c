@@ -16,8 +16,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	bool good;
 	size_t n;
 
-	good =
-	    rua_read(&r, (struct sts_str){ (const char *)data, len }) == NULL;
+	good = sts_rua_read(&r, (struct sts_str){ (const char *)data, len }) ==
+	    NULL;
 	MUST(good == (r.kind != RUA_USELESS));
 	if (r.kind == RUA_MAIL) {
 		at = strrchr(r.address, '@');
@@ -29,8 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		for (const char *p = r.address; *p != '\0'; p++)
 			n += (size_t)snprintf(uri + n, sizeof uri - n,
 			    is_alnum(*p) || *p == '@' ? "%c" : "%%%02X", *p);
-		MUST(rua_read(&again, str_of(uri)) == NULL);
-		MUST(rua_same(&r, &again));
+		MUST(sts_rua_read(&again, str_of(uri)) == NULL);
+		MUST(sts_rua_same(&r, &again));
 		MUST(strcmp(at + 1, r.host) == 0);
 	}
 	if (r.kind == RUA_HTTPS) {
@@ -38,8 +38,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		MUST(str_all(str_of(r.host), is_ext_name));
 		MUST(strchr(r.url, '#') == NULL);
 		MUST(strncmp(strchr(r.url, ':'), "://", 3) == 0);
-		rua_read(&again, str_of(r.url));
-		MUST(rua_same(&r, &again));
+		sts_rua_read(&again, str_of(r.url));
+		MUST(sts_rua_same(&r, &again));
 	}
 	MUST(r.kind != RUA_USELESS ||
 	    (r.address[0] == '\0' && r.url[0] == '\0'));

@@ -134,7 +134,7 @@ test_read(void **state)
 		struct sts_str uri = table[i].uri;
 
 		uri.p = guard_copy(uri.p, uri.len);
-		why = rua_read(&r, uri);
+		why = sts_rua_read(&r, uri);
 		got[0] = '\0';
 		if (r.kind == RUA_MAIL)
 			snprintf(got, sizeof got, "%s", r.address);
@@ -170,9 +170,9 @@ test_same(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-		rua_read(&a, str_of(guard_string(pairs[i].a)));
-		rua_read(&b, str_of(guard_string(pairs[i].b)));
-		ROW(rua_same(&a, &b) == pairs[i].same, "%s, %s", pairs[i].a,
+		sts_rua_read(&a, str_of(guard_string(pairs[i].a)));
+		sts_rua_read(&b, str_of(guard_string(pairs[i].b)));
+		ROW(sts_rua_same(&a, &b) == pairs[i].same, "%s, %s", pairs[i].a,
 		    pairs[i].b);
 	}
 	rows_done();
