@@ -165,6 +165,38 @@ def from_afar(p: steps.Place) -> str:
     return out + " ".join(got)
 
 
+def rush(p: steps.Place) -> str:
+    """60 messages that wait, all handed on at one moment."""
+    def overflows() -> int:
+        names, values = (x.split() for x in net.sh(
+            "grep", "^TcpExt:", "/proc/net/netstat").splitlines())
+        return int(values[names.index("ListenOverflows")])
+
+    def again() -> int:
+        return len(re.findall(r' relay="127\.0\.0\.1 .* result="Ok"',
+                              opensmtpd.log_since(at)))
+
+    at, before = opensmtpd.log_size(), overflows()
+    opensmtpd.ctl("pause", "mta")
+    for n in range(60):
+        special_smtpd._session([f"u@{n}.{p.scenario.domain}"])
+    opensmtpd.ctl("resume", "mta")
+    net.wait_until(lambda: again() == 60, 120, "all mail to come in again",
+                   0.2)
+    return f"overflows={overflows() - before}"
+
+
+def crowd(p: steps.Place) -> str:
+    """A message to 400 recipients of a domain that cannot be asked for, and to
+    4 of another; smtpd takes them in an order of its own."""
+    mark = smtp.mark()
+    dead, other = p.domains
+    special_smtpd._session([f"u{n}@{dead}" for n in range(400)] +
+                           [f"u{n}@{other}" for n in range(4)])
+    opensmtpd.drain(20)
+    return f"arrived={len(special_smtpd._received(mark)[0])}"
+
+
 LETTER = ("From: s@sender.test\r\nTo: =?utf-8?q?=C3=BC?= <u@x.test>\r\n"
           "Date: Sun, 29 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@x.test>\r\n"
           "X-Folded: a\r\n  b\r\n\tc\r\nSubject: t\r\n\r\n").encode() + (
@@ -237,4 +269,4 @@ def _as_sent(s: dict) -> str:
 
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
     interleave, proxied, masquerade, arguments, around, nearly_largest,
-    from_afar, dkim_key, as_sent, forwarded)}
+    from_afar, rush, crowd, dkim_key, as_sent, forwarded)}
