@@ -39,9 +39,10 @@ wall_ms(void)
 /* Each envelope of a message asks anew, and one line will do for them. */
 static bool
 just_noted(struct sts_ctx *ctx, const char *domain, const char *host,
-    int64_t now)
+    bool policy, int64_t now)
 {
-	uint64_t h = sts_hash_more(sts_hash(str_of(domain)), str_of(host));
+	uint64_t h = sts_hash_more(sts_hash(str_of(domain)), str_of(host)) ^
+	    (uint64_t)policy;
 	struct sts_recent_offer *n =
 	    &ctx->recent_offer[h % ARRAY_LEN(ctx->recent_offer)];
 
@@ -78,15 +79,15 @@ append(struct sts_store *s, const char *line, size_t len)
 }
 
 static void
-note_mx_offer(struct sts_ctx *ctx, const char *domain,
+note_mx_offer(struct sts_ctx *ctx, const char *domain, bool policy,
     const struct sts_mx_host *host)
 {
 	int64_t now = wall_ms();
 	char line[STS_MX_OFFER_LINE];
 	size_t len;
 
-	if (just_noted(ctx, domain, host->name, now) ||
-	    (len = sts_mx_offer_line(line, now, domain, host)) == 0)
+	if (just_noted(ctx, domain, host->name, policy, now) ||
+	    (len = sts_mx_offer_line(line, now, policy, domain, host)) == 0)
 		return;
 	append(ctx->store, line, len);
 }
@@ -110,7 +111,7 @@ tell(struct sts_store *s, const char *name, const char *address, int64_t since,
 		scan = scan_bytes(f.buf, f.len);
 		while (more && sts_mx_offer_next(&scan, address, &h))
 			if (h.when >= since)
-				more = fn(arg, h.when, h.domain, h.host);
+				more = fn(arg, &h);
 	}
 	free(f.buf);
 	return more;
@@ -278,7 +279,7 @@ choose(struct sts_ctx *ctx, struct choice *c, const struct sts_answer *a,
 		return sts_fail(err, why.rc, 0, "%.100s: %.120s", c->domain,
 		    why.text);
 	memcpy(host, c->set.host[i].name, STS_NAME_SIZE);
-	note_mx_offer(ctx, c->domain, &c->set.host[i]);
+	note_mx_offer(ctx, c->domain, enforce, &c->set.host[i]);
 	return STS_OK;
 }
 

@@ -7,12 +7,12 @@
 #include "base/domain_name.h"
 
 size_t
-sts_mx_offer_line(char out[STS_MX_OFFER_LINE], int64_t when, const char *domain,
-    const struct sts_mx_host *h)
+sts_mx_offer_line(char out[STS_MX_OFFER_LINE], int64_t when, bool policy,
+    const char *domain, const struct sts_mx_host *h)
 {
 	char text[STS_ADDR_TEXT];
-	int n = snprintf(out, STS_MX_OFFER_LINE, "%" PRId64 " %s %s", when,
-	    domain, h->name);
+	int n = snprintf(out, STS_MX_OFFER_LINE, "%" PRId64 " %s %s %s", when,
+	    policy ? "policy" : "any", domain, h->name);
 
 	if (h->naddr == 0 || when < 0)
 		return 0;
@@ -46,14 +46,17 @@ static bool
 take(struct sts_str line, const char *address, struct sts_mx_offer *out)
 {
 	struct scan s = scan_str(line);
-	struct sts_str when, domain, host;
+	struct sts_str when, how, domain, host;
 	uint64_t ms;
 
-	if (!scan_word(&s, ' ', &when) || !scan_word(&s, ' ', &domain) ||
-	    !scan_word(&s, ' ', &host) || !has(scan_rest(&s), address) ||
-	    !str_u64(when, INT64_MAX, &ms))
+	if (!scan_word(&s, ' ', &when) || !scan_word(&s, ' ', &how) ||
+	    !scan_word(&s, ' ', &domain) || !scan_word(&s, ' ', &host) ||
+	    !has(scan_rest(&s), address) || !str_u64(when, INT64_MAX, &ms))
 		return false;
 	out->when = (int64_t)ms;
+	out->policy = str_is(how, "policy");
+	if (!out->policy && !str_is(how, "any"))
+		return false;
 	return sts_domain_is_normal(out->domain, domain) &&
 	    sts_host_is_normal(host) && sts_host_normal(out->host, host);
 }

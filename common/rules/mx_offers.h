@@ -4,7 +4,8 @@
  * with an MX host (OpenSMTPD) may tell its address alone, and then this is
  * all that is known of whose mail it was for.  Pure.
  *
- *   line = time SP domain SP host SP address *("," address) LF
+ *   line = time SP ("policy" / "any") SP domain SP host SP
+ *          address *("," address) LF
  */
 #ifndef STS_RULES_MX_OFFERS_H
 #define STS_RULES_MX_OFFERS_H
@@ -15,18 +16,13 @@
 
 enum {
 	STS_MX_OFFER_LINE =
-	    2 * STS_NAME_SIZE + 32 + STS_MX_ADDRS_MAX * STS_ADDR_TEXT,
+	    2 * STS_NAME_SIZE + 40 + STS_MX_ADDRS_MAX * STS_ADDR_TEXT,
 	STS_MX_OFFER_MAX = 256 * 1024, /* bytes; then a new file is begun */
 	STS_MX_OFFER_GAP = 500         /* ms in which the same is noted once */
 };
 
-struct sts_mx_offer {
-	int64_t when; /* ms since 1970 */
-	char domain[STS_NAME_SIZE], host[STS_NAME_SIZE];
-};
-
 /* Returns the length; 0: a host without addresses is nobody's peer. */
-size_t sts_mx_offer_line(char out[STS_MX_OFFER_LINE], int64_t when,
+size_t sts_mx_offer_line(char out[STS_MX_OFFER_LINE], int64_t when, bool policy,
     const char *domain, const struct sts_mx_host *);
 
 /* The next line about the address (sts_addr_text() form); odd ones are passed

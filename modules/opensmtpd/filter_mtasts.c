@@ -196,32 +196,39 @@ session_counts(void *arg, const struct session_count *c)
 }
 
 /*
- * Mail of an action that enforces nothing: a line in the log where there may be
- * a policy.  The id of the session is that of smtpd's own lines.
+ * A line for each mail that no policy applied to although there may be one, by
+ * whatever action.  What counts is what the table went by when it chose the
+ * host, which may be known no more; of an action that chooses itself, what is
+ * known now.  The id of the session is that of smtpd's own lines.
  */
 static void
 note_unprotected_mail(struct filter *f, const struct session *s,
     const char *domain)
 {
 	struct sts_ctx *ctx = get_ctx(f);
-	const char *why = "its policy was not known in time";
-	struct sts_answer *a = NULL;
 	struct sts_err err = f->config.err;
+	enum offered offered = OFFERED_ANY;
+	enum sts_rc rc = STS_LOCAL;
+	bool enforced = false;
 
-	if (ctx == NULL ||
-	    sts_query(ctx, domain, STS_NONBLOCKING | STS_OFFLINE, &a, &err) !=
-		STS_OK)
-		why = err.text;
-	else if (a->verdict == STS_MUST_WAIT)
-		why = "its cache entry is gone";
-	else if (a->unprotected)
-		why = a->why;
-	else if (a->verdict != STS_POLICY || a->mode != STS_MODE_ENFORCE)
-		why = NULL;
-	if (why != NULL)
-		syslog(LOG_NOTICE, "%.*s %s: sent without MTA-STS: %s",
-		    s->idlen, s->id, domain, why);
-	sts_answer_free(a);
+	if (ctx != NULL)
+		rc = domain_policy(ctx, domain, &enforced, &err);
+	if (f->record.verifies)
+		offered = ctx == NULL
+		    ? OFFERED_UNKNOWN
+		    : record_offered(&f->record, ctx, s, domain);
+	if (offered == OFFERED_POLICY ||
+	    (offered == OFFERED_UNKNOWN && enforced))
+		return;
+	if (enforced)
+		snprintf(err.text, sizeof err.text,
+		    "its policy was not known in time");
+	else if (rc == STS_TEMPFAIL)
+		snprintf(err.text, sizeof err.text, "its cache entry is gone");
+	if (err.text[0] != '\0')
+		syslog(LOG_NOTICE, "%.*s %s: %ssent without MTA-STS: %s",
+		    s->idlen, s->id, domain,
+		    offered == OFFERED_UNKNOWN ? "perhaps " : "", err.text);
 }
 
 static void
@@ -230,7 +237,7 @@ session_rcpt(void *arg, const struct session *s, const char *domain, bool first)
 	struct filter *f = arg;
 
 	record_reached(&f->record, domain);
-	if (first && !f->record.verifies)
+	if (first)
 		note_unprotected_mail(f, s, domain);
 }
 

@@ -39,18 +39,6 @@ complain(struct complaint *c, const char *text)
 	syslog(LOG_ERR, "%s; once that is mended: smtpctl schedule all", text);
 }
 
-void
-note_unprotected(struct complaint *c, const char *text)
-{
-	int64_t now = now_ms();
-
-	if (strcmp(c->text, text) == 0 && now - c->when < SECOND)
-		return;
-	c->when = now;
-	snprintf(c->text, sizeof c->text, "%s", text);
-	syslog(LOG_NOTICE, "MTA-STS: %s", text);
-}
-
 static void
 read_again(struct config *c)
 {

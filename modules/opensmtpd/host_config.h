@@ -37,9 +37,6 @@ struct sts_ctx *config_get(struct config *, enum config_when);
  */
 void complain(struct complaint *, const char *text);
 
-/* Of mail that goes without a policy; not again for each rule it meets. */
-void note_unprotected(struct complaint *, const char *text);
-
 int64_t now_ms(void);  /* never jumps */
 int64_t wall_ms(void); /* since 1970, the same for all processes */
 

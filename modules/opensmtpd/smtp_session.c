@@ -230,6 +230,7 @@ mail(struct session *s, struct sts_str line, const struct session_hooks *h)
 	char sender[STS_NAME_SIZE + 66]; /* RFC 5321 4.5.3.1 */
 
 	s->mail = true;
+	s->mails++;
 	s->ours = false;
 	if (a.len >= sizeof sender)
 		return;
@@ -247,19 +248,24 @@ static void
 rcpt(struct session *s, struct sts_str line, const struct session_hooks *h)
 {
 	char domain[STS_NAME_SIZE];
-	bool first = true;
+	unsigned i = 0;
 	uint64_t id;
+	bool again;
 
 	if (s->ours || !filter_domain(domain, path_of(line)))
 		return;
 	id = hash_name(HASH_PLAIN, domain);
-	for (unsigned i = 0; i < s->domains && i < SESSION_DOMAINS; i++)
-		first &= s->domain[i] != id;
-	h->rcpt(h->arg, s, domain, first);
-	if (!first)
-		return;
-	s->domain[s->domains++ % SESSION_DOMAINS] = id;
-	count(s, domain, h);
+	while (i < s->domains && i < SESSION_DOMAINS && s->domain[i].hash != id)
+		i++;
+	again = i < s->domains && i < SESSION_DOMAINS;
+	h->rcpt(h->arg, s, domain, !again || s->domain[i].mail != s->mails);
+	if (!again) {
+		i = s->domains++ % SESSION_DOMAINS;
+		s->domain[i].hash = id;
+	}
+	s->domain[i].mail = s->mails;
+	if (!again)
+		count(s, domain, h);
 }
 
 static void

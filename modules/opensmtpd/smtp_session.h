@@ -50,11 +50,15 @@ struct session {
 	bool greeted; /* EHLO behind STARTTLS */
 	bool mail;    /* a transaction began */
 	bool quit;
-	bool again; /* the connection before this one failed in TLS */
-	bool ours;  /* the transaction in hand is a report */
-	bool told;  /* a domain of it was, or none is to be */
+	bool again;     /* the connection before this one failed in TLS */
+	bool ours;      /* the transaction in hand is a report */
+	bool told;      /* a domain of it was, or none is to be */
+	unsigned mails; /* transactions */
 	unsigned domains;
-	uint64_t domain[SESSION_DOMAINS]; /* hashes of those told of */
+	struct {
+		uint64_t hash;
+		unsigned mail;     /* the last one with it */
+	} domain[SESSION_DOMAINS]; /* those told of */
 };
 
 struct sessions {
@@ -77,7 +81,7 @@ struct session_hooks {
 	 * that is called without a domain. */
 	void (*ended)(void *arg, const struct session *, enum session_result);
 	/* RCPT: mail for the domain goes over it, with TLS or without.  first:
-	 * it is the first for this domain in the session. */
+	 * it is the first for this domain in the transaction. */
 	void (*rcpt)(void *arg, const struct session *, const char *domain,
 	    bool first);
 	void (*count)(void *arg, const struct session_count *);

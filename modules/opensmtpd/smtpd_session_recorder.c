@@ -162,19 +162,19 @@ record_domain(const struct work *w, const char *domain, const char *host)
 /* --- Those who waited ---------------------------------------------------- */
 
 static bool
-waited(void *arg, int64_t when, const char *domain, const char *host)
+waited(void *arg, const struct sts_mx_offer *o)
 {
 	struct work *w = arg;
-	uint64_t h = hash_name(HASH_PLAIN, domain);
+	uint64_t h = hash_name(HASH_PLAIN, o->domain);
 
-	if (!session_owner_waits(&w->record->owners, domain, when,
+	if (!session_owner_waits(&w->record->owners, o->domain, o->when,
 		w->count->session->began))
 		return true;
 	for (unsigned i = 0; i < w->n; i++)
 		if (w->done[i] == h)
 			return true;
 	w->done[w->n++] = h;
-	record_domain(w, domain, host);
+	record_domain(w, o->domain, o->host);
 	return w->n < WAITERS_MAX;
 }
 
@@ -200,16 +200,16 @@ struct peer {
 };
 
 static bool
-is_peer(void *arg, int64_t when, const char *domain, const char *host)
+is_peer(void *arg, const struct sts_mx_offer *o)
 {
 	struct peer *p = arg;
 
-	if (!session_owner_waits(&p->record->owners, domain, when,
+	if (!session_owner_waits(&p->record->owners, o->domain, o->when,
 		p->session->began))
 		return true;
 	if (p->host[0] == '\0')
-		memcpy(p->host, host, strlen(host) + 1);
-	p->several = strcmp(p->host, host) != 0;
+		memcpy(p->host, o->host, sizeof p->host);
+	p->several = strcmp(p->host, o->host) != 0;
 	return !p->several;
 }
 
@@ -228,8 +228,6 @@ struct lesson {
 	struct record *record;
 	struct sts_ctx *ctx;
 	const struct session *session;
-	const char *domain; /* that was reached, or NULL */
-	char host[STS_NAME_SIZE];
 	bool failed;
 };
 
@@ -245,16 +243,17 @@ learn(const struct lesson *l, const char *host)
 }
 
 static bool
-has_answer(void *arg, int64_t when, const char *domain, const char *host)
+has_answer(void *arg, const struct sts_mx_offer *o)
 {
 	struct lesson *l = arg;
 
-	if (!session_owner_waits(&l->record->owners, domain, when,
+	if (!session_owner_waits(&l->record->owners, o->domain, o->when,
 		l->session->began))
 		return true;
 	if (l->failed)
-		learn(l, host);
-	session_owner_answered(&l->record->owners, domain, l->session->began);
+		learn(l, o->host);
+	session_owner_answered(&l->record->owners, o->domain,
+	    l->session->began);
 	return true;
 }
 
@@ -278,15 +277,44 @@ record_reached(struct record *r, const char *name)
 		session_owner_answered(&r->owners, domain, wall_ms());
 }
 
-static bool
-is_reached(void *arg, int64_t when, const char *domain, const char *host)
-{
-	struct lesson *l = arg;
+struct last {
+	const char *domain;
+	struct sts_mx_offer offer; /* when 0: none */
+};
 
-	(void)when;
-	if (strcmp(domain, l->domain) == 0)
-		memcpy(l->host, host, strlen(host) + 1);
+static bool
+is_last(void *arg, const struct sts_mx_offer *o)
+{
+	struct last *l = arg;
+
+	if (strcmp(o->domain, l->domain) == 0)
+		l->offer = *o;
 	return true;
+}
+
+/* What the table named last for the domain whose mail the session takes. */
+static struct sts_mx_offer
+last_offer(const struct record *r, struct sts_ctx *ctx, const struct session *s,
+    const char *domain)
+{
+	struct last l = { .domain = domain };
+
+	each_offer(r, ctx, s, is_last, &l);
+	return l.offer;
+}
+
+enum offered
+record_offered(const struct record *r, struct sts_ctx *ctx,
+    const struct session *s, const char *name)
+{
+	char domain[STS_NAME_SIZE];
+	struct sts_mx_offer o = { .when = 0 };
+
+	if (sts_domain_normal(domain, name, NULL) == STS_OK)
+		o = last_offer(r, ctx, s, domain);
+	return o.when == 0 ? OFFERED_UNKNOWN
+	    : o.policy     ? OFFERED_POLICY
+			   : OFFERED_ANY;
 }
 
 /* The host that the table named last for the domain is the one that works. */
@@ -294,14 +322,11 @@ static void
 learn_worked(struct record *r, struct sts_ctx *ctx, const struct session *s,
     const char *domain)
 {
-	struct lesson l = { .record = r,
-		.ctx = ctx,
-		.session = s,
-		.domain = domain };
+	struct lesson l = { .record = r, .ctx = ctx, .session = s };
+	struct sts_mx_offer o = last_offer(r, ctx, s, domain);
 
-	each_offer(r, ctx, s, is_reached, &l);
-	if (l.host[0] != '\0')
-		learn(&l, l.host);
+	if (o.when != 0)
+		learn(&l, o.host);
 }
 
 /* --- A session ------------------------------------------------------------ */

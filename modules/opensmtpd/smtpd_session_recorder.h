@@ -25,6 +25,15 @@ void record_session(struct record *, struct sts_ctx *, struct rcpt_prefetch *,
  */
 void record_failed(struct record *, struct sts_ctx *, const struct session *);
 
+/* How the table chose the host of a session that takes mail for the domain. */
+enum offered {
+	OFFERED_UNKNOWN, /* not noted, or not by the table */
+	OFFERED_POLICY,
+	OFFERED_ANY /* no policy was known */
+};
+enum offered record_offered(const struct record *, struct sts_ctx *,
+    const struct session *, const char *domain);
+
 /* Mail for the domain is on its way. */
 void record_reached(struct record *, const char *domain);
 

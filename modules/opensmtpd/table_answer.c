@@ -119,13 +119,8 @@ answer_domain(struct table_answer *a, struct sts_ctx *ctx, const char *domain)
 	else if (enforced) {
 		a->found = TABLE_FOUND;
 		snprintf(a->text, sizeof a->text, "%s", domain);
-	} else {
+	} else
 		a->found = TABLE_NOT_FOUND;
-		a->unprotected = err.text[0] != '\0';
-		if (a->unprotected)
-			snprintf(a->text, sizeof a->text, "%.70s: %s", domain,
-			    err.text);
-	}
 }
 
 /* What is no name, or one that nothing can be asked about, never waits. */

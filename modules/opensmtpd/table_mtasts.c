@@ -21,7 +21,7 @@ enum { FIRST = 4 }; /* bytes that tell the protocol */
 struct table {
 	struct config config;
 	struct forbidden forbidden;
-	struct complaint said, unprotected;
+	struct complaint said;
 	struct line_buffer in;
 	bool waits; /* the table of domains whose mail waits */
 };
@@ -49,8 +49,6 @@ serve_line(struct table *t, struct sts_str line)
 	answer(&a, &r, &t->config, &t->forbidden, t->waits);
 	if (a.local) /* smtpd logs the text, but not as the fault it is */
 		complain(&t->said, a.text);
-	if (a.unprotected)
-		note_unprotected(&t->unprotected, a.text);
 	smtpd_write(STDOUT_FILENO, out, table_line_answer(out, &r, &a));
 }
 
@@ -85,8 +83,6 @@ serve_message(struct table *t, const struct table_request *r)
 	/* This smtpd does not hear the reason. */
 	if (a.found == TABLE_ERROR || a.local)
 		complain(&t->said, a.text);
-	if (a.unprotected)
-		note_unprotected(&t->unprotected, a.text);
 	smtpd_write(STDIN_FILENO, out, table_imsg_answer(out, r, &a));
 }
 

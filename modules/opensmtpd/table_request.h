@@ -45,7 +45,6 @@ enum table_found { TABLE_FOUND, TABLE_NOT_FOUND, TABLE_ERROR };
 struct table_answer {
 	enum table_found found;
 	bool local;             /* an error of this host's own */
-	bool unprotected;       /* not found, and text has what to log */
 	char text[ANSWER_TEXT]; /* value of a LOOKUP, or why: one line */
 };
 

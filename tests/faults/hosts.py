@@ -3,7 +3,7 @@
 queue, what the log says of it.
 
 A key is what a log line and a delivery have in common: the message with Exim,
-the session with the MX host with OpenSMTPD.
+the session with the MX host with OpenSMTPD, which may take several messages.
 """
 import re
 import smtplib
@@ -25,8 +25,12 @@ TEXT = "Subject: test\n\nhello\n"
 class Log:
     """What a log says, as far as it matters here."""
     keys: dict[str, set[str]] = field(default_factory=dict)  # of an address
-    lines: dict[tuple[str, str], str] = field(default_factory=dict)
-    reasons: dict[str, set[str]] = field(default_factory=dict)  # of a domain
+    lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    # Messages that went out, where each has a line of its own.
+    mails: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    # Addresses whose mail was accepted when the DNS could not be asked, or may
+    # have been known to be so.
+    in_vain: set[str] = field(default_factory=set)
     put_off: set[tuple[str, str]] = field(default_factory=set)
     bounced: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
@@ -47,6 +51,9 @@ class Exim:
             net.sh("mount", "-o", "remount,size=4g", str(d))
         exim.use("split")
         exim.wipe()
+
+    def note(self, what: str) -> None:
+        """The log has the whole reason; no notes are needed."""
 
     def submit(self, rcpts: list[str]) -> list[str]:
         p = subprocess.run(["exim4", "-i", "-odf", "-f", SENDER, "--", *rcpts],
@@ -100,7 +107,7 @@ class Exim:
             return
         key, mark, name = m[1], m[2], m[3].rstrip(":").lower()
         if mark == "MTA-STS:":
-            log.lines[key, name] = m[4]
+            log.lines[key, name] = [m[4]]
         elif mark == "**":
             log.bounced.append(line.strip())
         elif mark == "==":
@@ -119,6 +126,7 @@ class Smtpd:
         self._at = 0
         self._lock = threading.Lock()
         self._pending: set[str] = set()
+        self._failing, self._failed = 0, 0  # DNS: now; for so many wipes more
 
     def start(self) -> None:
         opensmtpd.wipe()
@@ -132,6 +140,11 @@ class Smtpd:
         except smtplib.SMTPException:
             return []
         return [r for r in rcpts if r not in refused]
+
+    def note(self, what: str) -> None:
+        """Among the lines of smtpd: what happened in between."""
+        with opensmtpd.LOG.open("ab", buffering=0) as f:
+            f.write(f"faults: {what}\n".encode())
 
     def busy(self) -> bool:
         with self._lock:
@@ -179,20 +192,34 @@ class Smtpd:
                      line):
             log.trouble.append(line.strip())
         log.killed += "ended without an answer" in line
-        m = re.search(r"filter-mtasts\[\d+\]: 0*(\w+) (\S+): sent without "
-                      r"MTA-STS: (.*)", line)
+        if line.startswith("faults: "):
+            self._happened(line[8:].strip())
+        m = re.search(r" smtp envelope evpid=\w+ .*to=<(\S+?)>", line)
         if m:
-            log.lines[m[1], m[2]] = m[3]
-        # When the mail came in; what is known can be gone when it goes out.
-        m = re.search(r"table-mtasts\[\d+\]: MTA-STS: (\S+): (.*)", line)
+            (log.in_vain.add if self._failed else log.in_vain.discard)(
+                m[1].lower())
+        m = re.search(r"filter-mtasts\[\d+\]: 0*(\w+) (\S+): ((?:perhaps )?)sent "
+                      r"without MTA-STS: (.*)", line)
         if m:
-            log.reasons.setdefault(m[1], set()).add(m[2])
-        m = re.search(r"\b0*(\w+) mta delivery evpid=\w+ .*to=<(\S+?)> .*"
-                      r"result=\"?(\w+)", line)
-        if m and m[3] == "PermFail":
+            log.lines.setdefault((m[1], m[2]), []).append(m[3] + m[4])
+        # To the listener of what waits it goes without any filter.
+        m = re.search(r"\b0*(\w+) mta delivery evpid=(\w+)\w{8} .*to=<(\S+?)> "
+                      r".*relay=\"?(\S+) .*result=\"?(\w+)", line)
+        if m and m[5] == "PermFail":
             log.bounced.append(line.strip())
-        elif m and m[3] == "Ok":
-            log.keys.setdefault(m[2].lower(), set()).add(m[1])
+        elif m and m[5] == "Ok" and m[4] != "127.0.0.1":
+            name = m[3].lower()
+            log.keys.setdefault(name, set()).add(m[1])
+            log.mails.setdefault((m[1], name.partition("@")[2]),
+                                 set()).add(m[2])
+
+    def _happened(self, what: str) -> None:
+        self._failing += {"dns fails": 1, "dns works": -1}.get(what, 0)
+        # A look that failed may be stored behind the wipe.
+        if self._failing:
+            self._failed = 2
+        elif what == "cache wiped" and self._failed:
+            self._failed -= 1
 
 
 def make(name: str) -> Exim | Smtpd:

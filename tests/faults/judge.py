@@ -11,6 +11,8 @@ from hosts import Log
 
 REMOTE = "could not ask for a policy, dns_failure = proceed"
 NO_FETCH = "TXT record, but no policy to be had"
+# Said by OpenSMTPD's filter of mail that was accepted as without a policy.
+PAST = ("its cache entry is gone", "its policy was not known in time")
 
 
 @dataclass
@@ -60,25 +62,25 @@ class Judge:
         """What the log says of a delivery without policy."""
         log = self.run.log
         for key in log.keys.get(address, ()):
-            text = log.lines.get((key, self.run.sent[address]))
-            if text is not None:
-                return text
-        # With OpenSMTPD mail that was queued under a policy goes to any MX
-        # host, by TLS, once there is none: the table alone says why.
-        if all(s.get("tls") for s in self.taken[address]):
-            return " ".join(log.reasons.get(self.run.sent[address], ())) or None
+            texts = log.lines.get((key, self.run.sent[address]))
+            if texts:
+                return " / ".join(texts)
         return None
 
     def _excused(self, address: str) -> str:
         """Why mail of an enforce domain may have gone unprotected, or ""."""
         text = self._line(address) or ""
-        if "is gone" in text or "not known in time" in text:
-            text = " ".join(self.run.log.reasons.get(
-                self.run.sent[address], ()))
+        steady = self._domain(address).steady
         if REMOTE in text and not self.run.defer:
             return "remote"
-        if NO_FETCH in text and not self._domain(address).steady:
+        if NO_FETCH in text and not steady:
             return "no policy to be had"
+        # Then it was one of these two when the mail was accepted.
+        if any(p in text for p in PAST):
+            if address in self.run.log.in_vain and not self.run.defer:
+                return "remote, known no more"
+            if not steady:
+                return "no policy to be had, known no more"
         return ""
 
     def unprotected(self) -> list[str]:
@@ -99,13 +101,22 @@ class Judge:
 
     def lines(self) -> list[str]:
         """Each delivery without policy has its line, and each line its delivery."""
+        log = self.run.log
         out = [f"{a} at {s['host']}: no line" for a, s in self.clear
                if self._line(a) is None]
-        log = self.run.log
-        # A line may be of a domain without policy: nobody could know.
-        for at, text in log.lines.items():
+        clear = {(k, self.run.sent[a]) for a, _ in self.clear
+                 for k in log.keys.get(a, ())}
+        for at, texts in log.lines.items():
+            n = len(log.mails.get(at, texts))
             if at not in self.went and at not in log.put_off:
-                out.append(f"{at}: a line, and no delivery: {text}")
+                out.append(f"{at}: a line, and no delivery: {texts}")
+            # Of a domain without policy one may be missing: nobody could know.
+            elif len(texts) > n or (at in clear and len(texts) < n):
+                out.append(f"{at}: {len(texts)} lines for {n} messages: {texts}")
+            elif log.mails and at not in clear and \
+                    self.run.domains[at[1]].enforce and not all(
+                        t.startswith("perhaps ") for t in texts):
+                out.append(f"{at}: a line, and it was protected: {texts}")
         return out
 
     def agreement(self) -> str:

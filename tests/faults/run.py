@@ -174,9 +174,14 @@ class Driver:
                     min(every, self.mails / 4)
         return sorted(events, key=lambda e: e[0])
 
+    def wipe(self) -> None:
+        self.cache.wipe()
+        if not self.cache.read_only:
+            self.host.note("cache wiped")
+
     def happen(self, word: str, fault) -> None:
         if word == "wipe":
-            self.cache.wipe()
+            self.wipe()
         elif word == "kick":
             self.host.kick()
         elif word == "end" and fault.on:
@@ -184,18 +189,25 @@ class Driver:
             if fault.times % 4 == 0:
                 time.sleep(max(0.0, fault.since + fault.bites
                                - time.monotonic()))
-            fault.end()
+            self.end(fault)
             # What has waited meets the next fault.
             if self.rng.random() < self.host.KICKS:
                 self.host.kick()
         elif word == "begin" and not fault.on:
             for other in self.run.faults:
                 if other.on and other.what == fault.what:
-                    other.end()
+                    self.end(other)
             # Some of them find nothing known; with a policy host it matters.
             if self.rng.random() < 0.3 or fault.what == "https":
-                self.cache.wipe()
+                self.wipe()
+            if fault.what == "dns":
+                self.host.note("dns fails")
             fault.begin()
+
+    def end(self, fault) -> None:
+        fault.end()
+        if fault.what == "dns":
+            self.host.note("dns works")
 
     def recipients(self) -> list[str]:
         """Of one message; now and then two of one domain."""
@@ -254,7 +266,7 @@ class Driver:
                 f.result()
             for f in self.run.faults:
                 if f.on:
-                    f.end()
+                    self.end(f)
         self.settle()
         self.run.killed = self.killer.killed
         self.run.log = self.host.read_log()
@@ -275,7 +287,7 @@ class Driver:
         since = time.monotonic()
         while True:
             if turn in (1, 4, 8):
-                self.cache.wipe()
+                self.wipe()
             self.host.kick(wait=True)
             self.run.waiting = self.host.waiting()
             stuck = {a for a in self.run.waiting if self.run.domains[

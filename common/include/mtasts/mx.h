@@ -35,14 +35,20 @@ enum sts_rc sts_mx_next(struct sts_ctx *, const char *domain,
 enum sts_rc sts_mx_learnt(struct sts_ctx *, const char *host,
     const char *address, bool failed, struct sts_err *err);
 
+/* One answer of sts_mx_next() that named a host. */
+struct sts_mx_offer {
+	int64_t when; /* ms since 1970 */
+	bool policy;  /* under an enforce policy; else any of its hosts */
+	char domain[STS_NAME_SIZE], host[STS_NAME_SIZE];
+};
+
 /*
- * The answers of sts_mx_next() since a time (ms since 1970) that named a host
- * with this address, oldest first: for whom a session with the address may
- * be.  The last few thousand are kept.  fn returns false to stop.  STS_USAGE:
- * not an address.
+ * Those since a time (ms since 1970) whose host has this address, oldest first:
+ * for whom a session with the address may be.  The last few thousand are kept,
+ * unless the disk is full.  fn returns false to stop.  STS_USAGE: not an
+ * address.
  */
-typedef bool sts_mx_offer_fn(void *arg, int64_t when, const char *domain,
-    const char *host);
+typedef bool sts_mx_offer_fn(void *arg, const struct sts_mx_offer *);
 enum sts_rc sts_mx_offers(struct sts_ctx *, const char *address, int64_t since,
     sts_mx_offer_fn *fn, void *arg, struct sts_err *err);
 

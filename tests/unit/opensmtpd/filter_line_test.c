@@ -394,7 +394,7 @@ test_session(void **state)
 	rows_done();
 }
 
-/* Who mail is for is said once in a session, whatever becomes of its TLS. */
+/* Who mail is for is said once for each message, whatever becomes of TLS. */
 static void
 test_mails(void **state)
 {
@@ -404,7 +404,9 @@ test_mails(void **state)
 		{ "over TLS", "c0E1S0Et1MAQd", "7f a.test" },
 		{ "in clear", "c0E2MAQd", "7f a.test" },
 		{ "smtp+notls://", "c0E1MAQd", "7f a.test" },
-		{ "each domain once", "c0E2MABRMBAQd", "7f a.test, 7f b.test" },
+		{ "each domain once", "c0E2MABaQd", "7f a.test, 7f b.test" },
+		{ "and in each message", "c0E2MABaRMBBRMABQd",
+		    "7f a.test, 7f b.test, 7f b.test, 7f a.test, 7f b.test" },
 		{ "a bounce", "c0E2mAQd", "7f a.test" },
 		{ "a report, then other mail", "c0E2TARMBQd", "7f b.test" },
 		{ "no domain", "c0E2MLlQd", "" },

@@ -59,7 +59,7 @@ hand_out(const char *what)
 	    0600);
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	snprintf(text, sizeof text, "%lld %s 10.9.0.11\n",
+	snprintf(text, sizeof text, "%lld policy %s 10.9.0.11\n",
 	    (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, what);
 	(void)!write(fd, text, strlen(text));
 	if (geteuid() == 0)

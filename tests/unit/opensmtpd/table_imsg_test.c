@@ -164,9 +164,9 @@ test_answer(void **state)
 		int found;   /* -2: no body */
 		size_t more; /* bytes behind it */
 	} t[] = {
-#define F TABLE_FOUND, false, false
-#define N TABLE_NOT_FOUND, false, false
-#define E TABLE_ERROR, false, false
+#define F TABLE_FOUND, false
+#define N TABLE_NOT_FOUND, false
+#define E TABLE_ERROR, false
 		{ "open", TABLE_OPEN, { E, "x" }, 0, -2, 0 },
 		{ "close", TABLE_CLOSE, { E, "x" }, 0, -2, 0 },
 		{ "bad", TABLE_BAD, { F, "x" }, 1, -2, 0 },

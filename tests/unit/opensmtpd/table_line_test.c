@@ -116,9 +116,9 @@ test_answer(void **state)
 		struct table_answer answer;
 		const char *want;
 	} t[] = {
-#define F TABLE_FOUND, false, false
-#define N TABLE_NOT_FOUND, false, false
-#define E TABLE_ERROR, false, false
+#define F TABLE_FOUND, false
+#define N TABLE_NOT_FOUND, false
+#define E TABLE_ERROR, false
 		{ "found", TABLE_CHECK, { F, "a" }, "check-result|77|found\n" },
 		{ "not found", TABLE_CHECK, { N, "" },
 		    "check-result|77|not-found\n" },

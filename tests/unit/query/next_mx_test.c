@@ -746,13 +746,14 @@ test_turns(void **state)
 static char handed[400];
 
 static bool
-hear_handed(void *arg, int64_t when, const char *domain, const char *host)
+hear_handed(void *arg, const struct sts_mx_offer *o)
 {
 	int64_t now = (int64_t)time(NULL) * 1000;
 	size_t n = strlen(handed);
 
-	ROW(when > now - 5000 && when < now + 5000, "odd time");
-	snprintf(handed + n, sizeof handed - n, "%s=%.3s ", domain, host);
+	ROW(o->when > now - 5000 && o->when < now + 5000, "odd time");
+	snprintf(handed + n, sizeof handed - n, "%s=%.3s%s ", o->domain,
+	    o->host, o->policy ? "*" : "");
 	return --*(int *)arg > 0;
 }
 
