@@ -41,6 +41,7 @@ class Log:
 class Exim:
     """No daemon: each message has a process, and so has the queue run."""
     threads = 20
+    SHORT = 500  # recipients of the short form
     KICKS = 0.15  # queue runs for each fault that ends
 
     def __init__(self) -> None:
@@ -119,6 +120,7 @@ class Exim:
 class Smtpd:
     """The daemon accepts at once; what it has not tried yet is counted."""
     threads = 20  # a client is looked up in the DNS first
+    SHORT = 300
     KICKS = 0.5
     PENDING = 30  # recipients not tried yet: more are not sent
 

@@ -58,8 +58,8 @@ dns_timeout = {dns}s
 """
 DNS_TIMEOUT, FETCH_TIMEOUT = 1, 10
 MESSAGE_WAITS = 30  # for all its domains
-LONG, SHORT = 10000, 500  # recipients, with each setting
-TIMES = 36  # of each fault in the long form; some meet another of their kind
+LONG = 5500  # recipients, with each setting
+TIMES = 48  # of each fault in the long form; some meet another of their kind
 COUNT = re.compile(r"(\d+) passed, (\d+) failed")
 WIPE = 800  # recipients between two losses of the cache, on average
 KICK = 900  # between two forced runs of the queue
@@ -73,7 +73,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--setting", action="append", choices=["defer", "default"],
                    help="dns_failure")
     p.add_argument("--long", action="store_true",
-                   help="each fault 30 times and more, half an hour or so")
+                   help="each fault 30 times and more, an hour or so")
     p.add_argument("--mails", type=int, help="recipients of each run")
     p.add_argument("--seed", type=int, default=8461)
     p.add_argument("--tree", metavar="DIR",
@@ -135,9 +135,9 @@ class Driver:
                  defer: bool) -> None:
         self.args, self.defer = args, defer
         self.rng = random.Random(f"{args.seed} {host} {defer}")
-        self.mails = args.mails or (LONG if args.long else SHORT)
-        self.run = judge.Run(all_domains, defer, args.long)
         self.host = hosts.make(host)
+        self.mails = args.mails or (LONG if args.long else self.host.SHORT)
+        self.run = judge.Run(all_domains, defer, args.long)
         self.killer = breakage.Killer(random.Random(args.seed))
         self.cache = breakage.Cache(self.killer)
         self.run.faults = breakage.all_faults(
