@@ -144,6 +144,13 @@ def emptied(cache: Path, _: str) -> None:
             shutil.rmtree(p)
 
 
+def no_offers(cache: Path, _: str) -> None:
+    """What the table names is not noted, and nothing is read of it."""
+    for name in ("~mx-offers", "~mx-offers-before"):
+        (cache / name).unlink(missing_ok=True)
+        (cache / name).mkdir()
+
+
 def cache_is_file(cache: Path, _: str) -> None:
     shutil.rmtree(cache, ignore_errors=True)
     cache.write_text("")
@@ -329,6 +336,6 @@ KINDS = {f.__name__.replace("_", "-"): f for f in (
     aged, bundle, cache_freed, cache_full, cache_gone, cache_is_file,
     cache_mine, cache_mode, cache_new, cache_owner, cache_parts, cache_remount,
     cache_small, clock, conf_gone, conf_mode, corrupt, emptied, enough,
-    fetched_before, five_minutes, kill_workers, none_left, planted,
+    fetched_before, five_minutes, kill_workers, no_offers, none_left, planted,
     policy_hosts, resolv_mode, unused, worker_back,
     worker_ends, worker_is, worker_missing)}
