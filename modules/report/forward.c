@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sessions from the spool to the collector of libtlsrpt, in their order: the
- * days' files are read from where the last run ended, today's too.  What the
- * collector does not take stays where it is, for the next run.
+ * Sessions from the spool to the collector of libtlsrpt: the days' files are
+ * read from where the last run ended, today's too.  What the collector does not
+ * take stays where it is, for the next run.  A session whose domain could not
+ * be asked for its record waits apart, and holds up no other.
  */
 #include "forward.h"
 
@@ -26,11 +27,13 @@
 #include <mtasts/session.h>
 
 enum {
-	WINDOW = 256,    /* lines whose domains are asked at once */
-	OLD = 48 * 3600, /* s after which a session is no news any more */
-	RUN_MAX = 50000, /* ms; the next run is a minute after this one */
-	FULL_MAX = 5000, /* ms that a collector may take nothing */
-	PAUSE_MAX = 50,  /* ms between two attempts */
+	WINDOW = 256,        /* lines whose domains are asked at once */
+	WAITING_MAX = 65536, /* sessions of a day that wait for their domains */
+	OLD = 48 * 3600,     /* s after which a session is no news any more */
+	NEW_MAX = 40000,     /* ms for new lines, then come those that wait */
+	RUN_MAX = 50000,     /* ms; the next run is a minute after this one */
+	FULL_MAX = 5000,     /* ms that a collector may take nothing */
+	PAUSE_MAX = 50,      /* ms between two attempts */
 	TEXT = STS_SESSION_TEXT_MAX + 1
 };
 
@@ -39,16 +42,19 @@ struct forward {
 	struct sink *sink;
 	struct rua_records *records;
 	struct policy_lines *policy;
-	int64_t until; /* ms, of this run */
-	bool stop;     /* the collector takes no more */
+	int64_t until; /* ms, of this part of the run */
+	bool stop;     /* the collector takes no more, or a fault */
 	uint64_t given, unwanted, waiting;
 	/* The day in hand. */
 	char name[REPORT_DAY_TEXT];
 	struct sts_day *lines, *again; /* again: for certificates */
 	struct forward_offset *reached;
 	uint64_t limit; /* up to here there are whole lines */
-	uint64_t old, odd, refused;
+	size_t apart;   /* sessions of the day that wait */
+	uint64_t old, odd, refused, unasked, overflow;
 };
+
+typedef void read_fn(struct forward *);
 
 /* This host's fault: no more of this run. */
 static void
@@ -144,83 +150,136 @@ hand_over(struct forward *f, const struct sts_session *s, const char *domain,
 	return STS_OK; /* it will not be taken next time either */
 }
 
+/* What the collector does not take, or this host cannot note, ends the run. */
 static void
-session(struct forward *f, const struct sts_session *s, uint64_t offset,
-    uint64_t next)
+check(struct forward *f, enum sts_rc rc, const struct sts_err *err)
 {
-	char domain[STS_NAME_SIZE];
-	const char *record;
-	struct sts_err err = { 0 };
-	enum sts_rc rc = STS_OK;
-
-	memcpy(domain, s->domain.p, s->domain.len);
-	domain[s->domain.len] = '\0';
-	if (forward_offset_has(f->reached, domain, offset))
-		return;
-	if (f->program->now - s->time > OLD)
-		f->old++;
-	else if ((rc = rua_records_get(f->records, domain, &record)) == STS_OK)
-		rc = hand_over(f, s, domain, record, offset, &err);
-	else if (rc == STS_ABSENT) {
-		f->unwanted++;
-		rc = STS_OK;
-	} else {
-		rc =
-		    forward_offset_wait(f->reached, domain, offset, next, &err);
-		f->waiting++;
-		if (rc == STS_ABSENT) {
-			syslog(LOG_WARNING,
-			    "sessions wait: too many domains cannot be asked "
-			    "for their TLS report record");
-			f->stop = true;
-		} else if (rc != STS_OK)
-			fault(f, &err);
-		return;
-	}
-	if (rc == STS_OK)
-		rc =
-		    forward_offset_pass(f->reached, domain, offset, next, &err);
 	if (rc == STS_TEMPFAIL) {
-		syslog(LOG_WARNING, "sessions wait: %s", err.text);
+		syslog(LOG_WARNING, "sessions wait: %s", err->text);
 		f->stop = true;
 	} else if (rc != STS_OK)
-		fault(f, &err);
+		fault(f, err);
 }
 
-/* --- The lines of a day ------------------------------------------------- */
+static void
+no_memory(struct forward *f)
+{
+	struct sts_err err = { 0 };
+
+	sts_fail(&err, STS_NOMEM, 0, "out of memory");
+	fault(f, &err);
+}
+
+static struct rua_record *
+find_record(struct forward *f, const char *domain)
+{
+	struct rua_record *r = rua_records_find(f->records, domain);
+
+	if (r == NULL)
+		no_memory(f);
+	return r;
+}
+
+static void
+copy_name(char out[STS_NAME_SIZE], struct sts_str name)
+{
+	memcpy(out, name.p, name.len);
+	out[name.len] = '\0';
+}
+
+static bool
+ended(const struct forward *f)
+{
+	return f->stop || sts_now_ms() >= f->until;
+}
+
+/* --- New lines ---------------------------------------------------------- */
+
+/*
+ * The domain could not be asked.  An owner whose sessions fill the room that
+ * is left loses them, as in base/accountant.h.
+ */
+static enum sts_rc
+wait_apart(struct forward *f, struct rua_owner *owner,
+    const struct forward_waiting *w, uint64_t next, struct sts_err *err)
+{
+	if (f->apart >= WAITING_MAX ||
+	    owner->waiting >= WAITING_MAX - f->apart) {
+		f->overflow++;
+		return forward_offset_pass(f->reached, next, err);
+	}
+	owner->waiting++;
+	f->apart++;
+	return forward_offset_wait(f->reached, w, next, err);
+}
+
+static void
+new_session(struct forward *f, const struct sts_session *s, uint64_t offset,
+    uint64_t next)
+{
+	struct forward_waiting w = { .offset = offset, .time = s->time };
+	struct rua_record *r;
+	const char *record;
+	struct sts_err err = { 0 };
+	enum sts_rc rc;
+
+	copy_name(w.domain, s->domain);
+	if ((r = find_record(f, w.domain)) == NULL)
+		return;
+	rc = rua_record_get(r, &record);
+	if (f->program->now - s->time > OLD)
+		f->old++;
+	else if (rc == STS_TEMPFAIL) {
+		check(f, wait_apart(f, rua_record_owner(r), &w, next, &err),
+		    &err);
+		return;
+	} else if (rc == STS_ABSENT)
+		f->unwanted++;
+	else {
+		rc = hand_over(f, s, w.domain, record, offset, &err);
+		check(f, rc, &err);
+		if (rc != STS_OK)
+			return;
+	}
+	check(f, forward_offset_pass(f->reached, next, &err), &err);
+}
 
 /* Ask the domains of the next lines; where the window ends. */
 static uint64_t
-ask(struct forward *f, uint64_t from, struct sts_err *err)
+ask_window(struct forward *f, uint64_t from)
 {
+	struct rua_record *r[WINDOW];
 	char *line, domain[STS_NAME_SIZE];
 	struct sts_str name;
-	uint64_t at;
-	size_t len;
+	struct sts_err err = { 0 };
+	uint64_t at, to = f->limit;
+	size_t len, nr = 0;
+	enum sts_rc rc;
 
 	sts_day_seek(f->lines, from);
-	for (unsigned n = 0; n <= WINDOW; n++) {
-		if (sts_day_next(f->lines, &line, &len, &at, err) != STS_OK ||
-		    at >= f->limit)
-			return f->limit;
-		if (n == WINDOW)
-			return at;
-		if (!sts_session_domain((struct sts_str){ line, len }, &name) ||
-		    name.len >= sizeof domain || !sts_name_valid(name))
-			continue;
-		memcpy(domain, name.p, name.len);
-		domain[name.len] = '\0';
-		if (!forward_offset_has(f->reached, domain, at) &&
-		    !rua_records_ask(f->records, domain))
+	for (unsigned n = 0; n <= WINDOW && !f->stop; n++) {
+		rc = sts_day_next(f->lines, &line, &len, &at, &err);
+		if (rc != STS_OK && rc != STS_ABSENT)
+			fault(f, &err);
+		if (rc != STS_OK || at >= f->limit)
 			break;
+		if (n == WINDOW) {
+			to = at;
+			break;
+		}
+		if (sts_session_domain((struct sts_str){ line, len }, &name) &&
+		    name.len < sizeof domain && sts_name_valid(name)) {
+			copy_name(domain, name);
+			r[nr++] = find_record(f, domain);
+		}
 	}
-	sts_fail(err, STS_NOMEM, 0, "out of memory");
-	fault(f, err);
-	return from;
+	if (!f->stop && !rua_records_ask(f->records, r, nr))
+		no_memory(f);
+	return to;
 }
 
 static void
-hand_over_window(struct forward *f, uint64_t from, uint64_t to)
+new_window(struct forward *f, uint64_t from, uint64_t to)
 {
 	struct sts_session s;
 	char *line;
@@ -228,36 +287,123 @@ hand_over_window(struct forward *f, uint64_t from, uint64_t to)
 	size_t len;
 
 	sts_day_seek(f->lines, from);
-	while (!f->stop &&
+	while (!ended(f) &&
 	    sts_day_next(f->lines, &line, &len, &at, NULL) == STS_OK &&
 	    at < to) {
 		next = at + len + 1 < f->limit ? at + len + 1 : f->limit;
-		if (!sts_session_decode(&s, line, len))
-			f->odd += at >= forward_offset_end(f->reached);
+		if (sts_session_decode(&s, line, len))
+			new_session(f, &s, at, next);
 		else
-			session(f, &s, at, next);
-		if (sts_now_ms() >= f->until)
-			f->stop = true;
+			f->odd++;
 	}
 }
 
+/* Whose sessions wait already. */
 static void
-lines(struct forward *f)
+count_apart(struct forward *f)
 {
-	struct sts_err err = { 0 };
-	uint64_t from = forward_offset_from(f->reached), to;
+	struct forward_waiting w;
+	struct rua_record *r;
 
-	while (!f->stop && from < f->limit) {
-		to = ask(f, from, &err);
-		if (f->stop)
-			return;
-		rua_records_wait(f->records);
-		hand_over_window(f, from, to);
+	for (size_t i = 0; i < forward_offset_count(f->reached); i++)
+		if (forward_offset_waiting(f->reached, i, &w) &&
+		    (r = find_record(f, w.domain)) != NULL) {
+			rua_record_owner(r)->waiting++;
+			f->apart++;
+		}
+}
+
+static void
+new_lines(struct forward *f)
+{
+	uint64_t from = forward_offset_end(f->reached), to;
+	struct sts_err err = { 0 };
+
+	if (from < f->limit)
+		count_apart(f);
+	while (!ended(f) && from < f->limit) {
+		to = ask_window(f, from);
+		if (!f->stop)
+			new_window(f, from, to);
 		from = to;
 	}
-	if (!f->stop &&
-	    forward_offset_settle(f->reached, f->limit, &err) != STS_OK)
-		fault(f, &err);
+	/* Behind the last line there may be blank ones. */
+	if (!ended(f) && from == f->limit)
+		check(f, forward_offset_pass(f->reached, f->limit, &err), &err);
+}
+
+/* --- Sessions that wait -------------------------------------------------- */
+
+static enum sts_rc
+hand_over_late(struct forward *f, const struct forward_waiting *w,
+    const char *record, struct sts_err *err)
+{
+	struct sts_session s;
+	char *line;
+	uint64_t at;
+	size_t len;
+
+	sts_day_seek(f->lines, w->offset);
+	if (sts_day_next(f->lines, &line, &len, &at, NULL) != STS_OK ||
+	    at != w->offset || !sts_session_decode(&s, line, len) ||
+	    !str_is(s.domain, w->domain)) {
+		f->odd++;
+		return STS_OK;
+	}
+	return hand_over(f, &s, w->domain, record, w->offset, err);
+}
+
+static void
+waiting_session(struct forward *f, size_t i)
+{
+	struct forward_waiting w;
+	struct rua_record *r;
+	const char *record;
+	struct sts_err err = { 0 };
+	enum sts_rc rc;
+
+	if (!forward_offset_waiting(f->reached, i, &w) ||
+	    (r = find_record(f, w.domain)) == NULL)
+		return;
+	rc = rua_record_get(r, &record);
+	if (f->program->now - w.time > OLD)
+		f->unasked++;
+	else if (rc == STS_TEMPFAIL) {
+		f->waiting++;
+		return;
+	} else if (rc == STS_ABSENT)
+		f->unwanted++;
+	else {
+		rc = hand_over_late(f, &w, record, &err);
+		check(f, rc, &err);
+		if (rc != STS_OK)
+			return;
+	}
+	check(f, forward_offset_done(f->reached, i, &err), &err);
+}
+
+static void
+waiting_sessions(struct forward *f)
+{
+	size_t n = forward_offset_count(f->reached), i, nr;
+	/* Elsewhere each time: of one owner's domains only some are asked. */
+	size_t start = n == 0 ? 0 : (size_t)sts_now_ms() * 7919 % n;
+	struct rua_record *r[WINDOW];
+	struct forward_waiting w;
+
+	for (size_t from = 0; from < n && !ended(f); from = i) {
+		nr = 0;
+		for (i = from; i < n && nr < WINDOW && !f->stop; i++)
+			if (forward_offset_waiting(f->reached, (start + i) % n,
+				&w) &&
+			    f->program->now - w.time <= OLD)
+				r[nr++] = find_record(f, w.domain);
+		if (!f->stop &&
+		    !rua_records_ask_slow(f->records, r, nr, f->until))
+			no_memory(f);
+		for (size_t k = from; k < i && !f->stop; k++)
+			waiting_session(f, (start + k) % n);
+	}
 }
 
 /* --- A day -------------------------------------------------------------- */
@@ -300,55 +446,63 @@ find_limit(struct forward *f, int spool, bool over, struct stat *st,
 static void
 say(const struct forward *f)
 {
+	static const char dropped[] = "%s: %" PRIu64 " sessions dropped, %s";
+
 	if (f->old > 0)
-		syslog(LOG_WARNING,
-		    "%s: %" PRIu64 " sessions dropped, for the collector did "
-		    "not take them within 48 hours",
-		    f->name, f->old);
+		syslog(LOG_WARNING, dropped, f->name, f->old,
+		    "for the collector did not take them within 48 hours");
+	if (f->unasked > 0)
+		syslog(LOG_WARNING, dropped, f->name, f->unasked,
+		    "for their domains could not be asked within 48 hours "
+		    "whether they want reports");
+	if (f->overflow > 0)
+		syslog(LOG_WARNING, dropped, f->name, f->overflow,
+		    "for too many wait of the same owners, whose domains "
+		    "cannot be asked whether they want reports");
 	if (f->refused > 0)
-		syslog(LOG_WARNING,
-		    "%s: %" PRIu64 " sessions dropped, too large for the "
-		    "collector",
-		    f->name, f->refused);
+		syslog(LOG_WARNING, dropped, f->name, f->refused,
+		    "too large for the collector");
 	if (f->odd > 0)
 		syslog(LOG_WARNING, "%s: %" PRIu64 " damaged lines left out",
 		    f->name, f->odd);
 }
 
-/* As after our own reports: kept for a while, then removed. */
-static void
+/* As after our own reports: kept for a while, then removed; true: it is. */
+static bool
 expire(struct forward *f, int spool, int64_t day)
 {
 	struct program *p = f->program;
 	struct sts_err err;
 
 	if (p->now - (day + STS_DAY) < (int64_t)p->conf->report.keep)
-		return;
+		return false;
 	if (sts_spool_remove(p->spool, day, &err) != STS_OK) {
 		syslog(LOG_ERR, "%s", err.text);
 		p->failed = true;
-		return;
+		return false;
 	}
 	forward_offset_forget(spool, f->name);
 	outbox_forget(p->outbox, f->name);
+	return true;
 }
 
 /* True: all of it has been dealt with. */
 static bool
-read_day(struct forward *f, int spool, int64_t day, bool over)
+read_day(struct forward *f, int spool, int64_t day, bool over, read_fn *part)
 {
 	struct program *p = f->program;
 	struct sts_err err = { 0 };
 	bool done = false;
 	struct stat st;
 
-	f->old = f->odd = f->refused = 0;
+	f->old = f->odd = f->refused = f->unasked = f->overflow = 0;
+	f->apart = 0;
 	if (sts_day_open(p->spool, day, &f->lines, &err) == STS_OK &&
 	    sts_day_open(p->spool, day, &f->again, &err) == STS_OK &&
 	    find_limit(f, spool, over, &st, &err) == STS_OK &&
 	    forward_offset_open(&f->reached, spool, f->name, &st, &err) ==
 		STS_OK) {
-		lines(f);
+		part(f);
 		say(f);
 		done = forward_offset_end(f->reached) == f->limit &&
 		    !forward_offset_waits(f->reached);
@@ -356,6 +510,8 @@ read_day(struct forward *f, int spool, int64_t day, bool over)
 		syslog(LOG_ERR, "%s", err.text);
 		p->failed = true;
 	}
+	if (f->apart > 0)
+		rua_records_none_wait(f->records);
 	forward_offset_close(f->reached);
 	sts_day_close(f->again);
 	sts_day_close(f->lines);
@@ -364,18 +520,26 @@ read_day(struct forward *f, int spool, int64_t day, bool over)
 	return done;
 }
 
+/* All days, one after the other, until the time is over; -1: removed. */
 static void
-forward_day(struct forward *f, int spool, int64_t day)
+read_days(struct forward *f, int spool, int64_t *day, size_t n, read_fn *part,
+    int64_t until)
 {
-	const struct program *p = f->program;
-	bool over = day + STS_DAY + STS_SPOOL_GRACE <= p->now;
+	struct program *p = f->program;
+	bool over;
 
-	report_day(f->name, day);
-	/* What went into reports of our own is not told twice. */
-	if ((outbox_day_done(p->outbox, f->name) ||
-		read_day(f, spool, day, over)) &&
-	    over)
-		expire(f, spool, day);
+	f->until = until;
+	for (size_t i = 0; i < n && !ended(f); i++) {
+		if (day[i] == -1)
+			continue;
+		over = day[i] + STS_DAY + STS_SPOOL_GRACE <= p->now;
+		report_day(f->name, day[i]);
+		/* What went into reports of our own is not told twice. */
+		if ((outbox_day_done(p->outbox, f->name) ||
+			read_day(f, spool, day[i], over, part)) &&
+		    over && expire(f, spool, day[i]))
+			day[i] = -1;
+	}
 }
 
 static void
@@ -384,6 +548,7 @@ all_days(struct forward *f, int spool)
 	struct program *p = f->program;
 	/* As if it were tomorrow: today's is among those that are over. */
 	int64_t day[STS_SPOOL_DAYS_MAX], t = p->now + STS_DAY + STS_SPOOL_GRACE;
+	int64_t begin = sts_now_ms();
 	struct sts_err err = { 0 };
 	size_t n;
 
@@ -392,8 +557,9 @@ all_days(struct forward *f, int spool)
 		fault(f, &err);
 		return;
 	}
-	for (size_t i = 0; i < n && !f->stop; i++)
-		forward_day(f, spool, day[i]);
+	/* Whoever could not be asked before comes last. */
+	read_days(f, spool, day, n, new_lines, begin + NEW_MAX);
+	read_days(f, spool, day, n, waiting_sessions, begin + RUN_MAX);
 	if (f->given > 0 || f->waiting > 0)
 		syslog(LOG_INFO,
 		    "%" PRIu64 " sessions handed to the collector; %" PRIu64
@@ -405,15 +571,14 @@ all_days(struct forward *f, int spool)
 void
 forward_run(struct program *p, int spool)
 {
-	struct forward f = { .program = p, .until = sts_now_ms() + RUN_MAX };
+	struct forward f = { .program = p, .until = INT64_MAX };
 	struct sts_err err = { 0 };
 
 	f.records = rua_records_new(p);
 	f.policy = policy_lines_new(p->cache);
-	if (f.records == NULL || f.policy == NULL) {
-		sts_fail(&err, STS_NOMEM, 0, "out of memory");
-		fault(&f, &err);
-	} else if (sink_open(&f.sink, p->conf->report.tlsrpt_socket, &err) !=
+	if (f.records == NULL || f.policy == NULL)
+		no_memory(&f);
+	else if (sink_open(&f.sink, p->conf->report.tlsrpt_socket, &err) !=
 	    STS_OK)
 		fault(&f, &err);
 	else

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * file  = first *line
+ * first = "mtasts-forward1 " inode SP offset LF, numbers of 20 digits
+ * line  = ("w" / "x") SP offset SP time SP domain LF
+ *
+ * The first line and the first byte of the others are written over in place:
+ * an "x" is done with.  A line is appended before the offset moves on, so one
+ * that is torn, or is of a session at the offset or behind it, does not count:
+ * that session comes once more.
+ */
 #include "forward_offset.h"
 
 #include <errno.h>
@@ -10,34 +20,34 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/domain_name.h"
 #include "base/err.h"
 #include "base/scan.h"
 #include "report.h"
 
-/* record = 20DIGIT SP name *SP LF */
+#define VERSION "mtasts-forward1 "
+
 enum {
 	DIGITS = 20,
-	NAME = STS_NAME_SIZE - 1,
-	RECORD = DIGITS + 1 + NAME + 1,
-	RECORDS = 1 + FORWARD_OFFSET_WAITING_MAX,
+	FIRST = sizeof VERSION - 1 + DIGITS + 1 + DIGITS + 1,
+	LINE_MAX_BYTES = 2 * (DIGITS + 1) + STS_NAME_SIZE + 3,
+	FILE_MAX = 1 << 26, /* bytes; forward.c keeps far below */
 	FILE_NAME = 32
 };
 
 struct forward_offset {
-	int fd;
-	char day[REPORT_DAY_TEXT];
-	struct slot {
-		uint64_t offset;
-		char name[STS_NAME_SIZE]; /* "": free; of the first: inode */
-		bool again;               /* waits since we opened it, too */
-	} slot[RECORDS];
+	int spool, fd;
+	char name[FILE_NAME];
+	uint64_t inode, end;
+	char *text; /* the file as it was read */
+	size_t text_len;
+	size_t len; /* of the file now; where the next line begins */
+	size_t n, left, added;
+	struct entry {
+		size_t at; /* where its line begins in text */
+		bool done;
+	} * entry;
 };
-
-static bool
-is_zero(char c)
-{
-	return c == '0';
-}
 
 static const char *
 file_name(char out[FILE_NAME], const char *day)
@@ -46,113 +56,197 @@ file_name(char out[FILE_NAME], const char *day)
 	return out;
 }
 
-/* --- Records ------------------------------------------------------------ */
+/* --- Writing -------------------------------------------------------------- */
 
 static enum sts_rc
-put(const struct forward_offset *r, size_t i, struct sts_err *err)
+put(int fd, const char *text, size_t len, size_t at, struct sts_err *err)
 {
-	char text[RECORD + 1];
 	ssize_t n;
 
-	snprintf(text, sizeof text, "%020" PRIu64 " %-255s\n",
-	    r->slot[i].offset, r->slot[i].name);
 	do
-		n = pwrite(r->fd, text, RECORD, (off_t)(i * RECORD));
+		n = pwrite(fd, text, len, (off_t)at);
 	while (n == -1 && errno == EINTR);
-	if (n == RECORD)
+	if (n >= 0 && (size_t)n == len)
 		return STS_OK;
 	return sts_fail(err, STS_LOCAL, 0,
 	    "cannot note in the spool what has been handed over: %s",
 	    n == -1 ? strerror(errno) : "disk full");
 }
 
-static bool
-take(struct slot *s, const char *text)
+static enum sts_rc
+put_first(const struct forward_offset *r, int fd, struct sts_err *err)
 {
-	struct scan in = scan_bytes(text, RECORD);
-	struct sts_str number = { text, DIGITS }, name;
+	char text[FIRST + 1];
 
-	in.p += DIGITS;
-	if (!str_u64(number, UINT64_MAX, &s->offset) || !scan_char(&in, ' ') ||
-	    text[RECORD - 1] != '\n')
+	snprintf(text, sizeof text, VERSION "%020" PRIu64 " %020" PRIu64 "\n",
+	    r->inode, r->end);
+	return put(fd, text, FIRST, 0, err);
+}
+
+/* --- Reading -------------------------------------------------------------- */
+
+static bool
+take_number(struct scan *s, char behind, uint64_t *out)
+{
+	struct sts_str n = scan_while(s, is_digit);
+
+	return n.len > 0 && n.len <= DIGITS && str_u64(n, UINT64_MAX, out) &&
+	    scan_char(s, behind);
+}
+
+static bool
+take_first(struct forward_offset *r, const char *text, size_t len)
+{
+	struct scan s = scan_bytes(text, len < FIRST ? len : FIRST);
+
+	return scan_lit(&s, VERSION) && take_number(&s, ' ', &r->inode) &&
+	    take_number(&s, '\n', &r->end) && scan_left(&s) == 0 &&
+	    len >= FIRST;
+}
+
+/* line: without its line feed. */
+static bool
+take_line(struct forward_waiting *w, struct sts_str line, bool *done)
+{
+	struct scan s = scan_str(line);
+	struct sts_str name;
+	uint64_t time;
+
+	*done = scan_lit(&s, "x ");
+	if ((!*done && !scan_lit(&s, "w ")) ||
+	    !take_number(&s, ' ', &w->offset) || !take_number(&s, ' ', &time) ||
+	    time > INT64_MAX)
 		return false;
-	in.end--;
-	name = scan_rest(&in);
-	while (name.len > 0 && name.p[name.len - 1] == ' ')
-		name.len--;
-	if (!str_all(name, is_print) || memchr(name.p, ' ', name.len) != NULL)
+	w->time = (int64_t)time;
+	name = scan_rest(&s);
+	if (name.len >= sizeof w->domain || !sts_name_valid(name))
 		return false;
-	memcpy(s->name, name.p, name.len);
-	s->name[name.len] = '\0';
+	memcpy(w->domain, name.p, name.len);
+	w->domain[name.len] = '\0';
 	return true;
 }
 
-/* False: damaged. */
-static bool
-take_all(struct forward_offset *r, const char *text, size_t len)
+static struct sts_str
+line_at(const struct forward_offset *r, size_t at)
 {
-	bool good = len % RECORD == 0;
+	const char *lf = memchr(r->text + at, '\n', r->text_len - at);
+	size_t end = lf == NULL ? r->text_len : (size_t)(lf - r->text);
 
-	for (size_t i = 0; i < RECORDS && (i + 1) * RECORD <= len; i++)
-		if (!take(&r->slot[i], text + i * RECORD)) {
-			r->slot[i] = (struct slot){ 0 };
-			good = false;
+	return (struct sts_str){ r->text + at, end - at };
+}
+
+/* False: some of it is damaged. */
+static bool
+take_lines(struct forward_offset *r)
+{
+	struct forward_waiting w;
+	struct sts_str line;
+	bool done, good = true;
+
+	for (size_t at = FIRST; at < r->text_len; at += line.len + 1) {
+		line = line_at(r, at);
+		if (at + line.len == r->text_len) { /* torn */
+			r->len = at;
+			break;
 		}
+		if (!take_line(&w, line, &done)) {
+			good = false;
+			continue;
+		}
+		if (w.offset >= r->end) {
+			r->len = at;
+			break;
+		}
+		r->entry[r->n++] = (struct entry){ at, done };
+		r->left += !done;
+	}
 	return good;
 }
 
 static enum sts_rc
-load(struct forward_offset *r, const struct stat *file, struct sts_err *err)
+read_all(struct forward_offset *r, size_t size, struct sts_err *err)
 {
-	char inode[24], *text = malloc(RECORD * RECORDS);
-	ssize_t n;
+	size_t lines = 0;
+	ssize_t n = 1;
 
-	if (text == NULL)
+	if ((r->text = malloc(size + 1)) == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	do
-		n = pread(r->fd, text, RECORD * RECORDS, 0);
-	while (n == -1 && errno == EINTR);
-	if (n > 0 && !take_all(r, text, (size_t)n))
+	while (n != 0 && r->len < size) {
+		n = pread(r->fd, r->text + r->len, size - r->len,
+		    (off_t)r->len);
+		if (n == -1 && errno != EINTR)
+			return sts_fail(err, STS_LOCAL, 0,
+			    "cannot read %s of the spool: %s", r->name,
+			    strerror(errno));
+		if (n > 0)
+			r->len += (size_t)n;
+	}
+	r->text_len = r->len;
+	for (size_t i = 0; i < r->len; i++)
+		lines += r->text[i] == '\n';
+	r->entry = calloc(lines + 1, sizeof *r->entry);
+	return r->entry == NULL ? sts_fail(err, STS_NOMEM, 0, "out of memory")
+				: STS_OK;
+}
+
+/* What the file says, if it is about this file of the day. */
+static enum sts_rc
+load(struct forward_offset *r, size_t size, const struct stat *file,
+    struct sts_err *err)
+{
+	enum sts_rc rc = read_all(r, size < FILE_MAX ? size : FILE_MAX, err);
+	bool first;
+
+	if (rc != STS_OK)
+		return rc;
+	first = take_first(r, r->text, r->len);
+	if (!first && size > 0)
 		syslog(LOG_WARNING,
-		    "%s: the note of what has been handed over is damaged; "
-		    "sessions may be handed over again",
-		    r->day);
-	free(text);
-	if (n == -1)
-		return sts_fail(err, STS_LOCAL, 0, "cannot read the spool: %s",
-		    strerror(errno));
-	snprintf(inode, sizeof inode, "%ju", (uintmax_t)file->st_ino);
-	if (strcmp(r->slot[0].name, inode) == 0 &&
-	    r->slot[0].offset <= (uint64_t)file->st_size)
-		return STS_OK;
-	memset(r->slot, 0, sizeof r->slot);
-	memcpy(r->slot[0].name, inode, strlen(inode) + 1);
-	return ftruncate(r->fd, 0) == 0
+		    "%s of the spool is damaged; sessions may be handed over "
+		    "again",
+		    r->name);
+	if (first && r->inode == (uint64_t)file->st_ino) {
+		/* The machine went down, and its end with it. */
+		if (r->end > (uint64_t)file->st_size)
+			r->end = (uint64_t)file->st_size;
+		if (!take_lines(r))
+			syslog(LOG_WARNING,
+			    "%s of the spool is damaged; sessions that waited "
+			    "are lost",
+			    r->name);
+	} else {
+		r->inode = (uint64_t)file->st_ino;
+		r->end = 0;
+		r->len = FIRST;
+	}
+	/* A torn line, or all that was about another file. */
+	return ftruncate(r->fd, (off_t)r->len) == 0
 	    ? STS_OK
 	    : sts_fail(err, STS_LOCAL, 0, "cannot change the spool: %s",
 		  strerror(errno));
 }
 
-/* --- Files -------------------------------------------------------------- */
-
 static enum sts_rc
-open_file(struct forward_offset *r, int spool, struct sts_err *err)
+open_file(struct forward_offset *r, size_t *size, struct sts_err *err)
 {
-	char name[FILE_NAME];
 	struct stat st;
 
-	r->fd = openat(spool, file_name(name, r->day),
+	r->fd = openat(r->spool, r->name,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
 	    0600);
 	if (r->fd == -1)
 		return sts_fail(err, STS_LOCAL, 0,
-		    "cannot open %s of the spool: %s", name, strerror(errno));
+		    "cannot open %s of the spool: %s", r->name,
+		    strerror(errno));
 	if (fstat(r->fd, &st) == -1 || !S_ISREG(st.st_mode) ||
 	    st.st_nlink != 1 || st.st_uid != geteuid())
 		return sts_fail(err, STS_LOCAL, 0,
-		    "%s of the spool is not a file of ours", name);
+		    "%s of the spool is not a file of ours", r->name);
+	*size = (size_t)st.st_size;
 	return STS_OK;
 }
+
+/* --- Opening and closing -------------------------------------------------- */
 
 enum sts_rc
 forward_offset_open(struct forward_offset **out, int spool, const char *day,
@@ -160,17 +254,19 @@ forward_offset_open(struct forward_offset **out, int spool, const char *day,
 {
 	struct forward_offset *r = calloc(1, sizeof *r);
 	enum sts_rc rc;
+	size_t size = 0;
 
 	*out = NULL;
 	if (r == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	snprintf(r->day, sizeof r->day, "%s", day);
-	rc = open_file(r, spool, err);
+	r->spool = spool;
+	file_name(r->name, day);
+	rc = open_file(r, &size, err);
 	if (rc == STS_OK)
-		rc = load(r, file, err);
+		rc = load(r, size, file, err);
 	/* What a full disk could not note later, it cannot now. */
 	if (rc == STS_OK)
-		rc = put(r, 0, err);
+		rc = put_first(r, r->fd, err);
 	if (rc == STS_OK)
 		*out = r;
 	else
@@ -178,140 +274,141 @@ forward_offset_open(struct forward_offset **out, int spool, const char *day,
 	return rc;
 }
 
+/* The same without what is done with; where that fails, it stays as it is. */
+static void
+shorten(const struct forward_offset *r)
+{
+	char name[FILE_NAME + 4];
+	struct sts_str line;
+	size_t len = FIRST;
+	bool good;
+	int fd;
+
+	snprintf(name, sizeof name, "%s.new", r->name);
+	fd = openat(r->spool, name,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+	    0600);
+	if (fd == -1)
+		return;
+	good = put_first(r, fd, NULL) == STS_OK;
+	for (size_t i = 0; i < r->n && good; i++) {
+		if (r->entry[i].done)
+			continue;
+		line = line_at(r, r->entry[i].at);
+		good = put(fd, line.p, line.len + 1, len, NULL) == STS_OK;
+		len += line.len + 1;
+	}
+	good = good && fsync(fd) == 0;
+	close(fd);
+	if (!good || renameat(r->spool, name, r->spool, r->name) == -1)
+		(void)unlinkat(r->spool, name, 0);
+}
+
 void
 forward_offset_close(struct forward_offset *r)
 {
 	if (r == NULL)
 		return;
+	/* What was appended is not in text: another time. */
+	if (r->fd != -1 && r->added == 0 && r->n - r->left > r->left)
+		shorten(r);
 	if (r->fd != -1)
 		close(r->fd);
+	free(r->entry);
+	free(r->text);
 	free(r);
 }
 
 bool
 forward_offset_begun(int spool, const char *day)
 {
-	char name[FILE_NAME], offset[DIGITS] = "";
+	struct forward_offset r = { .end = 0 };
+	char name[FILE_NAME], text[FIRST];
 	int fd = openat(spool, file_name(name, day),
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	ssize_t n;
 
 	if (fd == -1)
 		return false;
-	n = read(fd, offset, DIGITS);
+	n = read(fd, text, sizeof text);
 	close(fd);
-	return n == DIGITS &&
-	    !str_all((struct sts_str){ offset, DIGITS }, is_zero);
+	return n == FIRST && take_first(&r, text, FIRST) && r.end > 0;
 }
 
 void
 forward_offset_forget(int spool, const char *day)
 {
-	char name[FILE_NAME];
+	char name[FILE_NAME], new[FILE_NAME + 4];
 
 	(void)unlinkat(spool, file_name(name, day), 0);
+	snprintf(new, sizeof new, "%s.new", name);
+	(void)unlinkat(spool, new, 0);
 }
 
-/* --- Asking and noting -------------------------------------------------- */
-
-/* The record of the domain; 0: it has none. */
-static size_t
-waiting(const struct forward_offset *r, const char *domain)
-{
-	for (size_t i = 1; i < RECORDS; i++)
-		if (strcmp(r->slot[i].name, domain) == 0)
-			return i;
-	return 0;
-}
+/* --- Asking and noting ---------------------------------------------------- */
 
 uint64_t
 forward_offset_end(const struct forward_offset *r)
 {
-	return r->slot[0].offset;
+	return r->end;
 }
 
-uint64_t
-forward_offset_from(const struct forward_offset *r)
+size_t
+forward_offset_count(const struct forward_offset *r)
 {
-	uint64_t from = r->slot[0].offset;
-
-	for (size_t i = 1; i < RECORDS; i++)
-		if (r->slot[i].name[0] != '\0' && r->slot[i].offset < from)
-			from = r->slot[i].offset;
-	return from;
+	return r->n;
 }
 
 bool
 forward_offset_waits(const struct forward_offset *r)
 {
-	for (size_t i = 1; i < RECORDS; i++)
-		if (r->slot[i].name[0] != '\0')
-			return true;
-	return false;
+	return r->left + r->added > 0;
 }
 
 bool
-forward_offset_has(const struct forward_offset *r, const char *domain,
-    uint64_t offset)
+forward_offset_waiting(const struct forward_offset *r, size_t i,
+    struct forward_waiting *w)
 {
-	size_t i;
+	bool done;
 
-	if (offset >= r->slot[0].offset)
-		return false;
-	i = waiting(r, domain);
-	return i == 0 || offset < r->slot[i].offset;
-}
-
-static enum sts_rc
-move(struct forward_offset *r, size_t i, uint64_t to, struct sts_err *err)
-{
-	if (r->slot[i].offset >= to)
-		return STS_OK;
-	r->slot[i].offset = to;
-	return put(r, i, err);
+	return !r->entry[i].done &&
+	    take_line(w, line_at(r, r->entry[i].at), &done);
 }
 
 enum sts_rc
-forward_offset_pass(struct forward_offset *r, const char *domain,
-    uint64_t offset, uint64_t next, struct sts_err *err)
-{
-	size_t i = waiting(r, domain);
-	enum sts_rc rc = STS_OK;
-
-	if (i != 0 && !r->slot[i].again && offset >= r->slot[i].offset)
-		rc = move(r, i, next, err);
-	return rc == STS_OK ? move(r, 0, next, err) : rc;
-}
-
-enum sts_rc
-forward_offset_wait(struct forward_offset *r, const char *domain,
-    uint64_t offset, uint64_t next, struct sts_err *err)
-{
-	size_t i = waiting(r, domain);
-	enum sts_rc rc = STS_OK;
-
-	if (i == 0) {
-		if ((i = waiting(r, "")) == 0)
-			return STS_ABSENT;
-		r->slot[i].offset = offset;
-		memcpy(r->slot[i].name, domain, strlen(domain) + 1);
-		rc = put(r, i, err);
-	}
-	r->slot[i].again = true;
-	return rc == STS_OK ? move(r, 0, next, err) : rc;
-}
-
-enum sts_rc
-forward_offset_settle(struct forward_offset *r, uint64_t end,
+forward_offset_pass(struct forward_offset *r, uint64_t next,
     struct sts_err *err)
 {
-	enum sts_rc rc = move(r, 0, end, err);
+	if (r->end >= next)
+		return STS_OK;
+	r->end = next;
+	return put_first(r, r->fd, err);
+}
 
-	for (size_t i = 1; i < RECORDS && rc == STS_OK; i++) {
-		if (r->slot[i].name[0] == '\0' || r->slot[i].again)
-			continue;
-		r->slot[i] = (struct slot){ 0 };
-		rc = put(r, i, err);
-	}
-	return rc;
+enum sts_rc
+forward_offset_wait(struct forward_offset *r, const struct forward_waiting *w,
+    uint64_t next, struct sts_err *err)
+{
+	char text[LINE_MAX_BYTES];
+	int len = snprintf(text, sizeof text, "w %" PRIu64 " %" PRId64 " %s\n",
+	    w->offset, w->time, w->domain);
+	enum sts_rc rc = put(r->fd, text, (size_t)len, r->len, err);
+
+	if (rc != STS_OK)
+		return rc;
+	r->len += (size_t)len;
+	r->added++;
+	return forward_offset_pass(r, next, err);
+}
+
+enum sts_rc
+forward_offset_done(struct forward_offset *r, size_t i, struct sts_err *err)
+{
+	struct entry *e = &r->entry[i];
+
+	if (e->done)
+		return STS_OK;
+	e->done = true;
+	r->left--;
+	return put(r->fd, "x", 1, e->at, err);
 }
