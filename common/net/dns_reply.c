@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a response of getdns says.  Its own status is never asked: it calls
- * SERVFAIL "no such name" and takes an answer to another question for one to
- * ours.  So question, rcode, flags and owner names are compared here.
+ * What a DNS message says in answer to a question.  Pure.
+ *
+ * getdns has taken it apart before, but what it says of it is never asked: its
+ * status calls SERVFAIL "no such name", it takes an answer to another question
+ * for one to ours, and a record that is cut off for a shorter one.
+ *
+ *   message = header questions answers authority additional    RFC 1035 4.1
+ *   record  = name type class ttl length rdata                 RFC 1035 4.1.3
  */
 #include "dns_reply.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	RR_MAX = 6000, /* 65535 bytes hold no more records of 11 bytes */
-	TEXT_MAX = 65536,
-	CLASS_IN = 1,
-	TTL_MAX = 0x7fffffff
-};
+enum { HEADER = 12, RECORD = 10, CLASS_IN = 1, TTL_MAX = 0x7fffffff };
+enum { QR = 0x8000, TC = 0x200, RA = 0x80, RCODE = 15 }; /* RFC 1035 4.1.1 */
 enum {
 	NOERROR = 0,
 	FORMERR = 1,
@@ -25,10 +26,23 @@ enum {
 	BADVERS = 16
 };
 
+/* Records of one section. */
+struct records {
+	size_t at, left;
+};
+
+struct reply {
+	const uint8_t *p;
+	size_t len;
+	unsigned flags, rcode;
+	struct records answer, authority;
+};
+
 struct rr {
-	getdns_dict *dict;
-	getdns_bindata *name;
-	uint32_t type, ttl;
+	struct dns_wire name;
+	unsigned type, class;
+	uint32_t ttl;
+	size_t rdata, len;
 };
 
 /* Where the CNAME chain ended. */
@@ -36,97 +50,170 @@ struct end {
 	struct dns_wire name;
 	unsigned hops;
 	uint32_t ttl;
-	size_t n; /* records of the wanted type there */
+	size_t n;  /* records of the wanted type there */
+	bool lost; /* an alias that cannot be read */
 };
 
-/* The i-th record of a section; false: not of class IN, or unreadable. */
-static bool
-get_rr(struct rr *out, const getdns_list *section, size_t i)
-{
-	uint32_t class;
+/* --- A message ------------------------------------------------------------ */
 
-	if (getdns_list_get_dict(section, i, &out->dict) ||
-	    getdns_dict_get_bindata(out->dict, "name", &out->name) ||
-	    getdns_dict_get_int(out->dict, "type", &out->type) ||
-	    getdns_dict_get_int(out->dict, "class", &class) ||
-	    getdns_dict_get_int(out->dict, "ttl", &out->ttl))
+static unsigned
+u16(const struct reply *r, size_t at)
+{
+	return (unsigned)r->p[at] << 8 | r->p[at + 1];
+}
+
+static uint32_t
+u32(const struct reply *r, size_t at)
+{
+	return (uint32_t)u16(r, at) << 16 | u16(r, at + 2);
+}
+
+/* The next record; false: no more, or it is not all there. */
+static bool
+next_rr(struct rr *out, const struct reply *r, struct records *from)
+{
+	size_t at;
+
+	if (from->left == 0 ||
+	    (at = dns_wire_read(&out->name, r->p, r->len, from->at)) == 0 ||
+	    r->len - at < RECORD)
+		return false;
+	out->type = u16(r, at);
+	out->class = u16(r, at + 2);
+	out->ttl = u32(r, at + 4);
+	out->len = u16(r, at + 8);
+	out->rdata = at + RECORD;
+	if (out->len > r->len - out->rdata)
 		return false;
 	if (out->ttl > TTL_MAX)
 		out->ttl = 0; /* RFC 2181 8 */
-	return class == CLASS_IN;
+	from->at = out->rdata + out->len;
+	from->left--;
+	return true;
 }
 
-static size_t
-length(const getdns_list *list)
+/*
+ * Where the sections are; false: not all that the header promises is there.
+ * RFC 6891 6.1.3: an OPT record holds the upper bits of the rcode.
+ */
+static bool
+find_sections(struct reply *r, size_t at)
 {
-	size_t n;
+	struct records section[3];
+	struct rr rr;
 
-	if (list == NULL || getdns_list_get_length(list, &n) != 0)
-		return 0;
-	return n < RR_MAX ? n : RR_MAX;
+	for (size_t i = 0; i < ARRAY_LEN(section); i++) {
+		section[i] = (struct records){ at, u16(r, 6 + 2 * i) };
+		for (struct records all = section[i]; all.left > 0;
+		     at = all.at) {
+			if (!next_rr(&rr, r, &all))
+				return false;
+			if (i == 2 && rr.type == DNS_RR_OPT)
+				r->rcode |= u32(r, rr.rdata - 6) >> 24 << 4;
+		}
+	}
+	r->answer = section[0];
+	r->authority = section[1];
+	return true;
 }
+
+/* Is the only question the one that was asked? */
+static bool
+is_ours(const struct reply *r, size_t at, const struct dns_wire *name,
+    unsigned type)
+{
+	struct dns_wire asked;
+
+	return u16(r, 4) == 1 &&
+	    (at = dns_wire_read(&asked, r->p, r->len, at)) != 0 &&
+	    r->len - at >= 4 && dns_wire_is(name, asked.bytes, asked.len) &&
+	    u16(r, at) == type && u16(r, at + 2) == CLASS_IN;
+}
+
+static bool
+skip_questions(const struct reply *r, size_t *at)
+{
+	struct dns_wire asked;
+
+	for (unsigned n = u16(r, 4); n > 0; n--, *at += 4)
+		if ((*at = dns_wire_read(&asked, r->p, r->len, *at)) == 0 ||
+		    r->len - *at < 4)
+			return false;
+	return true;
+}
+
+/* --- The way to the records ----------------------------------------------- */
 
 /*
  * One name of the chain: count the records of the type, note an alias.
  * Returns whether there is an alias to follow.
  */
 static bool
-look_at(struct end *end, const getdns_list *answer, uint32_t type,
+look_at(struct end *end, const struct reply *r, unsigned type,
     struct dns_wire *next)
 {
-	getdns_bindata *target;
+	struct records all = r->answer;
+	struct dns_wire target;
 	bool alias = false;
 	struct rr rr;
 
-	for (size_t i = 0; i < length(answer); i++) {
-		if (!get_rr(&rr, answer, i) ||
-		    !dns_wire_is(&end->name, rr.name->data, rr.name->size))
+	while (next_rr(&rr, r, &all)) {
+		if (rr.class != CLASS_IN ||
+		    !dns_wire_is(&end->name, rr.name.bytes, rr.name.len))
 			continue;
 		if (rr.type == type)
 			end->n++;
-		else if (rr.type != GETDNS_RRTYPE_CNAME ||
-		    getdns_dict_get_bindata(rr.dict, "/rdata/cname", &target) ||
-		    !dns_wire_set(next, target->data, target->size))
+		else if (rr.type != DNS_RR_CNAME)
 			continue;
-		else
+		else if (dns_wire_read(&target, r->p, r->len, rr.rdata) !=
+		    rr.rdata + rr.len)
+			end->lost = true;
+		else {
+			*next = target;
 			alias = true;
+		}
 		if (rr.ttl < end->ttl)
 			end->ttl = rr.ttl;
 	}
 	return alias && end->n == 0;
 }
 
-/* Follow the aliases, RFC 8461 3.1; false: too many, or a circle. */
+/*
+ * Follow the aliases, RFC 8461 3.1; false: nobody knows where to, or too many,
+ * or a circle.
+ */
 static bool
-follow(struct end *end, const getdns_list *answer, const struct dns_wire *name,
-    uint32_t type)
+follow(struct end *end, const struct reply *r, const struct dns_wire *name,
+    unsigned type)
 {
 	struct dns_wire next;
 
 	*end = (struct end){ .name = *name, .ttl = TTL_MAX };
-	while (look_at(end, answer, type, &next)) {
+	while (look_at(end, r, type, &next)) {
 		if (++end->hops > DNS_CHAIN_MAX)
 			return false;
 		end->name = next;
 	}
-	return true;
+	return end->n > 0 || !end->lost;
 }
 
 /* RFC 2308 5: the SOA in the authority section bounds a negative answer. */
 static bool
-negative_ttl(const getdns_dict *reply, uint32_t *ttl)
+negative_ttl(const struct reply *r, uint32_t *ttl)
 {
-	getdns_list *authority = NULL;
+	struct records all = r->authority;
+	struct dns_wire name;
 	uint32_t minimum;
 	struct rr rr;
+	size_t at;
 
-	if (getdns_dict_get_list(reply, "authority", &authority) != 0)
-		return false;
-	for (size_t i = 0; i < length(authority); i++) {
-		if (!get_rr(&rr, authority, i) ||
-		    rr.type != GETDNS_RRTYPE_SOA ||
-		    getdns_dict_get_int(rr.dict, "/rdata/minimum", &minimum))
+	while (next_rr(&rr, r, &all)) {
+		if (rr.class != CLASS_IN || rr.type != DNS_RR_SOA ||
+		    (at = dns_wire_read(&name, r->p, r->len, rr.rdata)) == 0 ||
+		    (at = dns_wire_read(&name, r->p, r->len, at)) == 0 ||
+		    at + 20 != rr.rdata + rr.len)
 			continue;
+		minimum = u32(r, at + 16);
 		if (minimum < rr.ttl)
 			rr.ttl = minimum;
 		if (rr.ttl < *ttl)
@@ -136,118 +223,110 @@ negative_ttl(const getdns_dict *reply, uint32_t *ttl)
 	return false;
 }
 
+/* --- The records ---------------------------------------------------------- */
+
 static bool
-take_mx(struct dns_found *out, const struct rr *rr)
+take_mx(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	struct dns_mx *mx = &out->mx[out->n];
-	getdns_bindata *exchange;
-	uint32_t preference;
+	struct dns_wire host;
 
-	if (getdns_dict_get_int(rr->dict, "/rdata/preference", &preference) ||
-	    getdns_dict_get_bindata(rr->dict, "/rdata/exchange", &exchange) ||
-	    !dns_wire_host(mx->name, exchange->data, exchange->size))
+	if (rr->len < 3 ||
+	    dns_wire_read(&host, r->p, r->len, rr->rdata + 2) !=
+		rr->rdata + rr->len ||
+	    !dns_wire_host(mx->name, host.bytes, host.len))
 		return false;
-	mx->preference = (uint16_t)preference;
+	mx->preference = (uint16_t)u16(r, rr->rdata);
 	return true;
 }
 
 static bool
-take_addr(struct dns_found *out, const struct rr *rr)
+take_addr(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	struct sts_addr *addr = &out->addr[out->n];
-	bool v6 = rr->type == GETDNS_RRTYPE_AAAA;
-	getdns_bindata *bytes;
+	bool v6 = rr->type == DNS_RR_AAAA;
 
-	if (getdns_dict_get_bindata(rr->dict,
-		v6 ? "/rdata/ipv6_address" : "/rdata/ipv4_address", &bytes) ||
-	    bytes->size != (v6 ? 16 : 4))
+	if (rr->len != (v6 ? 16 : 4))
 		return false;
 	*addr = (struct sts_addr){ .v6 = v6 };
-	memcpy(addr->bytes, bytes->data, bytes->size);
+	memcpy(addr->bytes, r->p + rr->rdata, rr->len);
 	return true;
 }
 
-/* Bytes of the texts so far. */
-static size_t
-text_used(const struct dns_found *out)
+/* Behind the texts so far. */
+static char *
+text_end(const struct dns_found *out)
 {
-	if (out->n == 0)
-		return 0;
-	return (size_t)(out->txt[out->n - 1].p - out->text) +
-	    out->txt[out->n - 1].len;
+	const struct sts_str *last = out->txt + out->n;
+
+	return out->n == 0
+	    ? out->text
+	    : out->text + (last[-1].p - out->text) + last[-1].len;
 }
 
-/* The strings of one record joined without blanks, RFC 8461 3.1. */
+/*
+ * The strings of one record (RFC 1035 3.3.14) joined without blanks, RFC 8461
+ * 3.1.
+ */
 static bool
-take_txt(struct dns_found *out, const struct rr *rr)
+take_txt(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
-	size_t used = text_used(out);
-	char *p = out->text + used;
-	getdns_list *strings = NULL;
-	getdns_bindata *s;
+	struct scan s = scan_bytes(r->p + rr->rdata, rr->len);
+	char *start = text_end(out), *p = start;
+	size_t len;
 
-	if (getdns_dict_get_list(rr->dict, "/rdata/txt_strings", &strings))
-		return false;
-	for (size_t i = 0; i < length(strings); i++) {
-		if (getdns_list_get_bindata(strings, i, &s) ||
-		    s->size > TEXT_MAX - used)
+	while (s.p < s.end) {
+		len = (unsigned char)*s.p++;
+		if (len > scan_left(&s))
 			return false;
-		memcpy(out->text + used, s->data, s->size);
-		used += s->size;
+		memcpy(p, s.p, len);
+		s.p += len;
+		p += len;
 	}
-	out->txt[out->n] =
-	    (struct sts_str){ p, (size_t)(out->text + used - p) };
-	return true;
+	out->txt[out->n] = (struct sts_str){ start, (size_t)(p - start) };
+	return rr->len > 0;
 }
 
 /* In the words of RFC 6698 2.2, the hexadecimal digits without blanks. */
 static bool
-take_tlsa(struct dns_found *out, const struct rr *rr)
+take_tlsa(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	static const char *const fields[] = { "/rdata/certificate_usage",
-		"/rdata/selector", "/rdata/matching_type" };
-	char *start = out->text + text_used(out), *p = start;
-	size_t room = (size_t)(out->text + TEXT_MAX - start);
-	getdns_bindata *data;
-	uint32_t n;
+	char *start = text_end(out), *p = start;
+	const uint8_t *data = r->p + rr->rdata;
 
-	if (getdns_dict_get_bindata(rr->dict,
-		"/rdata/certificate_association_data", &data) ||
-	    room < sizeof "255 255 255 " ||
-	    data->size > (room - sizeof "255 255 255 ") / 2)
+	if (rr->len <= 3)
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (getdns_dict_get_int(rr->dict, fields[i], &n) || n > 255)
-			return false;
-		if (n >= 100)
-			*p++ = (char)('0' + n / 100);
-		if (n >= 10)
-			*p++ = (char)('0' + n / 10 % 10);
-		*p++ = (char)('0' + n % 10);
+	for (size_t i = 0; i < 3; i++) {
+		if (data[i] >= 100)
+			*p++ = (char)('0' + data[i] / 100);
+		if (data[i] >= 10)
+			*p++ = (char)('0' + data[i] / 10 % 10);
+		*p++ = (char)('0' + data[i] % 10);
 		*p++ = ' ';
 	}
-	for (size_t i = 0; i < data->size; i++) {
-		*p++ = hex[data->data[i] >> 4];
-		*p++ = hex[data->data[i] & 15];
+	for (size_t i = 3; i < rr->len; i++) {
+		*p++ = hex[data[i] >> 4];
+		*p++ = hex[data[i] & 15];
 	}
 	out->txt[out->n] = (struct sts_str){ start, (size_t)(p - start) };
 	return true;
 }
 
+/* A record has 11 bytes besides its data, and its text at most 12. */
 static bool
-make_room(struct dns_found *out, uint32_t type, size_t n)
+make_room(struct dns_found *out, unsigned type, size_t n, size_t message)
 {
 	switch (type) {
-	case GETDNS_RRTYPE_TXT:
-	case GETDNS_RRTYPE_TLSA:
+	case DNS_RR_TXT:
+	case DNS_RR_TLSA:
 		out->txt = calloc(n, sizeof *out->txt);
-		out->text = malloc(TEXT_MAX);
+		out->text = malloc(2 * message);
 		return out->txt != NULL && out->text != NULL;
-	case GETDNS_RRTYPE_MX:
+	case DNS_RR_MX:
 		return (out->mx = calloc(n, sizeof *out->mx)) != NULL;
-	case GETDNS_RRTYPE_A:
-	case GETDNS_RRTYPE_AAAA:
+	case DNS_RR_A:
+	case DNS_RR_AAAA:
 		return (out->addr = calloc(n, sizeof *out->addr)) != NULL;
 	default:
 		return true;
@@ -255,38 +334,41 @@ make_room(struct dns_found *out, uint32_t type, size_t n)
 }
 
 static bool
-take(struct dns_found *out, const struct rr *rr)
+take(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	switch (rr->type) {
-	case GETDNS_RRTYPE_TXT:
-		return take_txt(out, rr);
-	case GETDNS_RRTYPE_TLSA:
-		return take_tlsa(out, rr);
-	case GETDNS_RRTYPE_MX:
-		return take_mx(out, rr);
-	case GETDNS_RRTYPE_A:
-	case GETDNS_RRTYPE_AAAA:
-		return take_addr(out, rr);
+	case DNS_RR_TXT:
+		return take_txt(out, r, rr);
+	case DNS_RR_TLSA:
+		return take_tlsa(out, r, rr);
+	case DNS_RR_MX:
+		return take_mx(out, r, rr);
+	case DNS_RR_A:
+	case DNS_RR_AAAA:
+		return take_addr(out, r, rr);
 	default:
 		return true; /* dns_probe(): that it is there is enough */
 	}
 }
 
 static enum dns_why
-take_all(struct dns_found *out, const getdns_list *answer,
-    const struct end *end, uint32_t type)
+take_all(struct dns_found *out, const struct reply *r, const struct end *end,
+    unsigned type)
 {
+	struct records all = r->answer;
 	struct rr rr;
 
-	if (!make_room(out, type, end->n))
+	if (!make_room(out, type, end->n, r->len))
 		return DNS_WHY_LOCAL;
-	for (size_t i = 0; i < length(answer) && out->n < end->n; i++)
-		if (get_rr(&rr, answer, i) && rr.type == type &&
-		    dns_wire_is(&end->name, rr.name->data, rr.name->size) &&
-		    take(out, &rr))
+	while (next_rr(&rr, r, &all))
+		if (rr.class == CLASS_IN && rr.type == type &&
+		    dns_wire_is(&end->name, rr.name.bytes, rr.name.len) &&
+		    take(out, r, &rr))
 			out->n++;
+	if (out->n == 0)
+		return DNS_WHY_MALFORMED;
 	out->ttl = end->ttl;
-	return out->n > 0 ? DNS_WHY_OK : DNS_WHY_MALFORMED;
+	return DNS_WHY_OK;
 }
 
 /*
@@ -295,23 +377,21 @@ take_all(struct dns_found *out, const getdns_list *answer,
  * that the server does not serve, looks the same but is no answer.
  */
 static enum dns_why
-nothing(struct dns_found *out, const getdns_dict *reply, uint32_t rcode,
-    uint32_t ttl)
+nothing(struct dns_found *out, const struct reply *r, uint32_t ttl)
 {
-	bool soa = negative_ttl(reply, &ttl);
-	uint32_t ra = 0;
+	bool soa = negative_ttl(r, &ttl);
 
 	out->ttl = soa ? ttl : 0;
 	out->no_soa = !soa;
-	if (rcode == NXDOMAIN)
+	if (r->rcode == NXDOMAIN)
 		return DNS_WHY_NXDOMAIN;
-	if (!soa && (getdns_dict_get_int(reply, "/header/ra", &ra) || ra == 0))
+	if (!soa && (r->flags & RA) == 0)
 		return DNS_WHY_MALFORMED;
 	return DNS_WHY_NODATA;
 }
 
 static enum dns_why
-rcode_why(uint32_t rcode)
+rcode_why(unsigned rcode)
 {
 	switch (rcode) {
 	case NOERROR:
@@ -326,94 +406,49 @@ rcode_why(uint32_t rcode)
 	}
 }
 
-/*
- * RFC 6891 6.1.3: an OPT record holds the upper bits of the rcode.  False: not
- * all of the records that the header promised are there.
- */
-static bool
-whole_rcode(const getdns_dict *reply, uint32_t *rcode)
-{
-	getdns_list *more = NULL;
-	getdns_dict *rr;
-	uint32_t type, upper, arcount;
-
-	if (getdns_dict_get_int(reply, "/header/rcode", rcode) ||
-	    getdns_dict_get_int(reply, "/header/arcount", &arcount) ||
-	    getdns_dict_get_list(reply, "additional", &more) ||
-	    arcount != length(more))
-		return false;
-	for (size_t i = 0; i < length(more); i++) {
-		if (getdns_list_get_dict(more, i, &rr) ||
-		    getdns_dict_get_int(rr, "type", &type) ||
-		    type != GETDNS_RRTYPE_OPT)
-			continue;
-		if (getdns_dict_get_int(rr, "extended_rcode", &upper))
-			return false;
-		*rcode |= upper << 4;
-	}
-	return true;
-}
-
 static enum dns_why
-judge(struct dns_found *out, const getdns_dict *reply,
-    const struct dns_wire *name, uint32_t type)
+judge(struct dns_found *out, struct reply *r, const struct dns_wire *name,
+    unsigned type)
 {
-	uint32_t rcode, tc, qr, qtype, qclass, ancount;
-	getdns_list *answer = NULL;
-	getdns_bindata *qname;
-	struct end end;
+	size_t at = HEADER;
 	enum dns_why why;
+	struct end end;
 
-	if (!whole_rcode(reply, &rcode) ||
-	    getdns_dict_get_int(reply, "/header/tc", &tc) ||
-	    getdns_dict_get_int(reply, "/header/qr", &qr) || qr != 1)
+	if (r->len < HEADER || ((r->flags = u16(r, 2)) & QR) == 0)
 		return DNS_WHY_MALFORMED;
-	out->no_edns = rcode == FORMERR || rcode == NOTIMP || rcode == BADVERS;
+	r->rcode = r->flags & RCODE;
+	/* Of a truncated one the end may be missing, and it is no answer. */
+	if (!(skip_questions(r, &at) && find_sections(r, at)) &&
+	    (r->flags & TC) == 0)
+		return DNS_WHY_MALFORMED;
+	out->no_edns =
+	    r->rcode == FORMERR || r->rcode == NOTIMP || r->rcode == BADVERS;
 	/* A server that could not read the question need not repeat it. */
 	if (out->no_edns)
 		return DNS_WHY_RCODE;
-	if (getdns_dict_get_bindata(reply, "/question/qname", &qname) ||
-	    getdns_dict_get_int(reply, "/question/qtype", &qtype) ||
-	    getdns_dict_get_int(reply, "/question/qclass", &qclass) ||
-	    !dns_wire_is(name, qname->data, qname->size) || qtype != type ||
-	    qclass != CLASS_IN)
+	if (!is_ours(r, HEADER, name, type))
 		return DNS_WHY_MALFORMED;
-	if ((why = rcode_why(rcode)) != DNS_WHY_OK)
+	if ((why = rcode_why(r->rcode)) != DNS_WHY_OK)
 		return why;
-	if (tc != 0)
+	if ((r->flags & TC) != 0)
 		return DNS_WHY_TRUNCATED;
-	/* Cut off, where the header promised more. */
-	if (getdns_dict_get_int(reply, "/header/ancount", &ancount) ||
-	    getdns_dict_get_list(reply, "answer", &answer) != 0 ||
-	    ancount != length(answer) || !follow(&end, answer, name, type))
+	if (!follow(&end, r, name, type))
 		return DNS_WHY_MALFORMED;
 	if (end.n == 0)
-		return nothing(out, reply, rcode, end.ttl);
-	if (rcode != NOERROR)
+		return nothing(out, r, end.ttl);
+	if (r->rcode != NOERROR)
 		return DNS_WHY_MALFORMED; /* "no such name", and its records */
-	return take_all(out, answer, &end, type);
+	return take_all(out, r, &end, type);
 }
 
 void
-dns_reply_read(struct dns_found *out, const getdns_dict *response,
-    const struct dns_wire *name, uint32_t type)
+dns_reply_read(struct dns_found *out, const uint8_t *message, size_t len,
+    const struct dns_wire *name, unsigned type)
 {
-	getdns_list *replies = NULL;
-	getdns_dict *reply;
-	uint32_t status = 0;
+	struct reply r = { .p = message, .len = len };
 
-	*out = (struct dns_found){ .why = DNS_WHY_NETWORK };
-	if (response == NULL)
-		return;
-	/* Without a reply, and only then, the status tells something. */
-	if (getdns_dict_get_list(response, "replies_tree", &replies) != 0 ||
-	    getdns_list_get_dict(replies, 0, &reply) != 0) {
-		if (getdns_dict_get_int(response, "status", &status) == 0 &&
-		    status == GETDNS_RESPSTATUS_ALL_TIMEOUT)
-			out->why = DNS_WHY_TIMEOUT;
-		return;
-	}
-	out->why = judge(out, reply, name, type);
+	*out = (struct dns_found){ .why = DNS_WHY_MALFORMED };
+	out->why = judge(out, &r, name, type);
 }
 
 void

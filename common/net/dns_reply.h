@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a response of getdns says, read by hand. */
+/* What a DNS message says in answer to a question.  Pure. */
 #ifndef STS_NET_DNS_REPLY_H
 #define STS_NET_DNS_REPLY_H
 
@@ -7,12 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <getdns/getdns.h>
-
 #include "dns.h"
 #include "dns_wire.h"
 
 enum { DNS_CHAIN_MAX = 9 };
+
+/* Types of records, by their numbers. */
+enum {
+	DNS_RR_A = 1,
+	DNS_RR_CNAME = 5,
+	DNS_RR_SOA = 6,
+	DNS_RR_MX = 15,
+	DNS_RR_TXT = 16,
+	DNS_RR_AAAA = 28,
+	DNS_RR_OPT = 41,
+	DNS_RR_TLSA = 52
+};
 
 /* The records of one answer, or why there are none. */
 struct dns_found {
@@ -28,11 +38,12 @@ struct dns_found {
 };
 
 /*
- * Judge one response to the question name, type (an RR type number).  *out is
- * the caller's to dns_found_clear(), whatever it says.
+ * Judge one reply to the question name, type; that it has the id of the
+ * question is known.  *out is the caller's to dns_found_clear(), whatever it
+ * says.
  */
-void dns_reply_read(struct dns_found *out, const getdns_dict *response,
-    const struct dns_wire *name, uint32_t type);
+void dns_reply_read(struct dns_found *out, const uint8_t *message, size_t len,
+    const struct dns_wire *name, unsigned type);
 void dns_found_clear(struct dns_found *);
 
 #endif

@@ -2,13 +2,13 @@
 /*
  * Domain names as a DNS message has them, RFC 1035 3.1.  Pure.
  *
- *   name = *( length 1*63octet ) %x00          at most 255 bytes in all
+ *   name = *( length 1*63octet ) ( %x00 / pointer )    at most 255 bytes
  */
 #include "dns_wire.h"
 
 #include "base/scan.h"
 
-enum { LABEL_MAX = 63 };
+enum { LABEL_MAX = 63, POINTER = 0xc0, POINTERS_MAX = 127 };
 
 static bool
 is_label_char(char c)
@@ -57,14 +57,36 @@ dns_wire_is(const struct dns_wire *a, const uint8_t *b, size_t len)
 	return true;
 }
 
-bool
-dns_wire_set(struct dns_wire *out, const uint8_t *name, size_t len)
+size_t
+dns_wire_read(struct dns_wire *out, const uint8_t *message, size_t size,
+    size_t at)
 {
-	if (len == 0 || len > sizeof out->bytes)
-		return false;
-	memcpy(out->bytes, name, len);
-	out->len = len;
-	return true;
+	size_t before = at, end = 0, len;
+
+	out->len = 0;
+	for (unsigned pointers = 0; at < size;) {
+		len = message[at];
+		if (len >= POINTER) {
+			if (size - at < 2 || pointers++ == POINTERS_MAX)
+				return 0;
+			if (end == 0)
+				end = at + 2;
+			at = (len & 0x3f) << 8 | message[at + 1];
+			if (at >= before)
+				return 0; /* it names what came before */
+			before = at;
+			continue;
+		}
+		if (len > LABEL_MAX || len >= size - at ||
+		    len >= sizeof out->bytes - out->len)
+			return 0;
+		memcpy(out->bytes + out->len, message + at, len + 1);
+		out->len += len + 1;
+		at += len + 1;
+		if (len == 0)
+			return end == 0 ? at : end;
+	}
+	return 0;
 }
 
 bool

@@ -17,8 +17,14 @@ struct dns_wire {
 /* "a.b", LDH and '_' only, or "." for the root; false: cannot be asked. */
 bool dns_wire_parse(struct dns_wire *out, const char *name);
 
-/* A name out of a message, with the NUL label at its end. */
-bool dns_wire_set(struct dns_wire *out, const uint8_t *name, size_t len);
+/*
+ * The name at an offset of a message, its pointers (RFC 1035 4.1.4) followed.
+ * Returns where it ends there; 0: it is none.
+ */
+size_t dns_wire_read(struct dns_wire *out, const uint8_t *message, size_t size,
+    size_t at);
+
+/* The same as a name with the NUL label at its end. */
 bool dns_wire_is(const struct dns_wire *, const uint8_t *name, size_t len);
 
 /*

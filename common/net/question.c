@@ -57,6 +57,25 @@ get_link(struct dns_pool *pool, const struct dns_attempt *step)
 	return *link;
 }
 
+/* Without a reply, and only then, the status of getdns tells something. */
+static void
+read_response(struct dns_found *out, const getdns_dict *response,
+    const struct dns_question *q)
+{
+	getdns_bindata *reply;
+	uint32_t status = 0;
+
+	*out = (struct dns_found){ .why = DNS_WHY_NETWORK };
+	if (response == NULL)
+		return;
+	if (getdns_dict_get_bindata(response, "/replies_full/0", &reply) == 0)
+		dns_reply_read(out, reply->data, reply->size, &q->name,
+		    q->type);
+	else if (getdns_dict_get_int(response, "status", &status) == 0 &&
+	    status == GETDNS_RESPSTATUS_ALL_TIMEOUT)
+		out->why = DNS_WHY_TIMEOUT;
+}
+
 static void
 answered(getdns_context *ctx, getdns_callback_type_t how, getdns_dict *response,
     void *arg, getdns_transaction_t id)
@@ -68,8 +87,7 @@ answered(getdns_context *ctx, getdns_callback_type_t how, getdns_dict *response,
 	if (try->open && how != GETDNS_CALLBACK_CANCEL) {
 		try->open = false;
 		try->ready = true;
-		dns_reply_read(&try->found, response, &try->q->name,
-		    try->q->type);
+		read_response(&try->found, response, try->q);
 		arm(try->q, 0);
 	}
 	getdns_dict_destroy(response);

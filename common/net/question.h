@@ -58,7 +58,7 @@ struct dns_question {
 	void *arg;
 	const char *text; /* the name; lent */
 	struct dns_wire name;
-	uint32_t type; /* number of an RR type */
+	unsigned type; /* DNS_RR_... */
 	struct sts_account_keys owner;
 	unsigned timeout;        /* ms, from the end of the queue */
 	int64_t asked;           /* when; then: */

@@ -155,7 +155,7 @@ answered(struct dns_question *q)
 }
 
 static void
-add_question(struct ask *ask, uint32_t type)
+add_question(struct ask *ask, unsigned type)
 {
 	struct dns_question *q = &ask->q[ask->n++];
 
@@ -202,17 +202,17 @@ dns_ask(struct dns *dns, enum dns_type type, const char *name,
 	renew_servers(dns);
 	switch (type) {
 	case DNS_TXT:
-		add_question(ask, GETDNS_RRTYPE_TXT);
+		add_question(ask, DNS_RR_TXT);
 		break;
 	case DNS_MX:
-		add_question(ask, GETDNS_RRTYPE_MX);
+		add_question(ask, DNS_RR_MX);
 		break;
 	case DNS_TLSA:
-		add_question(ask, GETDNS_RRTYPE_TLSA);
+		add_question(ask, DNS_RR_TLSA);
 		break;
 	case DNS_ADDRESS:
-		add_question(ask, GETDNS_RRTYPE_A);
-		add_question(ask, GETDNS_RRTYPE_AAAA);
+		add_question(ask, DNS_RR_A);
+		add_question(ask, DNS_RR_AAAA);
 		break;
 	}
 	start(ask, timeout_ms);
@@ -227,7 +227,7 @@ dns_probe(struct dns *dns, unsigned timeout_ms, dns_done *done, void *arg)
 	if (ask == NULL)
 		return false;
 	ask->soa = true;
-	add_question(ask, GETDNS_RRTYPE_SOA);
+	add_question(ask, DNS_RR_SOA);
 	start(ask, timeout_ms);
 	return true;
 }

@@ -116,7 +116,58 @@ same(void **state)
 			cases[i].other.len) == cases[i].is,
 		    "%s", cases[i].what);
 	}
-	ROW(!dns_wire_set(&wire, (const uint8_t *)"", 0), "empty name");
+	rows_done();
+}
+
+static void
+from_message(void **state)
+{
+	static const struct {
+		const char *what;
+		struct sts_str message;
+		size_t at, end; /* 0: no name */
+		const char *host;
+	} cases[] = {
+		{ "labels", LIT("\2ab\1c\0x"), 0, 6, "ab.c" },
+		{ "RFC 1035 4.1.4 pointer", LIT("\2ab\0\1c\300\0x"), 4, 8,
+		    "c.ab" },
+		{ "pointer to a pointer", LIT("\1a\0\300\0\300\3"), 5, 7, "a" },
+		{ "pointer to itself", LIT("\1a\300\2"), 0, 0, NULL },
+		{ "pointer to where it began", LIT("\1a\300\0"), 0, 0, NULL },
+		{ "pointer forward", LIT("\300\2\1a\0"), 0, 0, NULL },
+		{ "pointer cut off", LIT("\1a\0\300"), 3, 0, NULL },
+		{ "label cut off", LIT("\3ab"), 0, 0, NULL },
+		{ "no end", LIT("\2ab"), 0, 0, NULL },
+		{ "nothing", LIT(""), 0, 0, NULL },
+		{ "behind the end", LIT("\0"), 1, 0, NULL },
+		{ "label type 01, RFC 6891 5", LIT("\100a\0"), 0, 0, NULL },
+		{ "255 bytes",
+		    LIT("\77" L63 "\77" L63 "\77" L63
+			"\75abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwx"
+			"yz012345678\0"),
+		    0, 255, NULL },
+		{ "256 bytes",
+		    LIT("\77" L63 "\77" L63 "\77" L63
+			"\76abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwx"
+			"yz0123456789\0"),
+		    0, 0, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct sts_str m = cases[i].message;
+		struct dns_wire wire;
+		char host[256];
+		size_t end = dns_wire_read(&wire,
+		    (const uint8_t *)guard_copy(m.p, m.len), m.len,
+		    cases[i].at);
+
+		ROW(end == cases[i].end, "%s: %zu", cases[i].what, end);
+		if (end != 0 && cases[i].host != NULL)
+			ROW(dns_wire_host(host, wire.bytes, wire.len) &&
+				strcmp(host, cases[i].host) == 0,
+			    "%s: %s", cases[i].what, host);
+	}
 	rows_done();
 }
 
@@ -127,6 +178,7 @@ main(void)
 		cmocka_unit_test(from_text),
 		cmocka_unit_test(to_host),
 		cmocka_unit_test(same),
+		cmocka_unit_test(from_message),
 	};
 
 	return cmocka_run_group_tests_name("dns_wire", tests, NULL, NULL);
