@@ -252,7 +252,7 @@ rcpt(struct session *s, struct sts_str line, const struct session_hooks *h)
 	uint64_t id;
 	bool again;
 
-	if (s->ours || !filter_domain(domain, path_of(line)))
+	if (!s->mail || s->ours || !filter_domain(domain, path_of(line)))
 		return;
 	id = hash_name(HASH_PLAIN, domain);
 	while (i < s->domains && i < SESSION_DOMAINS && s->domain[i].hash != id)
