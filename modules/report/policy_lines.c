@@ -45,17 +45,33 @@ policy_lines_free(struct policy_lines *l)
 	free(l);
 }
 
-/* In UTF-8 and without NUL, so that a C string and a datagram can hold it. */
+/* Unicode 23.7: U+FDD0 to U+FDEF, and the last two of each plane. */
+static bool
+is_noncharacter(const char *p)
+{
+	const unsigned char *c = (const unsigned char *)p;
+
+	if (c[0] == 0xef && c[1] == 0xb7)
+		return c[2] >= 0x90 && c[2] <= 0xaf;
+	if (c[0] == 0xef && c[1] == 0xbf)
+		return c[2] >= 0xbe;
+	return c[0] >= 0xf0 && (c[1] & 15) == 15 && c[2] == 0xbf &&
+	    c[3] >= 0xbe;
+}
+
+/*
+ * In UTF-8 and without NUL, so that a C string and a datagram can hold it; and
+ * fit for I-JSON, RFC 7493 2.1.
+ */
 static bool
 is_text(struct sts_str line)
 {
 	struct scan s = scan_str(line);
 
-	for (unsigned char c; s.p < s.end;) {
-		c = (unsigned char)*s.p;
-		if (c > 0 && c < 0x80)
+	for (const char *p; (p = s.p) < s.end;) {
+		if (*p > 0 && (unsigned char)*p < 0x80)
 			s.p++;
-		else if (!scan_utf8(&s))
+		else if (!scan_utf8(&s) || is_noncharacter(p))
 			return false;
 	}
 	return true;

@@ -24,6 +24,11 @@ static const struct {
 	    LIT("(not UTF-8)\0") },
 	{ "overlong, surrogate", LIT("\xc0\x80\n\xed\xa0\x80"),
 	    LIT("(not UTF-8)\0(not UTF-8)\0") },
+	{ "RFC 7493 2.1 noncharacters",
+	    LIT("\xef\xb7\x8f\n\xef\xb7\x90\n\xef\xb7\xaf\n\xef\xbf\xbd\n"
+		"\xef\xbf\xbe\n\xf0\x9f\xbf\xbf\n\xf4\x8f\xbf\xbd\n"),
+	    LIT("\xef\xb7\x8f\0(not UTF-8)\0(not UTF-8)\0\xef\xbf\xbd\0"
+		"(not UTF-8)\0(not UTF-8)\0\xf4\x8f\xbf\xbd\0") },
 	{ "a NUL would cut it", LIT("a\0b\nc"), LIT("(not UTF-8)\0c\0") },
 };
 
