@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A recorded session as text, format 1:
+ * A recorded session as text, format 2:
  *
- *   line = "1" TAB time TAB domain TAB type TAB mode TAB id TAB result TAB
+ *   line = "2" TAB time TAB domain TAB type TAB mode TAB id TAB result TAB
  *          sending-ip TAB mx-host TAB mx-helo TAB receiving-ip TAB reason TAB
- *          base64 LF
+ *          certificate LF
  *
- * In texts every byte that is not printable, and "%", stands as %XX.
+ * In texts every byte that is not printable, and "%", stands as %XX.  The
+ * certificate is the name of its file, 32 hexadecimal digits, or nothing.
  */
 #include "session_line.h"
 
@@ -64,6 +65,18 @@ word_of(enum sts_session_result r)
 					    : sts_session_result_name(r);
 }
 
+static bool
+is_name_digit(char c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'f');
+}
+
+bool
+sts_session_is_cert(struct sts_str name)
+{
+	return name.len == STS_SESSION_CERT - 1 && str_all(name, is_name_digit);
+}
+
 /* --- Writing ------------------------------------------------------------ */
 
 static char *
@@ -101,29 +114,7 @@ put_text(char *p, struct sts_str s)
 	return p;
 }
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static char *
-put_base64(char *p, struct sts_str s)
-{
-	const unsigned char *in = (const unsigned char *)s.p;
-
-	for (size_t i = 0; i < s.len; i += 3) {
-		unsigned b = i + 1 < s.len ? in[i + 1] : 0;
-		unsigned c = i + 2 < s.len ? in[i + 2] : 0;
-		unsigned v = (unsigned)in[i] << 16 | b << 8 | c;
-
-		*p++ = digits[v >> 18];
-		*p++ = digits[v >> 12 & 63];
-		*p++ = i + 1 < s.len ? digits[v >> 6 & 63] : '=';
-		*p++ = i + 2 < s.len ? digits[v & 63] : '=';
-	}
-	return p;
-}
-
-_Static_assert(STS_SESSION_DER_MAX / 3 * 4 + 8 +
-	    7 * (STS_SESSION_TEXT_MAX + 1) + 200 <
+_Static_assert(7 * (STS_SESSION_TEXT_MAX + 1) + STS_SESSION_CERT + 200 <
 	STS_SESSION_LINE_MAX,
     "the longest line fits");
 
@@ -137,7 +128,7 @@ sts_session_encode(char *buf, const struct sts_session *s)
 	    (unsigned)s->type >= ARRAY_LEN(types) ||
 	    (unsigned)s->result >= ARRAY_LEN(results))
 		return 0;
-	p += snprintf(p, 32, "1\t%" PRId64 "\t", s->time);
+	p += snprintf(p, 32, "2\t%" PRId64 "\t", s->time);
 	p = put_text(p, s->domain);
 	p = put_word(p, sts_policy_type_name(s->type));
 	p = put_word(p, sts_mode_name(s->mode));
@@ -150,8 +141,10 @@ sts_session_encode(char *buf, const struct sts_session *s)
 	p = put_text(p, s->mx_helo);
 	p = put_text(p, s->receiving_ip);
 	p = put_text(p, s->reason);
-	if (s->der.len <= STS_SESSION_DER_MAX)
-		p = put_base64(p, s->der);
+	if (sts_session_is_cert(s->cert)) {
+		memcpy(p, s->cert.p, s->cert.len);
+		p += s->cert.len;
+	}
 	*p++ = '\n';
 	return (size_t)(p - buf);
 }
@@ -198,45 +191,11 @@ text(struct scan *s, char *line, struct sts_str *out)
 	return true;
 }
 
-/* Groups of four, padding only in the last: in place, too. */
 static bool
-base64(struct scan *s, char *line, struct sts_str *out)
+take_cert(struct scan *s, struct sts_str *out)
 {
-	struct sts_str in = scan_rest(s);
-	size_t pad = 0;
-	unsigned v = 0;
-	const char *d;
-	char *to;
-
-	*out = (struct sts_str){ in.p, 0 };
-	if (in.len == 0)
-		return true;
-	if (in.len % 4 != 0 || in.len / 4 * 3 > STS_SESSION_DER_MAX + 3)
-		return false;
-	to = line + (in.p - line);
-	while (pad < 2 && in.p[in.len - 1 - pad] == '=')
-		pad++;
-	for (size_t i = 0; i < in.len; i++) {
-		if (i >= in.len - pad)
-			d = digits; /* counts as 0 */
-		else
-			d = in.p[i] == '\0' ? NULL : strchr(digits, in.p[i]);
-		if (d == NULL)
-			return false;
-		v = v << 6 | (unsigned)(d - digits);
-		if (i % 4 != 3)
-			continue;
-		to[out->len++] = (char)(v >> 16 & 255);
-		to[out->len++] = (char)(v >> 8 & 255);
-		to[out->len++] = (char)(v & 255);
-		/* bits that padding hides are none */
-		if (i == in.len - 1 && pad > 0 &&
-		    (v & (pad == 2 ? 0xffffu : 0xffu)) != 0)
-			return false;
-		v = 0;
-	}
-	out->len -= pad;
-	return out->len <= STS_SESSION_DER_MAX;
+	*out = scan_rest(s);
+	return out->len == 0 || sts_session_is_cert(*out);
 }
 
 static bool
@@ -293,7 +252,7 @@ sts_session_decode(struct sts_session *out, char *line, size_t len)
 	char normal[STS_NAME_SIZE];
 
 	memset(out, 0, sizeof *out);
-	return len < STS_SESSION_LINE_MAX && scan_lit(&s, "1\t") &&
+	return len < STS_SESSION_LINE_MAX && scan_lit(&s, "2\t") &&
 	    take_time(&s, &out->time) && text(&s, line, &out->domain) &&
 	    sts_domain_is_normal(normal, out->domain) && take_words(&s, out) &&
 	    text(&s, line, &out->id) && out->id.len < STS_ID_SIZE &&
@@ -301,7 +260,7 @@ sts_session_decode(struct sts_session *out, char *line, size_t len)
 	    take_result(&s, out) && text(&s, line, &out->sending_ip) &&
 	    text(&s, line, &out->mx_host) && text(&s, line, &out->mx_helo) &&
 	    text(&s, line, &out->receiving_ip) &&
-	    text(&s, line, &out->reason) && base64(&s, line, &out->der);
+	    text(&s, line, &out->reason) && take_cert(&s, &out->cert);
 }
 
 bool
@@ -310,6 +269,6 @@ sts_session_domain(struct sts_str line, struct sts_str *domain)
 	struct scan s = scan_str(line);
 	struct sts_str time;
 
-	return scan_lit(&s, "1\t") && scan_word(&s, '\t', &time) &&
+	return scan_lit(&s, "2\t") && scan_word(&s, '\t', &time) &&
 	    scan_word(&s, '\t', domain);
 }

@@ -19,9 +19,10 @@
 #include <mtasts/sts.h>
 
 enum {
-	STS_SESSION_LINE_MAX = 16384, /* with its newline */
-	STS_SESSION_TEXT_MAX = 256,   /* of each text, longer ones are cut */
-	STS_SESSION_DER_MAX = 8192    /* a larger certificate is left out */
+	STS_SESSION_LINE_MAX = 4096, /* with its newline */
+	STS_SESSION_TEXT_MAX = 256,  /* of each text, longer ones are cut */
+	STS_SESSION_DER_MAX = 8192,  /* a larger certificate is left out */
+	STS_SESSION_CERT = 33        /* the name of a certificate, with a NUL */
 };
 
 /* policy-type, RFC 8460 4.4 */
@@ -46,21 +47,26 @@ struct sts_session {
 	enum sts_session_result result;
 	/* RFC 8460 4.4; empty where not known */
 	struct sts_str sending_ip, mx_host, mx_helo, receiving_ip, reason;
-	struct sts_str der; /* the leaf certificate of a failed session */
+	/* The leaf certificate of a failed session: DER for who records it,
+	 * the name under which the spool has it for who reads the line. */
+	struct sts_str der, cert;
 };
 
 /*
  * The line with its newline; buf of STS_SESSION_LINE_MAX bytes.  Always fits:
- * texts are cut and a large certificate is left out.  0: no policy domain,
- * time or enum.
+ * texts are cut, and what is not the name of a certificate is left out.  0: no
+ * policy domain, time or enum.
  */
 size_t sts_session_encode(char *buf, const struct sts_session *);
 
 /*
  * A line without its newline.  False for anything odd.  Texts point into the
- * line, which is changed: escapes and base64 are undone in place.
+ * line, which is changed: escapes are undone in place.
  */
 bool sts_session_decode(struct sts_session *, char *line, size_t len);
+
+/* Is it the name of a certificate? */
+bool sts_session_is_cert(struct sts_str name);
 
 /*
  * What stands where a line has its domain, for who passes over most lines;

@@ -3,8 +3,10 @@
  * The spool: where TLS sessions wait for the report of their day, which is
  * one UTC day (RFC 8460 4.1).
  *
- *   DIR/2026-11-24   the lines of session_line.h that were written on that day
- *   DIR/~lost        how many sessions could not be written
+ *   DIR/2026-11-24         the lines of session_line.h that were written on
+ *                          that day
+ *   DIR/2026-11-24~certs   certificates of failed sessions: certs.c
+ *   DIR/2026-11-24~shares  what each owner of domains has used: shares.h
  *
  * Any number of processes write at once; the rules for the directory and its
  * files are those of cache/cache.h, so a process with effective uid 0 works
@@ -50,10 +52,12 @@ bool sts_spool_moved(const struct sts_spool *, const char *dir);
 /* --- Writing -------------------------------------------------------------- */
 
 /*
- * Record a session on the day of now, which is the clock.  Never waits but
- * for the disk.  STS_LOCAL: it is lost (disk full, day full, file odd) and
- * counted where that was possible; no reason to hold mail up.  STS_USAGE:
- * sts_session_encode() has no line for it.
+ * Record a session on the day of now, which is the clock; its certificate,
+ * der, is stored beside the lines, or left out where that cannot be.  Never
+ * waits but for the disk.  STS_LOCAL: it is lost (disk full, day full, share
+ * of the domain's owner used up, file odd), which is to be logged and no
+ * reason to hold mail up.  STS_ABSENT: lost as others of that day, which was
+ * said.  STS_USAGE: sts_session_encode() has no line for it.
  */
 enum sts_rc sts_spool_add(struct sts_spool *, const struct sts_session *,
     int64_t now, struct sts_err *err);
@@ -82,12 +86,12 @@ enum sts_rc sts_day_next(struct sts_day *, char **line, size_t *len,
 /* Go on with the line that begins at offset; 0: once more from the start. */
 void sts_day_seek(struct sts_day *, uint64_t offset);
 
-/* STS_OK where there was none, too. */
+/* With all that is beside it; STS_OK where there was none, too. */
 enum sts_rc sts_spool_remove(struct sts_spool *, int64_t day,
     struct sts_err *err);
 
-/* How many sessions were lost since it was last asked. */
-enum sts_rc sts_spool_lost(struct sts_spool *, uint64_t *n,
-    struct sts_err *err);
+/* The certificate that a line of the day names; false: it is not there. */
+bool sts_spool_cert(const struct sts_spool *, int64_t day, struct sts_str name,
+    char der[STS_SESSION_DER_MAX], size_t *len);
 
 #endif

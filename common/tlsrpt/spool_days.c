@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -79,6 +80,52 @@ sts_spool_days(struct sts_spool *s, int64_t now, int64_t *day, size_t max,
 	    strerror(error));
 }
 
+/* 0, or an errno; nothing there is fine. */
+static int
+remove_certs(const struct sts_spool *s, const char *day)
+{
+	char name[STS_DAY_NAME + sizeof STS_SPOOL_CERTS];
+	struct dirent *e;
+	int fd, error = 0;
+	DIR *d;
+
+	snprintf(name, sizeof name, "%s" STS_SPOOL_CERTS, day);
+	fd = openat(s->dir->fd, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : errno;
+	if ((d = fdopendir(fd)) == NULL) {
+		close(fd);
+		return ENOMEM;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && unlinkat(fd, e->d_name, 0) == -1 &&
+		    errno != ENOENT)
+			error = errno;
+	closedir(d);
+	if (error == 0 && unlinkat(s->dir->fd, name, AT_REMOVEDIR) == -1)
+		error = errno;
+	return error;
+}
+
+/* The lines last: as long as they are there, it is tried again. */
+static int
+remove_day(const struct sts_spool *s, const char *day)
+{
+	char shares[STS_DAY_NAME + sizeof STS_SPOOL_SHARES];
+	struct sts_ids ids;
+	int error;
+
+	if (!sts_store_enter(s->dir, &ids))
+		return EPERM;
+	error = remove_certs(s, day);
+	sts_store_leave(&ids);
+	snprintf(shares, sizeof shares, "%s" STS_SPOOL_SHARES, day);
+	if (error == 0)
+		error = sts_store_unlink(s->dir, shares);
+	return error == 0 ? sts_store_unlink(s->dir, day) : error;
+}
+
 enum sts_rc
 sts_spool_remove(struct sts_spool *s, int64_t day, struct sts_err *err)
 {
@@ -87,7 +134,7 @@ sts_spool_remove(struct sts_spool *s, int64_t day, struct sts_err *err)
 
 	if (!sts_day_name(name, day))
 		return sts_fail(err, STS_USAGE, 0, "not a day");
-	if ((error = sts_store_unlink(s->dir, name)) == 0)
+	if ((error = remove_day(s, name)) == 0)
 		return STS_OK;
 	return sts_fail(err, STS_LOCAL, 0, "cannot remove %s of the spool: %s",
 	    name, strerror(error));

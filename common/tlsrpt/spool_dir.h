@@ -20,4 +20,16 @@ struct sts_spool {
 int sts_spool_file(const struct sts_spool *, const char *name, int flags,
     struct stat *st);
 
+/* How large a file may become here, at most wanted: a write(2) over the limit
+ * of the host (RLIMIT_FSIZE) would end it with SIGXFSZ. */
+uint64_t sts_spool_size_limit(uint64_t wanted);
+
+/* What follows the day in the names of what is beside its file. */
+#define STS_SPOOL_CERTS "~certs"
+#define STS_SPOOL_SHARES "~shares"
+
+/* Store a certificate; false: it is not there, and has no name. */
+bool sts_spool_keep_cert(const struct sts_spool *, const char *day,
+    struct sts_str domain, struct sts_str der, char name[STS_SESSION_CERT]);
+
 #endif

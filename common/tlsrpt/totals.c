@@ -122,7 +122,7 @@ static size_t
 text_len(const struct sts_totals_row *r)
 {
 	return r->sending_ip.len + r->mx_host.len + r->mx_helo.len +
-	    r->receiving_ip.len + r->reason.len;
+	    r->receiving_ip.len + r->reason.len + r->cert.len;
 }
 
 static void
@@ -362,7 +362,8 @@ new_row(struct sts_totals *t, struct policy *p,
 	to = keep(to, &r->pub.mx_host);
 	to = keep(to, &r->pub.mx_helo);
 	to = keep(to, &r->pub.receiving_ip);
-	keep(to, &r->pub.reason);
+	to = keep(to, &r->pub.reason);
+	keep(to, &r->pub.cert);
 	if (p->last == NULL) {
 		p->row = r;
 		p->pub.row = &r->pub;
@@ -379,7 +380,7 @@ static bool
 row_same(const struct sts_totals_row *a, const struct sts_totals_row *b)
 {
 	return a->result == b->result && a->other == b->other &&
-	    a->cert == b->cert && same(a->sending_ip, b->sending_ip) &&
+	    same(a->cert, b->cert) && same(a->sending_ip, b->sending_ip) &&
 	    same(a->mx_host, b->mx_host) && same(a->mx_helo, b->mx_helo) &&
 	    same(a->receiving_ip, b->receiving_ip) &&
 	    same(a->reason, b->reason);
@@ -388,7 +389,7 @@ row_same(const struct sts_totals_row *a, const struct sts_totals_row *b)
 static uint64_t
 row_hash(const struct sts_totals *t, const struct sts_totals_row *r)
 {
-	uint64_t h = sts_hash_more(t->seed ^ r->cert, r->mx_helo);
+	uint64_t h = sts_hash_more(sts_hash_more(t->seed, r->cert), r->mx_helo);
 
 	h = sts_hash_more(h + r->result, r->mx_host);
 	h = sts_hash_more(h, r->receiving_ip);
@@ -407,8 +408,7 @@ look_up(const struct policy *p, const struct sts_totals_row *like,
 }
 
 static struct row *
-find_row(struct sts_totals *t, struct policy *p, const struct sts_session *s,
-    uint64_t offset)
+find_row(struct sts_totals *t, struct policy *p, const struct sts_session *s)
 {
 	struct sts_totals_row like = {
 		.result = s->result,
@@ -417,9 +417,8 @@ find_row(struct sts_totals *t, struct policy *p, const struct sts_session *s,
 		.mx_helo = s->mx_helo,
 		.receiving_ip = s->receiving_ip,
 		.reason = s->reason,
-		.cert =
-		    s->der.len == 0 ? 0 : sts_hash_more(t->seed, s->der) | 1,
-		.sample = offset,
+		.cert = s->cert,
+		.time = s->time,
 	};
 	uint64_t hash = row_hash(t, &like);
 	struct row *r = look_up(p, &like, hash);
@@ -429,16 +428,14 @@ find_row(struct sts_totals *t, struct policy *p, const struct sts_session *s,
 	if (p->nrow < STS_TOTALS_ROWS_MAX)
 		return new_row(t, p, &like, hash);
 	/* Nothing of what a stranger may vary. */
-	like = (struct sts_totals_row){ .result = s->result,
-		.other = true,
-		.sample = offset };
+	like = (struct sts_totals_row){ .result = s->result, .other = true };
 	hash = row_hash(t, &like);
 	r = look_up(p, &like, hash);
 	return r != NULL ? r : new_row(t, p, &like, hash);
 }
 
 static enum sts_rc
-count(struct sts_totals *t, const struct sts_session *s, uint64_t offset)
+count(struct sts_totals *t, const struct sts_session *s)
 {
 	struct domain *d = find_domain(t, s->domain);
 	struct policy *p = d == NULL ? NULL : find_policy(t, d, s);
@@ -449,7 +446,7 @@ count(struct sts_totals *t, const struct sts_session *s, uint64_t offset)
 	if (s->result == STS_SESSION_OK)
 		p->pub.success++; /* RFC 8460 4.2.1 */
 	else {                    /* RFC 8460 4.2.2 */
-		if ((r = find_row(t, p, s, offset)) == NULL)
+		if ((r = find_row(t, p, s)) == NULL)
 			return STS_NOMEM;
 		r->pub.count++;
 		p->pub.failure++;
@@ -460,7 +457,7 @@ count(struct sts_totals *t, const struct sts_session *s, uint64_t offset)
 }
 
 enum sts_rc
-sts_totals_line(struct sts_totals *t, char *line, size_t len, uint64_t offset)
+sts_totals_line(struct sts_totals *t, char *line, size_t len)
 {
 	bool first = t->sums.passes == 1;
 	struct sts_session s;
@@ -477,7 +474,7 @@ sts_totals_line(struct sts_totals *t, char *line, size_t len, uint64_t offset)
 	}
 	t->sums.sessions += first;
 	if (in_range(t, s.domain))
-		rc = count(t, &s, offset);
+		rc = count(t, &s);
 	if (t->used > t->memory && t->n > 1)
 		drop(t);
 	return rc;

@@ -40,9 +40,9 @@ struct sts_totals_row {
 	enum sts_session_result result;
 	bool other; /* what is over the limit: no strings, no certificate */
 	struct sts_str sending_ip, mx_host, mx_helo, receiving_ip, reason;
-	uint64_t cert;   /* the same for the same certificate; 0: none */
-	uint64_t sample; /* offset of the first line, for its certificate */
-	uint64_t count;  /* failed-session-count */
+	struct sts_str cert; /* the name of the leaf's file */
+	int64_t time;        /* of the first of them */
+	uint64_t count;      /* failed-session-count */
 };
 
 /* policy and summary, RFC 8460 4.4 */
@@ -74,11 +74,10 @@ enum sts_rc sts_totals_new(struct sts_totals **out, size_t memory,
 void sts_totals_free(struct sts_totals *); /* NULL is fine */
 
 /*
- * One line of the day, which is changed, and where it begins.  STS_INVALID:
- * it is none, and is passed over.  STS_NOMEM.
+ * One line of the day, which is changed.  STS_INVALID: it is none, and is
+ * passed over.  STS_NOMEM.
  */
-enum sts_rc sts_totals_line(struct sts_totals *, char *line, size_t len,
-    uint64_t offset);
+enum sts_rc sts_totals_line(struct sts_totals *, char *line, size_t len);
 
 /* After the last line: each domain once, lent until the next call. */
 const struct sts_totals_domain *sts_totals_next(struct sts_totals *);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <mtasts/session.h>
@@ -68,11 +69,21 @@ or_null(const char *s)
 
 /* --- One session, once ---------------------------------------------------- */
 
+/* Exim has no log for what an event comes to. */
+static void
+put(struct sts_ctx *ctx, const struct sts_session_report *seen)
+{
+	struct sts_err err;
+	enum sts_rc rc = sts_record_session(ctx, seen, &err);
+
+	if (rc == STS_LOCAL || rc == STS_NOMEM)
+		syslog(LOG_MAIL | LOG_ERR, "mtasts: %s", err.text);
+}
+
 static void
 count(struct exim_sessions *s, struct sts_ctx *ctx,
     enum sts_session_result result, const char *reason, bool dane)
 {
-	struct sts_err err;
 	struct sts_session_report seen = {
 		/* RFC 8460 1.1, RFC 7672 2.2.3: with DANE it is the MX host's
 		 */
@@ -89,7 +100,7 @@ count(struct exim_sessions *s, struct sts_ctx *ctx,
 	};
 
 	if (!s->conn.counted && seen.domain[0] != '\0')
-		(void)sts_record_session(ctx, &seen, &err);
+		put(ctx, &seen);
 	s->conn.counted = true;
 }
 
@@ -351,7 +362,7 @@ exim_record_no_host(struct exim_sessions **s, struct sts_ctx *ctx,
 	    sts_query(ctx, domain, STS_OFFLINE, &a, &err) != STS_OK)
 		return;
 	if (a->policy != NULL && forbidden(host, a->policy, e->data))
-		(void)sts_record_session(ctx, &seen, &err);
+		put(ctx, &seen);
 	sts_answer_free(a);
 }
 

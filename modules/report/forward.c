@@ -47,7 +47,7 @@ struct forward {
 	uint64_t given, unwanted, waiting;
 	/* The day in hand. */
 	char name[REPORT_DAY_TEXT];
-	struct sts_day *lines, *again; /* again: for certificates */
+	struct sts_day *lines;
 	struct forward_offset *reached;
 	uint64_t limit; /* up to here there are whole lines */
 	size_t apart;   /* sessions of the day that wait */
@@ -97,20 +97,15 @@ struct texts {
 
 static void
 describe(struct forward *f, struct sink_session *out, struct texts *t,
-    const struct sts_session *s, uint64_t offset)
+    const struct sts_session *s)
 {
-	const struct sts_totals_row row = {
-		.result = s->result,
-		.cert = s->der.len > 0,
-		.sample = offset,
-	};
-
 	t->why[0] = '\0';
 	out->domain = t->domain;
 	out->type = s->type;
 	out->result = s->result;
-	if (s->result != STS_SESSION_OK && row.cert != 0)
-		out->result = judge_sample(f->program, f->again, &row, t->why);
+	if (s->result != STS_SESSION_OK)
+		out->result =
+		    judge_sample(f->program, sts_day_of(f->name), s, t->why);
 	out->sending_ip = sts_escape(t->sending_ip, TEXT, s->sending_ip);
 	out->mx_host = sts_escape(t->mx_host, TEXT, s->mx_host);
 	out->mx_helo = sts_escape(t->mx_helo, TEXT, s->mx_helo);
@@ -127,14 +122,14 @@ describe(struct forward *f, struct sink_session *out, struct texts *t,
 
 static enum sts_rc
 hand_over(struct forward *f, const struct sts_session *s, const char *domain,
-    const char *record, uint64_t offset, struct sts_err *err)
+    const char *record, struct sts_err *err)
 {
 	struct sink_session out = { .record = record };
 	struct texts t;
 	enum sts_rc rc;
 
 	memcpy(t.domain, domain, strlen(domain) + 1);
-	describe(f, &out, &t, s, offset);
+	describe(f, &out, &t, s);
 	rc = give(f, &out, err);
 	if (rc == STS_INVALID && out.lines[0] != '\0') {
 		/* Rather without the policy's text than not at all. */
@@ -236,7 +231,7 @@ new_session(struct forward *f, const struct sts_session *s, uint64_t offset,
 	} else if (rc == STS_ABSENT)
 		f->unwanted++;
 	else {
-		rc = hand_over(f, s, w.domain, record, offset, &err);
+		rc = hand_over(f, s, w.domain, record, &err);
 		check(f, rc, &err);
 		if (rc != STS_OK)
 			return;
@@ -350,7 +345,7 @@ hand_over_late(struct forward *f, const struct forward_waiting *w,
 		f->odd++;
 		return STS_OK;
 	}
-	return hand_over(f, &s, w->domain, record, w->offset, err);
+	return hand_over(f, &s, w->domain, record, err);
 }
 
 static void
@@ -498,7 +493,6 @@ read_day(struct forward *f, int spool, int64_t day, bool over, read_fn *part)
 	f->old = f->odd = f->refused = f->unasked = f->overflow = 0;
 	f->apart = 0;
 	if (sts_day_open(p->spool, day, &f->lines, &err) == STS_OK &&
-	    sts_day_open(p->spool, day, &f->again, &err) == STS_OK &&
 	    find_limit(f, spool, over, &st, &err) == STS_OK &&
 	    forward_offset_open(&f->reached, spool, f->name, &st, &err) ==
 		STS_OK) {
@@ -513,10 +507,9 @@ read_day(struct forward *f, int spool, int64_t day, bool over, read_fn *part)
 	if (f->apart > 0)
 		rua_records_none_wait(f->records);
 	forward_offset_close(f->reached);
-	sts_day_close(f->again);
 	sts_day_close(f->lines);
 	f->reached = NULL;
-	f->again = f->lines = NULL;
+	f->lines = NULL;
 	return done;
 }
 

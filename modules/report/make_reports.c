@@ -52,29 +52,24 @@ open_issuers(struct program *p)
 }
 
 enum sts_session_result
-judge_sample(struct program *p, struct sts_day *day,
-    const struct sts_totals_row *row, char *why)
+judge_sample(struct program *p, int64_t day, const struct sts_session *s,
+    char *why)
 {
+	char host[STS_NAME_SIZE], der[STS_SESSION_DER_MAX];
 	struct leaf_verdict v;
-	struct sts_session s;
-	char host[STS_NAME_SIZE], *line;
-	uint64_t at;
-	size_t len;
+	struct sts_str cert = { der, 0 };
 
 	why[0] = '\0';
-	if (row->cert == 0 || !open_issuers(p))
-		return row->result;
-	sts_day_seek(day, row->sample);
-	if (sts_day_next(day, &line, &len, &at, NULL) != STS_OK ||
-	    !sts_session_decode(&s, line, len) || s.der.len == 0 ||
-	    s.mx_host.len == 0 || s.mx_host.len >= sizeof host)
-		return row->result;
-	memcpy(host, s.mx_host.p, s.mx_host.len);
-	host[s.mx_host.len] = '\0';
-	if (leaf_judge(&v, p->issuers, s.der, host, s.time) != STS_OK)
-		return row->result;
+	if (s->cert.len == 0 || s->mx_host.len == 0 ||
+	    s->mx_host.len >= sizeof host || !open_issuers(p) ||
+	    !sts_spool_cert(p->spool, day, s->cert, der, &cert.len))
+		return s->result;
+	memcpy(host, s->mx_host.p, s->mx_host.len);
+	host[s->mx_host.len] = '\0';
+	if (leaf_judge(&v, p->issuers, cert, host, s->time) != STS_OK)
+		return s->result;
 	snprintf(why, 160, "%s", v.why);
-	return result_of(&v, row->result);
+	return result_of(&v, s->result);
 }
 
 enum {
@@ -120,9 +115,15 @@ static void
 draft_row(struct day *m, struct report_row *out, struct row_text *t,
     const struct sts_totals_row *row)
 {
+	const struct sts_session sample = {
+		.time = row->time,
+		.result = row->result,
+		.mx_host = row->mx_host,
+		.cert = row->cert,
+	};
 	char why[160];
 	enum sts_session_result result =
-	    judge_sample(m->program, m->lines, row, why);
+	    judge_sample(m->program, m->day, &sample, why);
 
 	out->result_type = sts_session_result_name(result);
 	out->sending_ip = sts_escape(t->sending_ip, TEXT, row->sending_ip);
@@ -389,7 +390,7 @@ count(struct day *m, struct sts_totals *t, struct sts_err *err)
 
 	sts_day_seek(m->lines, 0);
 	while ((rc = sts_day_next(m->lines, &line, &len, &at, err)) == STS_OK)
-		if (sts_totals_line(t, line, len, at) == STS_NOMEM)
+		if (sts_totals_line(t, line, len) == STS_NOMEM)
 			return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	return rc == STS_ABSENT ? STS_OK : rc;
 }

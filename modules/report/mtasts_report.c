@@ -149,17 +149,6 @@ run_days(struct program *p, int spool, int64_t only, struct sts_err *err)
 	return p->failed ? 3 : 0;
 }
 
-static void
-tell_lost(struct program *p)
-{
-	uint64_t n;
-
-	if (sts_spool_lost(p->spool, &n, NULL) == STS_OK && n > 0)
-		syslog(LOG_WARNING,
-		    "%llu sessions could not be recorded (disk full?)",
-		    (unsigned long long)n);
-}
-
 /* --- Setting up ---------------------------------------------------------- */
 
 /* One run at a time; the lock ends with the process.  -1: another has it. */
@@ -201,7 +190,6 @@ run(struct program *p, const struct options *o, struct sts_err *err)
 			return fault("another run has the spool directory");
 		if (outbox_open(&p->outbox, dirfd, err) != STS_OK)
 			return fault(err->text);
-		tell_lost(p);
 	}
 	p->base = event_base_new();
 	if (p->base == NULL ||

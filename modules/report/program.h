@@ -40,11 +40,12 @@ void make_reports(struct program *, int64_t day);
 void send_reports(struct program *);
 
 /*
- * Result and reason of a failed session whose certificate was recorded, RFC
- * 8460 4.3.1; why has 160 bytes.
+ * Result and reason of a failed session of the day, RFC 8460 4.3.1, as its
+ * certificate has it: of time, mx_host, cert and result.  Without one, result
+ * and no reason.  why has 160 bytes.
  */
-enum sts_session_result judge_sample(struct program *, struct sts_day *,
-    const struct sts_totals_row *, char *why);
+enum sts_session_result judge_sample(struct program *, int64_t day,
+    const struct sts_session *, char *why);
 
 /* _smtp._tls.DOMAIN: fn gets STS_OK with the URIs, ABSENT, or TEMPFAIL. */
 typedef void rua_lookup_fn(void *arg, enum sts_rc, const struct sts_tlsrpt *);

@@ -56,6 +56,16 @@ mode_of(const struct sts_entry *e)
 	return mode;
 }
 
+void
+lookup_record(const struct lookups *l, const struct sts_session *s)
+{
+	struct sts_err err;
+	enum sts_rc rc = sts_spool_add(l->spool, s, s->time, &err);
+
+	if (rc == STS_LOCAL || rc == STS_NOMEM)
+		syslog(LOG_ERR, "%s", err.text);
+}
+
 /*
  * Record for TLS reports that the policy was not to be had, if that is how the
  * attempt ended: RFC 8461 6, RFC 8460 4.3.2.2.
@@ -80,7 +90,7 @@ report_fetch(const struct job *job)
 	if (job->lookups->spool == NULL || f->fetch != STS_FETCH_FAILED ||
 	    s.result == STS_SESSION_OK || (live && s.mode == STS_MODE_NONE))
 		return;
-	(void)sts_spool_add(job->lookups->spool, &s, s.time, NULL);
+	lookup_record(job->lookups, &s);
 }
 
 /* --- The job -------------------------------------------------------------- */

@@ -50,6 +50,8 @@ struct job {
 	struct lookup_waiter waiter;
 };
 
+struct sts_session;
+
 struct lookups {
 	struct event_base *base;
 	const struct sts_conf *conf;
@@ -82,6 +84,9 @@ __attribute__((format(printf, 2, 3))) void job_note(struct job *,
 
 /* Store, release the lock, tell who waits; the job is gone. */
 void job_finish(struct job *, const struct sts_next *);
+
+/* Record a session, and say where that cannot be. */
+void lookup_record(const struct lookups *, const struct sts_session *);
 
 /* Record for TLS reports that the policy was not to be had. */
 void report_fetch(const struct job *);

@@ -174,7 +174,7 @@ record(struct starttls_checks *j, struct sts_session *s,
     const struct finding *f)
 {
 	if (verdict(s, f))
-		(void)sts_spool_add(j->lookups->spool, s, s->time, NULL);
+		lookup_record(j->lookups, s);
 }
 
 /* --- Asking -------------------------------------------------------------- */

@@ -184,7 +184,7 @@ tally(struct sts_spool *sp, uint64_t mib)
 	do {
 		sts_day_seek(in, 0);
 		while (sts_day_next(in, &line, &len, &at, NULL) == STS_OK)
-			if (sts_totals_line(t, line, len, at) == STS_NOMEM)
+			if (sts_totals_line(t, line, len) == STS_NOMEM)
 				return fail("no memory");
 		while ((d = sts_totals_next(t)) != NULL) {
 			domains++;

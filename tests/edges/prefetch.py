@@ -961,7 +961,7 @@ def flood_certificates(new):
         p.send(session(f"h{i}.flood.test", f"198.18.66.{i + 1}"))
     p.send(session("h0.pol.test", UP[14]))
     net.wait_until(lambda: any("h0.pol.test" in f.read_text("ascii")
-                               for f in spool.glob("[0-9]*")), 15, "a session")
+                               for f in spool.glob("????-??-??")), 15, "a session")
     p.p.kill()
 
 

@@ -87,11 +87,27 @@ def escape(raw: bytes) -> str:
 def session(domain: str, result: str = "ok", *, kind: str = "sts",
             policy: str = "1", mode: str = "enforce", ago: int = 1,
             source: str = "198.18.0.2", mx: str = "", helo: bytes = b"",
-            ip: str = "", reason: bytes = b"", der: bytes = b"") -> str:
+            ip: str = "", reason: bytes = b"") -> str:
     """A line of the spool, as the adapters write it."""
     return "\t".join([
-        "1", str(noon(ago)), domain, kind, mode, policy, result, source, mx,
-        escape(helo), ip, escape(reason), base64.b64encode(der).decode()])
+        "2", str(noon(ago)), domain, kind, mode, policy, result, source, mx,
+        escape(helo), ip, escape(reason), ""])
+
+
+def put_session(build: Path, spool: Path, domain: str, mx: str, der: bytes,
+                count: int = 1, reason: str = "") -> None:
+    """Sessions whose certificate was refused, by the adapters' own code."""
+    p = subprocess.run(
+        [str(build / "tests/edges/putsession"), str(spool), str(noon(1)),
+         domain, mx, reason, str(count)], input=der, capture_output=True,
+        check=False, user=OWNER, group=OWNER, extra_groups=[])
+    assert p.returncode == 0, p.stderr
+
+
+def certificate(names: list[str], kind: str = "good") -> bytes:
+    """DER."""
+    pem = (ca.DIR / f"{ca.cert(names, kind)}.pem").read_text()
+    return base64.b64decode("".join(pem.splitlines()[1:-1]))
 
 
 class Host:
@@ -148,6 +164,9 @@ class Host:
     def state(self, domain: str, ago: int = 1) -> list[str]:
         p = self.spool / "out" / f"{day(ago)}~{domain}"
         return p.read_text().splitlines()[1:] if p.exists() else []
+
+    def put_session(self, *args, **more) -> None:
+        put_session(self.build, self.spool, *args, **more)
 
     def put_policy(self, domain: str, policy_id: str = "1", *was: str,
                    text: str = POLICY) -> str:
@@ -308,20 +327,14 @@ def policy_was(new):
 def certificates(new):
     h = new()
     wants("a3.test", "v=TLSRPTv1; rua=mailto:tls@a3.test")
-
-    def der(names, kind="good"):
-        stem = ca.cert(names, kind)
-        pem = (ca.DIR / f"{stem}.pem").read_text()
-        return base64.b64decode("".join(pem.splitlines()[1:-1]))
     for mx, names, kind in (
             ("mx1.a3.test", ["other.test"], "good"),
             ("mx2.a3.test", ["mx2.a3.test"], "expired"),
             ("mx3.a3.test", ["mx3.a3.test"], "self-signed"),
             ("mx4.a3.test", ["mx4.a3.test"], "good")):
-        h.add(*[session("a3.test", "certificate", mx=mx,
-                        der=der(names, kind))] * 2)
-    h.add(session("a3.test", "certificate", mx="mx5.a3.test",
-                  der=b"\x30\x03\x02\x01"))
+        for _ in range(2):
+            h.put_session("a3.test", mx, certificate(names, kind))
+    h.put_session("a3.test", "mx5.a3.test", b"\x30\x03\x02\x01")
     h.run()
     j = one_mail(h, "tls@a3.test")
     rows = {r["receiving-mx-hostname"]: r
@@ -333,6 +346,33 @@ def certificates(new):
                    "mx4.a3.test": "validation-failure",
                    "mx5.a3.test": "validation-failure"}, got
     assert rows["mx3.a3.test"].get("failure-reason-code"), "4.3.1: a reason"
+    assert all(r["failed-session-count"] == 2 for mx, r in rows.items()
+               if mx != "mx5.a3.test"), rows
+
+
+@row("86,000 failures of one domain, each with another certificate")
+def flood(new):
+    h = new()
+    for d in ("a15.test", "a16.test"):
+        wants(d, f"v=TLSRPTv1; rua=mailto:tls@{d}")
+    leaf = certificate(["mx.a16.test"], "expired")
+    h.put_session("a16.test", "mx.a16.test", leaf)
+    h.put_session("a15.test", "mx.a15.test", b"\0" * 8192, 86000)
+    h.put_session("a16.test", "mx.a16.test", leaf)
+    h.add(*[session("a16.test")] * 100)
+    assert h.run().returncode == 0
+    by = {a[-1]: rfc8460.judge_mail(raw) for a, raw in h.mails()}
+    assert not any(j.faults for j in by.values())
+    quiet = by["tls@a16.test"].body["policies"][0]
+    assert quiet["summary"] == {"total-successful-session-count": 100,
+                                "total-failure-session-count": 2}, quiet
+    assert [r["result-type"] for r in quiet["failure-details"]] == [
+        "certificate-expired"], quiet
+    loud = by["tls@a15.test"].body["policies"][0]
+    assert loud["summary"]["total-failure-session-count"] == 86000, loud
+    beside = list(h.spool.glob(f"{day(1)}~certs/*"))
+    assert len(beside) == 65 and \
+        sum(p.stat().st_size for p in beside) < 1 << 20, len(beside)
 
 
 @row("hostile words, lines that are none, half a line at the end")
@@ -341,7 +381,7 @@ def hostile(new):
     wants("a4.test", "v=TLSRPTv1; rua=mailto:tls@a4.test")
     h.add(session("a4.test", "validation-failure", mx="mx.a4.test",
                   helo=bytes(range(256))[:80], reason=b"\xff\xfe\"\\\n\r\0"),
-          "garbage", "1\tx\ty", "\t" * 12,
+          "garbage", "2\tx\ty", "\t" * 12,
           raw=b"\n\xff\xfe\0\n" + b"x" * 100000 + b"\n")
     h.add(session("a4.test"), raw=session("a4.test").encode()[:40])
     r = h.run()

@@ -10,7 +10,6 @@ library; the collector is a datagram socket of ours, for no release of Debian
 has the one of the sys4 project, tlsrpt-reporter.  Verdicts and status as of
 reports.py.
 """
-import base64
 import json
 import os
 import random
@@ -32,7 +31,8 @@ import debian
 import dns
 import net
 import rows
-from reports import CONTACT, OWNER, POLICY, day, session, wants
+from reports import (CONTACT, OWNER, POLICY, certificate, day, put_session,
+                     session, wants)
 
 HOME = net.ROOT / "sink"
 CODES = {  # tlsrpt.h; RFC 8460 4.3
@@ -241,11 +241,6 @@ def rua(domain: str, box: str = "r") -> str:
     return text
 
 
-def der(names: list[str], kind: str = "good") -> bytes:
-    pem = (ca.DIR / f"{ca.cert(names, kind)}.pem").read_text()
-    return base64.b64decode("".join(pem.splitlines()[1:-1]))
-
-
 def failure(d: dict) -> dict:
     """The one failure of a datagram with one policy that failed."""
     p, = d["policies"]
@@ -311,8 +306,8 @@ def certificates(h):
     for i, (names, kind) in enumerate((
             (["other.test"], "good"), (["mx1.a3.test"], "expired"),
             (["mx2.a3.test"], "self-signed"), (["mx3.a3.test"], "good"))):
-        h.add(session("a3.test", "certificate", mx=f"mx{i}.a3.test",
-                      reason=b"as heard", der=der(names, kind)))
+        put_session(BUILD, h.spool, "a3.test", f"mx{i}.a3.test",
+                    certificate(names, kind), reason="as heard")
     c = h.collector()
     h.good()
     got = [failure(d) for d in c.stop()]
@@ -358,7 +353,7 @@ def hostile(h):
     h.add(*[session("a6.test", "validation-failure", helo=raw[i:i + 64],
                     reason=b"\xff\xfe\"\\\n\r\0\xc3\xa9")
             for i in range(0, 256, 64)],
-          "garbage", "", "1\tx\ty", "\t" * 12, "x" * 70000,
+          "garbage", "", "2\tx\ty", "\t" * 12, "x" * 70000,
           session("a6.test", "validation-failure", helo=b"last"))
     c = h.collector()
     h.good()

@@ -17,6 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	n = sts_session_encode(again, &s);
 	MUST(n == len + 1 && memcmp(again, data, len) == 0);
-	MUST(s.der.len <= STS_SESSION_DER_MAX);
+	MUST(s.der.len == 0);
+	MUST(s.cert.len == 0 || sts_session_is_cert(s.cert));
 	return 0;
 }

@@ -15,12 +15,12 @@ look_at(const struct sts_totals_policy *p, struct seen *seen)
 
 	for (const struct sts_totals_row *r = p->row; r != NULL; r = r->next) {
 		MUST(r->count > 0 && r->result != STS_SESSION_OK);
-		MUST(!r->other || (r->mx_helo.len == 0 && r->cert == 0));
+		MUST(!r->other || (r->mx_helo.len == 0 && r->cert.len == 0));
 		failures += r->count;
 		others += r->other;
 		rows++;
-		seen->text =
-		    seen->text * 31 + r->count + r->mx_helo.len + r->sample;
+		seen->text = seen->text * 31 + r->count + r->mx_helo.len +
+		    (uint64_t)r->time;
 	}
 	MUST(rows - others <= STS_TOTALS_ROWS_MAX);
 	MUST(others <= STS_CERTIFICATE_REFUSED);
@@ -51,8 +51,7 @@ run(struct sts_str day, size_t memory)
 			if (w.len > sizeof line)
 				continue;
 			memcpy(line, w.p, w.len);
-			(void)sts_totals_line(t, line, w.len,
-			    (uint64_t)(w.p - day.p));
+			(void)sts_totals_line(t, line, w.len);
 		}
 		/* Each name once, in order, over all passes. */
 		while ((d = sts_totals_next(t)) != NULL) {

@@ -61,7 +61,7 @@ def judge_reports(p, step: dict, marks: Marks) -> None:
         if p.records and "unseen" not in step else ""
     lines = recorded.lines()[marks.reports:]
     if lines:
-        p.note("\n".join("recorded: " + str(r | {"der": r["der"][:20]})
+        p.note("\n".join("recorded: " + str(r)
                          for r in lines))
     if wrong:
         raise Wrong(wrong)

@@ -17,7 +17,7 @@ DIR = "/var/spool/mtasts"
 CONF = f"[report]\ncontact = tls@sender.test\nspool_dir = {DIR}\njitter = 0s"
 SENDER = "mtasts-reports@sender.test"
 FIELDS = ("version", "time", "domain", "type", "mode", "id", "result", "from",
-          "mx", "helo", "to", "reason", "der")
+          "mx", "helo", "to", "reason", "cert")
 SMARTHOSTS = {"smart.test", "g8.test"}
 REFUSED = {"no", "4", "5"}
 
@@ -36,7 +36,7 @@ def wipe() -> None:
 def lines() -> list[dict]:
     """All that is in the spool, the oldest first."""
     out = []
-    for day in sorted(path().glob("2*")):
+    for day in sorted(path().glob("????-??-??")):
         for line in day.read_text(encoding="ascii").splitlines():
             fields = line.split("\t")
             if len(fields) != len(FIELDS):

@@ -23,8 +23,12 @@ def yesterday() -> None:
     """What was recorded until now was so a day ago."""
     now = datetime.now(timezone.utc)
     name = (now - timedelta(days=1)).strftime("%Y-%m-%d")
-    for day in sorted(recorded.path().glob("2*")):
+    for day in sorted(recorded.path().glob("????-??-??")):
         if day.name != name:
+            for beside in recorded.path().glob(f"{day.name}~*"):
+                then = beside.name.replace(day.name, name)
+                if not (recorded.path() / then).exists():
+                    beside.rename(recorded.path() / then)
             text = day.read_bytes()
             with (recorded.path() / name).open("ab") as f:
                 f.write(text)

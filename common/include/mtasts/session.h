@@ -70,8 +70,9 @@ bool sts_records(const struct sts_ctx *);
  * Record a session for the report of today (UTC), held to the policy that
  * sts_query() last told of, or else to the one in the cache.  Does nothing
  * unless the configuration has a contact for reports.  Never waits for the
- * network.  STS_ABSENT: the domain can have no report.  Any other failure: the
- * session is lost for the report, which is no reason to hold mail up.
+ * network.  STS_ABSENT: the domain can have no report, or its sessions of today
+ * are lost for it, which was said before.  Any other failure: the session is
+ * lost for the report, which is to be logged and no reason to hold mail up.
  */
 enum sts_rc sts_record_session(struct sts_ctx *,
     const struct sts_session_report *, struct sts_err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The spool on a real directory: many writers, full disks, what is planted. */
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -54,7 +55,7 @@ failure(const char *helo)
 static const char *
 path_of(const char *name)
 {
-	static char path[sizeof dir + 64];
+	static char path[sizeof dir + 320];
 
 	snprintf(path, sizeof path, "%s/%s", dir, name);
 	return path;
@@ -124,14 +125,6 @@ count(int64_t day, unsigned *odd)
 	return n;
 }
 
-static uint64_t
-lost(void)
-{
-	uint64_t n;
-
-	return sts_spool_lost(spool, &n, &err) == STS_OK ? n : 999999;
-}
-
 /* --- Days ----------------------------------------------------------------- */
 
 static const struct {
@@ -150,10 +143,11 @@ static const struct {
 	{ 253402214400, "9999-12-31" },
 };
 
-static const char *const no_names[] = { "", ".", "~lost", "2026-11-24~",
-	"2026-11-2", "2026-11-240", "2026-13-01", "2026-00-01", "2026-11-00",
-	"2026-11-31", "2026-02-29", "2100-02-29", "1969-12-31", "0000-01-01",
-	"2026/11/24", "+026-11-24", "2026-11- 1" };
+static const char *const no_names[] = { "", ".", "~report", "2026-11-24~",
+	"2026-11-24~certs", "2026-11-24~shares", "2026-11-2", "2026-11-240",
+	"2026-13-01", "2026-00-01", "2026-11-00", "2026-11-31", "2026-02-29",
+	"2100-02-29", "1969-12-31", "0000-01-01", "2026/11/24", "+026-11-24",
+	"2026-11- 1" };
 
 static void
 test_names(void **state)
@@ -199,10 +193,8 @@ test_add(void **state)
 	umask(022);
 	ROW(count(TODAY, &odd) == 2 && odd == 0, "4.1: two on one UTC day");
 	ROW(count(TODAY + STS_DAY, &odd) == 1 && odd == 0, "one on the next");
-	for (size_t i = 0; i < 3; i++) {
-		const char *p = path_of(i == 0 ? "2026-11-24"
-			: i == 1               ? "2026-11-25"
-					       : "~lost");
+	for (size_t i = 0; i < 2; i++) {
+		const char *p = path_of(i == 0 ? "2026-11-24" : "2026-11-25");
 
 		ROW(stat(p, &st) == 0 && (st.st_mode & 07777) == 0640,
 		    "%s is 0640 whatever the umask", p);
@@ -214,7 +206,6 @@ test_add(void **state)
 	bad.domain.len = 0;
 	ROW(sts_spool_add(spool, &bad, TODAY, &err) == STS_USAGE, "no session");
 	ROW(add("", -1) == STS_USAGE, "no time");
-	ROW(lost() == 0, "nothing is lost");
 	rows_done();
 }
 
@@ -222,7 +213,7 @@ test_add(void **state)
 static void
 plant_own_link(const char *path)
 {
-	char to[sizeof dir + 64];
+	char to[sizeof dir + 320];
 
 	snprintf(to, sizeof to, "%s", path_of("2000-01-01"));
 	plant_empty(to);
@@ -235,13 +226,12 @@ static void
 test_planted(void **state)
 {
 	plant_fn *const plants[] = { PLANTS, plant_own_link };
-	char day[sizeof dir + 64], other[sizeof dir + 64];
+	char day[sizeof dir + 320], other[sizeof dir + 320];
 	struct stat st;
 	unsigned odd;
 
 	(void)state;
 	snprintf(day, sizeof day, "%s", path_of("2026-11-24"));
-	ROW(lost() == 0, "makes the counter");
 	for (size_t i = 0; i < ARRAY_LEN(plants); i++) {
 		bool file =
 		    plants[i] == plant_garbage || plants[i] == plant_empty;
@@ -251,7 +241,6 @@ test_planted(void **state)
 			(void)!lchown(day, OWNER, OWNER);
 		ROW((add("a", TODAY) == STS_OK) == file, "plant %zu: %s", i,
 		    err.text);
-		ROW(lost() == (file ? 0 : 1), "plant %zu is counted", i);
 		if (file)
 			ROW(count(TODAY, &odd) == 1, "behind plant %zu", i);
 		ROW(plants[i] == plant_directory ||
@@ -261,47 +250,277 @@ test_planted(void **state)
 	}
 	if (geteuid() == 0) {
 		plant_empty(day);
-		ROW(add("a", TODAY) == STS_LOCAL && lost() == 1,
-		    "another's file");
+		ROW(add("a", TODAY) == STS_LOCAL, "another's file");
 		(void)chmod(day, 0666);
-		ROW(add("a", TODAY) == STS_LOCAL && lost() == 1,
+		ROW(add("a", TODAY) == STS_LOCAL,
 		    "another's file that may be written to");
 		/* A second name of it, as an owner could make one of a file
 		 * of root's on the same disk. */
 		snprintf(other, sizeof other, "%s", path_of("2000-01-02"));
 		(void)!rename(day, other);
 		(void)!link(other, day);
-		ROW(add("a", TODAY) == STS_LOCAL && lost() == 1,
-		    "a link to another's file");
+		ROW(add("a", TODAY) == STS_LOCAL, "a link to another's file");
 		ROW(stat(other, &st) == 0 && st.st_size == 0, "is not touched");
 	}
 	rows_done();
 }
 
-static void
-test_planted_counter(void **state)
+/* --- Certificates --------------------------------------------------------- */
+
+static char leaf[STS_SESSION_DER_MAX];
+
+static struct sts_session
+refused(const char *domain, unsigned number, size_t len)
 {
-	plant_fn *const plants[] = { PLANTS };
-	char path[sizeof dir + 64];
-	uint64_t n;
+	struct sts_session s = failure("mx.example.com");
+
+	memset(leaf, 0x30, sizeof leaf);
+	snprintf(leaf, sizeof leaf, "%u of %s", number, domain);
+	s.domain = str_of(domain);
+	s.result = STS_CERTIFICATE_REFUSED;
+	s.der = (struct sts_str){ leaf, len };
+	return s;
+}
+
+static enum sts_rc
+add_cert(const char *domain, unsigned number, size_t len)
+{
+	struct sts_session s = refused(domain, number, len);
+
+	return sts_spool_add(spool, &s, TODAY, &err);
+}
+
+/* Sessions of the domain; *certs, those whose certificate can be read. */
+static unsigned
+certs_of(const char *domain, unsigned *certs)
+{
+	static char kept[STS_SESSION_DER_MAX];
+	struct sts_session s;
+	struct sts_day *d;
+	uint64_t at;
+	size_t len;
+	unsigned n = 0;
+	char *line;
+
+	*certs = 0;
+	if (sts_day_open(spool, TODAY, &d, &err) != STS_OK)
+		return 0;
+	while (sts_day_next(d, &line, &len, &at, &err) == STS_OK) {
+		if (!sts_session_decode(&s, line, len) ||
+		    !str_is(s.domain, domain))
+			continue;
+		n++;
+		*certs += s.cert.len > 0 &&
+		    sts_spool_cert(spool, TODAY, s.cert, kept, &len);
+	}
+	sts_day_close(d);
+	return n;
+}
+
+/* How many files there are; the name of one. */
+static unsigned
+files_in(const char *name, char *one, size_t size)
+{
+	DIR *d = opendir(path_of(name));
+	struct dirent *e;
+	unsigned n = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.') {
+			snprintf(one, size, "%s/%s", name, e->d_name);
+			n++;
+		}
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+static void
+test_certs(void **state)
+{
+	static char back[STS_SESSION_DER_MAX];
+	char one[300];
+	struct stat st;
+	unsigned n;
+	size_t len;
+	int fd;
 
 	(void)state;
-	snprintf(path, sizeof path, "%s", path_of("~lost"));
-	for (size_t i = 0; i < ARRAY_LEN(plants); i++) {
-		plants[i](path);
-		if (geteuid() == 0)
-			(void)!lchown(path, OWNER, OWNER);
-		ROW(add("a", TODAY) == STS_OK, "plant %zu: %s", i, err.text);
-		write_error = ENOSPC;
-		ROW(add("a", TODAY) == STS_LOCAL &&
-			strstr(err.text, "not even counted") != NULL,
-		    "plant %zu counts: %s", i, err.text);
-		write_error = 0;
-		ROW(sts_spool_lost(spool, &n, &err) == STS_LOCAL && n == 0,
-		    "plant %zu is read", i);
-		if (unlink(path) == -1)
-			(void)rmdir(path);
+	umask(0); /* as in Exim */
+	for (unsigned i = 0; i < 3; i++)
+		ROW(add_cert("a.example", 1, 1500) == STS_OK, "%s", err.text);
+	umask(022);
+	ROW(certs_of("a.example", &n) == 3 && n == 3, "%u of 3 are there", n);
+	ROW(files_in("2026-11-24~certs", one, sizeof one) == 1, "stored once");
+	ROW(stat(path_of(one), &st) == 0 && (st.st_mode & 07777) == 0640,
+	    "0640 whatever the umask");
+	ROW(stat(path_of("2026-11-24~shares"), &st) == 0 &&
+		(st.st_mode & 07777) == 0640,
+	    "so is what counts them");
+	ROW(sts_spool_cert(spool, TODAY, str_of(strchr(one, '/') + 1), back,
+		&len) &&
+		len == 1500 && memcmp(back, leaf, len) == 0,
+	    "as it was");
+	ROW(!sts_spool_cert(spool, TODAY + STS_DAY,
+		str_of(strchr(one, '/') + 1), back, &len),
+	    "of another day");
+	ROW(!sts_spool_cert(spool, TODAY, str_of("../2026-11-24"), back, &len),
+	    "not a name");
+	ROW(add_cert("a.example", 2, STS_SESSION_DER_MAX) == STS_OK &&
+		certs_of("a.example", &n) == 4 && n == 4,
+	    "the largest");
+	ROW(add_cert("a.example", 3, STS_SESSION_DER_MAX + 1) == STS_OK &&
+		certs_of("a.example", &n) == 5 && n == 4,
+	    "a larger one is left out, its session is not");
+	ROW(files_in("2026-11-24~certs", one, sizeof one) == 2, "no more");
+	ROW((fd = open(path_of(one), O_WRONLY)) != -1 &&
+		pwrite(fd, "X", 1, 40) == 1 && close(fd) == 0 &&
+		certs_of("a.example", &n) == 5 && n < 4,
+	    "one that was changed does not have its name");
+	ROW(truncate(path_of(one), 100) == 0 &&
+		certs_of("a.example", &n) == 5 && n < 4,
+	    "half of one does not, either");
+	ROW(sts_spool_remove(spool, TODAY, &err) == STS_OK &&
+		files_in(".", one, sizeof one) == 0,
+	    "all goes with its day: %s", one);
+	rows_done();
+}
+
+/* What is in the way of them costs the certificate, never the session. */
+static void
+test_planted_certs(void **state)
+{
+	static const char *const beside[] = { "2026-11-24~shares",
+		"2026-11-24~certs" };
+	plant_fn *const plants[] = { PLANTS };
+	char path[sizeof dir + 320];
+	unsigned n, k = 0;
+
+	(void)state;
+	for (size_t j = 0; j < ARRAY_LEN(beside); j++)
+		for (size_t i = 0; i < ARRAY_LEN(plants); i++) {
+			snprintf(path, sizeof path, "%s", path_of(beside[j]));
+			plants[i](path);
+			if (geteuid() == 0)
+				(void)!lchown(path, OWNER, OWNER);
+			ROW(add_cert("a.example", 1, 99) == STS_OK,
+			    "%s, plant %zu: %s", beside[j], i, err.text);
+			ROW(certs_of("a.example", &n) == ++k, "is there");
+			if (unlink(path) == -1) {
+				(void)!system("rm -rf /tmp/mtasts-spool.*/"
+					      "2026-11-24~*");
+			}
+			(void)sts_spool_remove(spool, TODAY + STS_DAY, &err);
+		}
+	write_only = 50;
+	ROW(add_cert("a.example", 1, 99) == STS_LOCAL, "a full disk");
+	write_only = 0;
+	ROW(certs_of("a.example", &n) == k && n == 0, "nothing of it counts");
+	rows_done();
+}
+
+/* --- Shares --------------------------------------------------------------- */
+
+static enum sts_rc
+add_of(const char *domain)
+{
+	struct sts_session s = failure("");
+
+	s.domain = str_of(domain);
+	return sts_spool_add(spool, &s, TODAY, &err);
+}
+
+/* Until it is refused: how many were not; *said, how many faults that was. */
+static unsigned
+fill_share(const char *domain, unsigned *said)
+{
+	unsigned n = 0;
+	enum sts_rc rc;
+
+	*said = 0;
+	while ((rc = add_of(domain)) == STS_OK)
+		n++;
+	for (unsigned i = 0; i < 1000; i++, rc = add_of(domain))
+		*said += rc == STS_LOCAL;
+	return n;
+}
+
+enum { SMALL = 1 << 20 };
+
+static void
+test_shares(void **state)
+{
+	char name[64];
+	unsigned n, said, one, some = 0, whole;
+	struct stat st;
+
+	(void)state;
+	sts_spool_close(spool);
+	assert_int_equal(sts_spool_open(&spool, dir, SMALL, &err), STS_OK);
+	n = fill_share("flood.example", &said);
+	ROW(stat(path_of("2026-11-24"), &st) == 0 && st.st_size > SMALL / 2 &&
+		st.st_size < SMALL / 2 + SMALL / 2 / 32 + 200,
+	    "half of the file, and a share: %u lines, %ld bytes", n,
+	    (long)st.st_size);
+	ROW(said == 1, "B7: it is said once: %u", said);
+	ROW(strstr(err.text, "flood.example") != NULL, "of whom: %s", err.text);
+	one = fill_share("other.example", &said);
+	ROW(one > 150 && one < 260, "another has a share: %u", one);
+	ROW(add_of("other.example") == STS_ABSENT &&
+		add_of("third.example") == STS_OK,
+	    "and a third");
+	/* As many owners as he likes, below one name of his. */
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(name, sizeof name, "x%u.abc.de", i);
+		some += fill_share(name, &said);
 	}
+	ROW(some > 3 * one && some < 5 * one,
+	    "the last two labels have four shares: %u", some);
+	ROW(add_of("third.example") == STS_OK, "the third still has its own");
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "many%u.example", i);
+		(void)fill_share(name, &said);
+	}
+	ROW(add_of("last.example") == STS_ABSENT &&
+		strstr(err.text, "is full") != NULL,
+	    "the end is the end: %s", err.text);
+	(void)unlink(path_of("2026-11-24~shares"));
+	ROW(add_of("last.example") == STS_LOCAL, "and is said");
+	ROW(add_of("last.example") == STS_ABSENT, "once");
+	ROW(stat(path_of("2026-11-24"), &st) == 0 && st.st_size <= SMALL,
+	    "no more than that");
+	whole = count(TODAY, &n);
+	ROW(whole > 5000 && n == 0, "%u lines, %u torn", whole, n);
+	rows_done();
+}
+
+/* Failing sessions of one owner, each with a certificate of 8 KB. */
+static void
+test_flood(void **state)
+{
+	unsigned n, bad = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 8600; i++) {
+		bad +=
+		    add_cert("flood.example", i, STS_SESSION_DER_MAX) != STS_OK;
+		if (i % 100 == 0)
+			bad += add_cert("quiet.example", i, 2000) != STS_OK;
+	}
+	ROW(bad == 0, "%u are refused", bad);
+	ROW(certs_of("flood.example", &n) == 8600 && n == 64,
+	    "64 certificates of one: %u", n);
+	ROW(certs_of("quiet.example", &n) == 86 && n == 86,
+	    "all of the other: %u", n);
+	for (unsigned i = 0; i < 12; i++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "x%u.abc.de", i);
+		for (unsigned k = 0; k < 100; k++)
+			(void)add_cert(name, k, STS_SESSION_DER_MAX);
+		bad += certs_of(name, &n) != 100 || n != (i < 4 ? 64 : 0);
+	}
+	ROW(bad == 0, "of many owners below one name, those of four");
 	rows_done();
 }
 
@@ -329,8 +548,6 @@ test_torn(void **state)
 	ROW(count(TODAY, &odd) == good + 1 && odd == n,
 	    "each whole line is read: %u of %u, %u torn", count(TODAY, &odd),
 	    good + 1, odd);
-	ROW(lost() == n + 1, "and each torn one counted");
-	ROW(lost() == 0, "once");
 	rows_done();
 }
 
@@ -389,7 +606,7 @@ fill(void)
 	n = count(TODAY, &odd);
 	if (n != good || odd > 1)
 		return 6;
-	return lost() == bad ? 0 : 7;
+	return 0;
 }
 
 static void
@@ -423,7 +640,6 @@ test_limits(void **state)
 		good += add("a", TODAY) == STS_OK;
 	ROW(good > 2 && good < 8 && count(TODAY, &odd) == good && odd == 0,
 	    "%u in 500 bytes", good);
-	ROW(lost() == 10 - good, "the others are counted");
 	ROW(add("a", TODAY + STS_DAY) == STS_OK, "the next day has room");
 	sts_spool_close(spool);
 	assert_int_equal(open_dir(), 0);
@@ -515,54 +731,6 @@ test_both(void **state)
 	rows_done();
 }
 
-static void
-test_lost(void **state)
-{
-	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	pid_t pid[WRITERS];
-	uint64_t n = 0;
-	int fd, status, pipes[2];
-	char c;
-
-	(void)state;
-	ROW(lost() == 0, "nothing");
-	write_error = ENOSPC;
-	for (size_t i = 0; i < WRITERS; i++)
-		if ((pid[i] = fork()) == 0) {
-			for (unsigned k = 0; k < EACH; k++)
-				(void)add("lost", TODAY);
-			_exit(0);
-		}
-	write_error = 0;
-	for (unsigned k = 0; k < 50; k++)
-		n += lost(); /* while they count */
-	for (size_t i = 0; i < WRITERS; i++)
-		(void)waitpid(pid[i], &status, 0);
-	n += lost();
-	ROW(n == WRITERS * EACH, "%llu are counted", (unsigned long long)n);
-	/* Somebody has the whole file and keeps it. */
-	assert_int_equal(pipe(pipes), 0);
-	if ((pid[0] = fork()) == 0) {
-		fd = open(path_of("~lost"), O_RDWR);
-		(void)fcntl(fd, F_SETLKW, &all);
-		(void)!write(pipes[1], "x", 1);
-		for (;;)
-			(void)pause();
-	}
-	assert_int_equal(read(pipes[0], &c, 1), 1);
-	write_error = ENOSPC;
-	ROW(add("a", TODAY) == STS_LOCAL &&
-		strstr(err.text, "not even counted") != NULL,
-	    "waits for nobody");
-	write_error = 0;
-	ROW(lost() == 0, "neither does who reads");
-	(void)kill(pid[0], SIGKILL);
-	(void)waitpid(pid[0], NULL, 0);
-	close(pipes[0]);
-	close(pipes[1]);
-	rows_done();
-}
-
 /* --- Reading -------------------------------------------------------------- */
 
 static void
@@ -646,7 +814,6 @@ test_days(void **state)
 	put("2026-11-22", "", 0);
 	put("2026-11-23", "", 0);
 	put("2026-11-31", "", 0);
-	put("~lost", "", 0);
 	ROW(sts_spool_days(spool, TODAY + STS_SPOOL_GRACE, day, 3, &n, &err) ==
 		    STS_OK &&
 		n == 2 && day[0] == TODAY - 2 * STS_DAY &&
@@ -683,13 +850,15 @@ main(void)
 		cmocka_unit_test(test_names),
 		TEST(test_add),
 		TEST(test_planted),
-		TEST(test_planted_counter),
+		TEST(test_certs),
+		TEST(test_planted_certs),
+		TEST(test_shares),
+		TEST(test_flood),
 		TEST(test_torn),
 		TEST(test_full),
 		TEST(test_limits),
 		TEST(test_writers),
 		TEST(test_both),
-		TEST(test_lost),
 		TEST(test_lines),
 		TEST(test_days),
 	};

@@ -4,6 +4,9 @@
 #include "tlsrpt/totals.h"
 #include <mtasts/session.h>
 
+#define ONE "11111111111111111111111111111111"
+#define TWO "22222222222222222222222222222222"
+
 enum { LINES_MAX = 4000, ROOM = 1 << 20 };
 
 static char day[ROOM], shown[2][ROOM];
@@ -67,10 +70,10 @@ show(char *out, size_t *n, const struct sts_totals_domain *d)
 		    (int)p->id.len, p->id.p, (int)p->success, (int)p->failure,
 		    (int)p->last);
 		for (r = p->row; r != NULL; r = r->next)
-			say(out, n, "  %d %s%.*s %.*s %s@%d %d\n", r->result,
+			say(out, n, "  %d %s%.*s %.*s %.3s@%d %d\n", r->result,
 			    r->other ? "other" : "", (int)r->mx_helo.len,
 			    r->mx_helo.p, (int)r->reason.len, r->reason.p,
-			    r->cert != 0 ? "cert" : "", (int)r->sample,
+			    r->cert.len > 0 ? r->cert.p : "", (int)r->time,
 			    (int)r->count);
 	}
 }
@@ -93,7 +96,7 @@ tally(char *out, size_t memory, uint64_t seed)
 			size_t len = start[i + 1] - start[i];
 
 			memcpy(line, day + start[i], len);
-			ROW(sts_totals_line(t, line, len, i) != STS_NOMEM,
+			ROW(sts_totals_line(t, line, len) != STS_NOMEM,
 			    "line %zu", i);
 		}
 		while ((d = sts_totals_next(t)) != NULL) {
@@ -123,12 +126,12 @@ test_counts(void **state)
 				   " no-policy-found  1+0 last 1000\n"
 				   "b.example\n"
 				   " sts 1 2+4 last 2000\n"
-				   "  1 mx1  @3 2\n"
-				   "  1 mx2  @4 1\n"
-				   "  12  why cert@7 1\n"
+				   "  1 mx1  @1000 2\n"
+				   "  1 mx2  @1000 1\n"
+				   "  12  why 111@1000 1\n"
 				   " sts 2 0+2 last 1000\n"
-				   "  12  why cert@8 1\n"
-				   "  12  why cert@9 1\n"
+				   "  12  why 111@1000 1\n"
+				   "  12  why 222@1000 1\n"
 				   "b.example.com\n"
 				   " sts 1 1+0 last 1000\n";
 
@@ -149,11 +152,11 @@ test_counts(void **state)
 	put(&s);
 	s = session("b.example", "1", STS_CERTIFICATE_REFUSED);
 	s.reason = str_of("why");
-	s.der = str_of("one");
+	s.cert = str_of(ONE);
 	put(&s);
 	s.id = str_of("2");
 	put(&s);
-	s.der = str_of("two");
+	s.cert = str_of(TWO);
 	put(&s);
 	s = session("a.example", "", STS_SESSION_OK);
 	s.type = STS_TYPE_NO_POLICY_FOUND;
@@ -196,7 +199,7 @@ test_keys(void **state)
 	s[4].mx_host = str_of("x");
 	s[5].mx_helo = str_of("x");
 	s[6].reason = str_of("x");
-	s[7].der = str_of("x");
+	s[7].cert = str_of(ONE);
 	s[8].time = 1; /* not this one */
 	for (size_t i = 0; i < ARRAY_LEN(s); i++)
 		put(&s[i]);
@@ -229,8 +232,8 @@ test_limits(void **state)
 	}
 	ROW(tally(shown[0], 1 << 20, 7) == 300, "each is counted");
 	ROW(strstr(shown[0],
-		"  5 helo99  @99 1\n  1 other  @100 100\n"
-		"  5 other  @101 100\n") != NULL,
+		"  5 helo99  @1000 1\n  1 other  @0 100\n"
+		"  5 other  @0 100\n") != NULL,
 	    "rows: %s", shown[0]);
 	clear();
 	for (unsigned i = 0; i < 40; i++) {
