@@ -75,6 +75,9 @@ enum sts_rc sts_day_open(struct sts_spool *, int64_t day, struct sts_day **out,
     struct sts_err *err);
 void sts_day_close(struct sts_day *); /* NULL is fine */
 
+/* Its bytes when it was opened. */
+uint64_t sts_day_size(const struct sts_day *);
+
 /*
  * The next line, without its line feed, and where it begins; lent, and may be
  * written to, until the next call.  Empty ones are passed over; one that is

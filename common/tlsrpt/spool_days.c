@@ -14,6 +14,7 @@ enum { BUFFER = 1 << 17 };
 
 struct sts_day {
 	int fd;
+	uint64_t bytes;
 	uint64_t at; /* where in the file buf begins */
 	size_t used, taken;
 	char buf[BUFFER];
@@ -169,6 +170,7 @@ sts_day_open(struct sts_spool *s, int64_t day, struct sts_day **out,
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	}
 	d->fd = fd;
+	d->bytes = (uint64_t)st.st_size;
 	sts_day_seek(d, 0);
 	*out = d;
 	return STS_OK;
@@ -181,6 +183,12 @@ sts_day_close(struct sts_day *d)
 		return;
 	close(d->fd);
 	free(d);
+}
+
+uint64_t
+sts_day_size(const struct sts_day *d)
+{
+	return d->bytes;
 }
 
 void

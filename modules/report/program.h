@@ -12,7 +12,6 @@
 #include "outbox.h"
 #include "report.h"
 #include "tlsrpt/spool.h"
-#include "tlsrpt/totals.h"
 #include <mtasts/session.h>
 
 struct program {
@@ -32,6 +31,13 @@ struct program {
 	bool sendmail_hangs;          /* so no more is handed to it */
 	bool failed;                  /* the exit status */
 };
+
+/* Is anything stored and sent? */
+static inline bool
+stores(const struct program *p)
+{
+	return p->outbox != NULL && !p->dry_run && !p->print;
+}
 
 /* Make the reports of one day. */
 void make_reports(struct program *, int64_t day);

@@ -11,8 +11,9 @@
  *                                  the policy, "line NS" once more in it
  *   spool make DIR LINES DOMAINS   a day of that size, one line in ten a
  *                                  failure; prints its bytes
- *   spool tally DIR MIB            that day: milliseconds, VmHWM in KiB,
- *                                  sessions, domains, passes
+ *   spool totals DIR               that day: milliseconds, those of CPU time,
+ *                                  the largest memory of this program and of
+ *                                  sort(1) in KiB, sessions, domains
  */
 #include <mtasts/session.h>
 
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/scan.h"
+#include "day_sort.h"
 #include "tlsrpt/spool.h"
 #include "tlsrpt/totals.h"
 
@@ -44,6 +46,13 @@ fail(const char *what)
 {
 	fprintf(stderr, "spool: %s\n", what);
 	return 1;
+}
+
+static long
+cpu_ms(const struct rusage *r)
+{
+	return (r->ru_utime.tv_sec + r->ru_stime.tv_sec) * 1000 +
+	    (r->ru_utime.tv_usec + r->ru_stime.tv_usec) / 1000;
 }
 
 static struct sts_session
@@ -164,43 +173,48 @@ make(const char *dir, uint64_t n, uint64_t domains)
 	return 0;
 }
 
+/* As make_reports.c does, without what it asks and writes. */
 static int
-tally(struct sts_spool *sp, uint64_t mib)
+totals(struct sts_spool *sp, const char *dir)
 {
-	uint64_t at, all = 0, domains = 0;
-	const struct sts_totals_domain *d;
-	const struct sts_totals_policy *p;
-	struct sts_totals_sums sums;
-	struct sts_totals *t;
+	uint64_t at, sessions = 0, domains = 0;
+	char domain[STS_NAME_SIZE] = "";
+	struct sts_totals t = { 0 };
+	struct rusage own, child;
+	struct sts_session s;
+	struct day_sort *sorted;
 	struct sts_day *in;
-	struct rusage ru;
 	long start = now_ns();
 	size_t len;
 	char *line;
 
 	if (sts_day_open(sp, day, &in, NULL) != STS_OK ||
-	    sts_totals_new(&t, (size_t)mib << 20, 42, NULL) != STS_OK)
+	    day_sort_start(&sorted, dir, sts_day_size(in), NULL) != STS_OK)
 		return fail("cannot begin");
-	do {
-		sts_day_seek(in, 0);
-		while (sts_day_next(in, &line, &len, &at, NULL) == STS_OK)
-			if (sts_totals_line(t, line, len) == STS_NOMEM)
-				return fail("no memory");
-		while ((d = sts_totals_next(t)) != NULL) {
-			domains++;
-			for (p = d->policy; p != NULL; p = p->next)
-				all += p->success + p->failure;
-		}
-	} while (sts_totals_again(t));
-	sums = sts_totals_sums(t);
-	sts_totals_free(t);
+	while (sts_day_next(in, &line, &len, &at, NULL) == STS_OK)
+		if (day_sort_put(sorted, line, len, NULL) != STS_OK)
+			return fail("cannot sort");
 	sts_day_close(in);
-	if (all != sums.sessions || sums.odd != 0)
-		return fail("sessions are missing");
-	(void)getrusage(RUSAGE_SELF, &ru);
-	printf("%ld %ld %llu %llu %u\n", (now_ns() - start) / 1000000,
-	    ru.ru_maxrss, (unsigned long long)all, (unsigned long long)domains,
-	    sums.passes);
+	while (day_sort_next(sorted, &line, &len, NULL) == STS_OK) {
+		if (!sts_session_decode(&s, line, len))
+			return fail("a damaged line");
+		if (!str_is(s.domain, domain)) {
+			sts_totals_clear(&t);
+			memcpy(domain, s.domain.p, s.domain.len);
+			domain[s.domain.len] = '\0';
+			domains++;
+		}
+		if (!sts_totals_add(&t, &s))
+			return fail("no memory");
+		sessions++;
+	}
+	sts_totals_clear(&t);
+	day_sort_close(sorted);
+	(void)getrusage(RUSAGE_SELF, &own);
+	(void)getrusage(RUSAGE_CHILDREN, &child);
+	printf("%ld %ld %ld %ld %llu %llu\n", (now_ns() - start) / 1000000,
+	    cpu_ms(&own) + cpu_ms(&child), own.ru_maxrss, child.ru_maxrss,
+	    (unsigned long long)sessions, (unsigned long long)domains);
 	return 0;
 }
 
@@ -218,17 +232,17 @@ main(int argc, char *argv[])
 	struct sts_spool *sp;
 	struct sts_err err;
 
-	if (argc < 4)
+	if (argc < 3)
 		return fail("bad usage");
 	if (strcmp(argv[1], "make") == 0 && argc == 5 && number(argv[4]) > 0)
 		return make(argv[2], number(argv[3]), number(argv[4]));
-	if (strcmp(argv[1], "record") == 0)
+	if (strcmp(argv[1], "record") == 0 && argc == 4)
 		return record(argv[2], number(argv[3]));
 	if (sts_spool_open(&sp, argv[2], STS_SPOOL_DAY_MAX, &err) != STS_OK)
 		return fail(err.text);
-	if (strcmp(argv[1], "lines") == 0)
+	if (strcmp(argv[1], "lines") == 0 && argc == 4)
 		return lines(sp, argv[2], number(argv[3]));
-	if (strcmp(argv[1], "tally") == 0)
-		return tally(sp, number(argv[3]));
+	if (strcmp(argv[1], "totals") == 0)
+		return totals(sp, argv[2]);
 	return fail("bad usage");
 }

@@ -141,16 +141,23 @@ class Host:
             f.write("".join("\n" + x + "\n" for x in lines).encode() + raw)
         shutil.chown(path, OWNER, OWNER)
 
-    def run(self, *args: str, later: str = "", host: str = "mx.sender.test"
-            ) -> subprocess.CompletedProcess:
+    def run(self, *args: str, later: str = "", host: str = "mx.sender.test",
+            sort: str = "") -> subprocess.CompletedProcess:
+        """sort: what is to be /usr/bin/sort meanwhile, a script."""
         prog = self.build / "modules/report/mtasts-report"
         env = {"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"}
         # Not for the programs before: another user's could not share it.
         when = [f"{k}={v}" for k, v in net.clock(later).items()] \
             if later else []
+        other = ""
+        if sort:
+            (self.dir / "sort").write_text(f"#!/bin/sh\n{sort}\n")
+            (self.dir / "sort").chmod(0o755)
+            shutil.copy("/usr/bin/sort", self.dir / "sort.true")
+            other = f"mount --bind {self.dir}/sort /usr/bin/sort && "
         return subprocess.run(
-            ["unshare", "--uts", "sh", "-c",
-             f'hostname {host}; exec setpriv --reuid={OWNER} '
+            ["unshare", "--uts", "--mount", "sh", "-c",
+             f'hostname {host}; {other}exec setpriv --reuid={OWNER} '
              f'--regid={OWNER} --clear-groups env "$@"', "sh", *when,
              str(prog), "-c", str(self.conf), *args],
             env=env, text=True, capture_output=True, check=False, timeout=120)
@@ -459,6 +466,62 @@ def million(new):
     assert j.body["policies"][0]["summary"] == {
         "total-successful-session-count": 100,
         "total-failure-session-count": 1}, j.body
+
+
+@row("sort(1) that fails, dies, keeps lines: no report is short, the day is made later")
+def bad_sort(new):
+    h = new()
+    names = [f"s{i}.test" for i in range(1, 5)]
+    for d in names:
+        wants(d, f"v=TLSRPTv1; rua=mailto:tls@{d}")
+    for i in range(50):
+        h.add(*[session(d, mx=f"{i}.{d}") for d in names])
+    h.add(*[session(names[0], ago=2)], ago=2)
+    true = f"{h.dir}/sort.true \"$@\""
+    for script in ("echo no room >&2; exit 2", f"{true} | head -n 70; exit 2",
+                   f"{true} | head -n 70; kill -9 $$", f"{true} | head -n 70",
+                   f"{true} | head -c 5000", "exec sleep 0"):
+        r = h.run(sort=script)
+        assert r.returncode == 3, (script, r)
+        for _, raw in h.mails():
+            j = rfc8460.judge_mail(raw)
+            assert not j.faults, j.faults
+            start = j.body["date-range"]["start-datetime"]
+            whole = 50 if start.startswith(day(1)) else 1
+            assert j.body["policies"][0]["summary"][
+                "total-successful-session-count"] == whole, (script, j.body)
+        assert not (h.spool / "out" / f"{day(1)}~").exists(), script
+    assert h.run().returncode == 0
+    assert (h.spool / "out" / f"{day(1)}~").exists()
+    mails = [(rfc8460.judge_mail(raw).body["date-range"]["start-datetime"]
+              [:10], a[-1]) for a, raw in h.mails()]
+    assert sorted(mails) == sorted(
+        [(day(2), "tls@s1.test")] + [(day(1), f"tls@{d}") for d in names])
+    h = new()
+    h.add(*[session(d) for d in ("s1.test", "s2.test", "s1.test")])
+    assert h.run(sort="cat").returncode == 3, "one that does not sort"
+
+
+@row("no room to sort a large day: other days are made, and that one later")
+def no_room(new):
+    h = new()
+    for d in ("n8.test", "n9.test"):
+        wants(d, f"v=TLSRPTv1; rua=mailto:tls@{d}")
+    net.tmpfs(h.spool, "64m", 0o750)
+    shutil.chown(h.spool, OWNER, OWNER)
+    h.add(*[session("n8.test")] * 10, ago=2)
+    h.add(raw=(session("n9.test") + "\n").encode() * 500000)
+    filler = h.spool / "filler"
+    with filler.open("wb") as f:
+        f.write(b"x" * (20 << 20))
+    assert h.run().returncode == 3
+    assert [a[-1] for a, _ in h.mails()] == ["tls@n8.test"]
+    assert not list(h.spool.glob("~sort*"))
+    filler.unlink()
+    assert h.run().returncode == 0
+    assert sorted(a[-1] for a, _ in h.mails()) == ["tls@n8.test",
+                                                   "tls@n9.test"]
+    assert not list(h.spool.glob("~sort*"))
 
 
 @row("the clock set back and forth: each day once, and none too soon")

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* A report that waits for its domain to say whether, and where, it wants it. */
+#ifndef REPORT_PENDING_REPORT_H
+#define REPORT_PENDING_REPORT_H
+
+#include "program.h"
+#include "report.h"
+
+/* The domains of a day that are asked at once. */
+struct pending_reports {
+	struct program *program;
+	int64_t day;
+	char name[REPORT_DAY_TEXT];
+	size_t n;    /* without an answer yet */
+	bool failed; /* one could not be stored */
+};
+
+/*
+ * Ask the domain, which may make other reports go on; the report, lent, goes
+ * to the outbox where it is wanted.  False: no memory, or no event loop.
+ */
+bool pending_report_ask(struct pending_reports *, const struct report *);
+
+/* Until each domain has answered, or its time was up. */
+void pending_reports_wait(struct pending_reports *);
+
+#endif
