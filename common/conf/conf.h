@@ -57,9 +57,10 @@ struct sts_report_conf {
 	const char *sender;       /* of the mail; set where contact is */
 	const char *spool_dir;
 	const char *sendmail;
-	bool success;    /* also where there was no failure */
-	unsigned jitter; /* s after midnight at most, RFC 8460 4.1 */
-	unsigned keep;   /* s a day is kept after its end */
+	bool success;             /* also where there was no failure */
+	unsigned jitter;          /* s after midnight at most, RFC 8460 4.1 */
+	unsigned keep;            /* s a day is kept after its end */
+	unsigned destination_max; /* reports of a day to one owner of places */
 	enum sts_sink sink;
 	const char *tlsrpt_socket; /* of the collector; set with SINK_TLSRPT */
 };

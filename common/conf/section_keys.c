@@ -81,6 +81,7 @@ sts_conf_domain_add(struct sts_load *l, const char *name)
 enum {
 	LOCAL_PART_MAX = 64,
 	ORGANIZATION_MAX = 120,
+	DESTINATION_MAX = 1000000,
 	SOCKET_MAX = 103, /* of sun_path the BSDs have four bytes less */
 	DAY = 86400
 };
@@ -147,6 +148,17 @@ take_organization(struct sts_load *l, struct sts_str v)
 	if (v.len > ORGANIZATION_MAX || !str_all(v, is_print))
 		return false;
 	l->conf->report.organization = sts_conf_keep(l, v);
+	return true;
+}
+
+static bool
+take_destination_max(struct sts_load *l, struct sts_str v)
+{
+	uint64_t n;
+
+	if (!str_u64(v, DESTINATION_MAX, &n) || n == 0)
+		return false;
+	l->conf->report.destination_max = (unsigned)n;
 	return true;
 }
 
@@ -235,6 +247,8 @@ static const struct sts_key keys[] = {
 	    .wants = "0s to 8h" },
 	{ "keep", STS_KEY_SECONDS, AT(keep), .min = 2 * DAY, .max = 60 * DAY,
 	    .wants = "2d to 60d" },
+	{ "destination_max", STS_KEY_OWN, .take = take_destination_max,
+	    .wants = "a number from 1 to 1000000" },
 	{ "sink", STS_KEY_OWN, .take = take_sink, .wants = "send or tlsrpt" },
 	{ "tlsrpt_socket", STS_KEY_OWN, .take = take_tlsrpt_socket,
 	    .wants = "an absolute path of at most 103 bytes" },
@@ -255,4 +269,5 @@ sts_conf_report_defaults(struct sts_report_conf *r)
 	r->success = true;
 	r->jitter = 4 * 3600;
 	r->keep = 7 * DAY;
+	r->destination_max = 5000;
 }

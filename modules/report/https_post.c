@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "https_post.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,36 @@
 #include <curl/curl.h>
 
 #include "base/err.h"
+#include "net/ca_store.h"
+#include "net/curl_loop.h"
 #include "net/gate.h"
 #include "net/sockaddr.h"
 
-enum { POST_MS = 60000, ANSWER_MAX = 65536, FORGET_ADDR = 30 };
+enum {
+	POST_MS = 30000,
+	CONNECT_MS = 10000, /* TLS included; SYN goes out four times */
+	ANSWER_MAX = 65536,
+	FORGET_ADDR = 30
+};
+
+struct posts {
+	const struct sts_conf *conf;
+	struct curl_loop *loop;
+	struct ca_store ca;
+};
+
+struct post {
+	struct curl_run run; /* first: curl_loop gives it back */
+	struct posts *posts;
+	post_done *done;
+	void *arg;
+	struct curl_slist *resolve, *head;
+	size_t len, heard;
+	struct sts_addr tried[POST_ADDR_MAX];
+	size_t ntried;
+	const char *local; /* trouble of our own; NULL: none */
+	char why[CURL_ERROR_SIZE];
+};
 
 /* "+host:port:192.0.2.1,[2001:db8::1]": no resolver of libcurl's. */
 static struct curl_slist *
@@ -42,38 +69,31 @@ resolve_list(const struct rua *to, const struct sts_addr *addr, size_t n)
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
-	const struct sts_conf *conf = arg;
+	struct post *post = arg;
 	struct sts_addr addr;
+	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || !sockaddr_addr(&addr, &to->addr) ||
-	    gate_refuses(conf, GATE_POST, &addr, sockaddr_port(&to->addr)) !=
-		NULL)
+	    gate_refuses(post->posts->conf, GATE_POST, &addr,
+		sockaddr_port(&to->addr)) != NULL)
 		return CURL_SOCKET_BAD;
-	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-}
-
-static bool
-set_fence(CURL *curl, const struct sts_conf *conf)
-{
-	union { /* libcurl hands it back and does not write there */
-		const struct sts_conf *in;
-		void *out;
-	} u = { conf };
-
-	return curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
-		   open_socket) == CURLE_OK &&
-	    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, u.out) == CURLE_OK;
+	fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (fd == -1 && errno != EAFNOSUPPORT)
+		post->local = "no socket to be had";
+	else if (fd != -1 && post->ntried < POST_ADDR_MAX)
+		post->tried[post->ntried++] = addr;
+	return fd == -1 ? CURL_SOCKET_BAD : fd;
 }
 
 /* What a server says beside its status is not for us; some of it may come. */
 static size_t
 drop(char *p, size_t size, size_t n, void *arg)
 {
-	size_t *got = arg;
+	struct post *post = arg;
 
 	(void)p;
-	*got += size * n;
-	return *got > ANSWER_MAX ? 0 : size * n;
+	post->heard += size * n;
+	return post->heard > ANSWER_MAX ? 0 : size * n;
 }
 
 static bool
@@ -94,10 +114,14 @@ set_numbers(CURL *curl, size_t len)
 		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 		{ CURLOPT_HTTP09_ALLOWED, 0 },
 		{ CURLOPT_HTTP_CONTENT_DECODING, 0 },
+		{ CURLOPT_FRESH_CONNECT, 1 },
 		{ CURLOPT_FORBID_REUSE, 1 },
+		{ CURLOPT_SSL_SESSIONID_CACHE, 0 },
+		{ CURLOPT_BUFFERSIZE, 16384 },
+		{ CURLOPT_UPLOAD_BUFFERSIZE, 16384 },
 		{ CURLOPT_DNS_CACHE_TIMEOUT, FORGET_ADDR },
 		{ CURLOPT_TIMEOUT_MS, POST_MS },
-		{ CURLOPT_CONNECTTIMEOUT_MS, POST_MS / 2 },
+		{ CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
@@ -108,7 +132,7 @@ set_numbers(CURL *curl, size_t len)
 }
 
 static bool
-set_texts(CURL *curl, const struct rua *to, const struct tls_ca *ca)
+set_texts(CURL *curl, const struct rua *to)
 {
 	const struct {
 		CURLoption option;
@@ -119,8 +143,6 @@ set_texts(CURL *curl, const struct rua *to, const struct tls_ca *ca)
 		{ CURLOPT_PROXY, "" },
 		{ CURLOPT_NOPROXY, "*" },
 		{ CURLOPT_USERAGENT, "mtasts" },
-		{ CURLOPT_CAINFO, ca->file },
-		{ CURLOPT_CAPATH, ca->path },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -130,63 +152,148 @@ set_texts(CURL *curl, const struct rua *to, const struct tls_ca *ca)
 	return true;
 }
 
-/* RFC 8460 5.4: accepted is what went out whole and was answered with 2xx. */
-static enum sts_rc
-perform(CURL *curl, size_t len, const size_t *got, const char *why,
-    struct sts_err *err)
+static bool
+set_callbacks(CURL *curl, struct post *post)
 {
-	CURLcode code = curl_easy_perform(curl);
-	char shown[160];
-	curl_off_t sent = 0;
-	long status = 0;
-
-	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	(void)curl_easy_getinfo(curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-	if (code == CURLE_WRITE_ERROR && *got > ANSWER_MAX)
-		code = CURLE_OK; /* it was we who had heard enough */
-	if (status >= 300)
-		return sts_fail(err, STS_TEMPFAIL, 0, "status %ld", status);
-	if (code != CURLE_OK)
-		return sts_fail(err, STS_TEMPFAIL, 0, "%s",
-		    sts_escape(shown, sizeof shown,
-			str_of(
-			    why[0] != '\0' ? why : curl_easy_strerror(code))));
-	if (status < 200 || sent != (curl_off_t)len)
-		return sts_fail(err, STS_TEMPFAIL, 0, "no answer to all of it");
-	return STS_OK;
+	return curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
+		   open_socket) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, post) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_WRITEDATA, post) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, post->why) == CURLE_OK;
 }
 
-enum sts_rc
-post_send(const struct rua *to, const struct tls_ca *ca,
-    const struct sts_conf *conf, const struct sts_addr *addr, size_t naddr,
-    const void *body, size_t len, struct sts_err *err)
+static struct curl_slist *
+header(void)
 {
-	static bool ready;
-	CURL *curl = NULL;
-	struct curl_slist *resolve = resolve_list(to, addr, naddr);
-	struct curl_slist *head = curl_slist_append(NULL,
-	    "Content-Type: application/tlsrpt+gzip"); /* 5.4 */
-	char why[CURL_ERROR_SIZE] = "";
-	enum sts_rc rc = STS_LOCAL;
-	size_t got = 0;
+	struct curl_slist *list, *longer;
 
-	ready = ready || curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
-	if (ready)
-		curl = curl_easy_init();
-	if (curl == NULL || resolve == NULL || head == NULL ||
-	    !set_numbers(curl, len) || !set_texts(curl, to, ca) ||
-	    !set_fence(curl, conf) ||
-	    curl_easy_setopt(curl, CURLOPT_RESOLVE, resolve) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, head) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop) != CURLE_OK ||
-	    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &got) != CURLE_OK)
-		sts_fail(err, STS_LOCAL, 0, "libcurl cannot be set up");
+	list = curl_slist_append(NULL,
+	    "Content-Type: application/tlsrpt+gzip"); /* RFC 8460 5.4 */
+	/* A large one goes out at once, too: who waits for 100? */
+	longer = list == NULL ? NULL : curl_slist_append(list, "Expect:");
+	if (longer == NULL)
+		curl_slist_free_all(list);
+	return longer;
+}
+
+static void
+free_post(struct post *post)
+{
+	curl_loop_remove(post->posts->loop, &post->run);
+	curl_easy_cleanup(post->run.curl);
+	curl_slist_free_all(post->resolve);
+	curl_slist_free_all(post->head);
+	free(post);
+}
+
+static void
+set_why(struct post_answer *a, const struct post *post, long status,
+    CURLcode code)
+{
+	if (status != 0 && (status < 200 || status >= 300))
+		(void)snprintf(a->why, sizeof a->why, "status %ld", status);
+	else if (post->local != NULL)
+		(void)snprintf(a->why, sizeof a->why, "%s", post->local);
+	else if (code == CURLE_OK)
+		(void)snprintf(a->why, sizeof a->why, "no answer to all of it");
 	else
-		rc = perform(curl, len, &got, why, err);
-	curl_slist_free_all(resolve);
-	curl_slist_free_all(head);
-	curl_easy_cleanup(curl);
-	return rc;
+		sts_escape(a->why, sizeof a->why,
+		    str_of(post->why[0] != '\0' ? post->why
+						: curl_easy_strerror(code)));
+}
+
+static void
+ended(struct curl_run *run, CURLcode code)
+{
+	struct post *post = (struct post *)run;
+	struct post_answer a = { .fate = POST_AGAIN };
+	curl_off_t sent = 0, connected = 0;
+	long status = 0;
+
+	(void)curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(run->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+	(void)curl_easy_getinfo(run->curl, CURLINFO_CONNECT_TIME_T, &connected);
+	if (code == CURLE_WRITE_ERROR && post->heard > ANSWER_MAX)
+		code = CURLE_OK; /* it was we who had heard enough */
+	a.fate =
+	    post_fate(status, sent == (curl_off_t)post->len, code == CURLE_OK);
+	a.silent = status == 0 && post->local == NULL;
+	if (a.silent && connected == 0) {
+		memcpy(a.dead, post->tried, sizeof a.dead);
+		a.ndead = post->ntried;
+	}
+	if (a.fate != POST_TAKEN)
+		set_why(&a, post, status, code);
+	post->done(post->arg, &a);
+	free_post(post);
+}
+
+bool
+post_start(struct posts *posts, const struct rua *to,
+    const struct sts_addr *addr, size_t naddr, const void *body, size_t len,
+    post_done *done, void *arg)
+{
+	struct post *post = calloc(1, sizeof *post);
+	CURL *curl;
+
+	if (post == NULL)
+		return false;
+	*post = (struct post){ .posts = posts,
+		.done = done,
+		.arg = arg,
+		.len = len,
+		.resolve = resolve_list(to, addr, naddr),
+		.head = header() };
+	post->run = (struct curl_run){ .curl = curl = curl_easy_init(),
+		.ended = ended,
+		.choosing = naddr > 1 };
+	if (curl != NULL && post->resolve != NULL && post->head != NULL &&
+	    ca_store_load(&posts->ca) == STS_OK && set_numbers(curl, len) &&
+	    set_texts(curl, to) && set_callbacks(curl, post) &&
+	    ca_store_apply(&posts->ca, curl) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_RESOLVE, post->resolve) ==
+		CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, post->head) ==
+		CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK &&
+	    curl_loop_add(posts->loop, &post->run))
+		return true;
+	free_post(post);
+	return false;
+}
+
+struct posts *
+posts_new(struct event_base *base, const struct sts_conf *conf,
+    struct sts_err *err)
+{
+	struct posts *posts = calloc(1, sizeof *posts);
+
+	if (posts == NULL ||
+	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(posts);
+		(void)sts_fail(err, STS_NOMEM, 0, "libcurl cannot start");
+		return NULL;
+	}
+	posts->conf = conf;
+	posts->ca.conf = conf;
+	if (ca_store_load(&posts->ca) != STS_OK)
+		(void)sts_fail(err, STS_LOCAL, 0, "%s", posts->ca.err.text);
+	else if ((posts->loop = curl_loop_new(base)) == NULL)
+		(void)sts_fail(err, STS_NOMEM, 0, "out of memory");
+	else
+		return posts;
+	posts_free(posts);
+	return NULL;
+}
+
+void
+posts_free(struct posts *posts)
+{
+	if (posts == NULL)
+		return;
+	curl_loop_free(posts->loop);
+	ca_store_clear(&posts->ca);
+	curl_global_cleanup();
+	free(posts);
 }

@@ -24,7 +24,7 @@ enum { DAYS_MAX = STS_SPOOL_DAYS_MAX };
 
 struct options {
 	const char *conf, *day, *domain;
-	bool dry_run, print, forward;
+	bool dry_run, print, forward, status, json;
 };
 
 static int
@@ -44,6 +44,8 @@ read_options(struct options *o, int argc, char *argv[])
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "forward", no_argument, NULL, 'f' },
+		{ "status", no_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
 		{ 0 },
 	};
 	int c;
@@ -68,13 +70,20 @@ read_options(struct options *o, int argc, char *argv[])
 		case 'f':
 			o->forward = true;
 			break;
+		case 's':
+			o->status = true;
+			break;
+		case 'j':
+			o->json = true;
+			break;
 		default:
 			return false;
 		}
-	return optind == argc &&
-	    (!o->forward ||
-		(o->day == NULL && o->domain == NULL && !o->dry_run &&
-		    !o->print));
+	if (optind != argc || (o->json && !o->status) ||
+	    (o->forward && o->status))
+		return false;
+	return (!o->forward && !o->status) ||
+	    (o->day == NULL && o->domain == NULL && !o->dry_run && !o->print);
 }
 
 /* --- Days --------------------------------------------------------------- */
@@ -170,6 +179,20 @@ lock_spool(const char *dir)
 	return dirfd;
 }
 
+/* Changes nothing, and waits for no other run. */
+static int
+show_status(struct program *p, const struct options *o, struct sts_err *err)
+{
+	int fd =
+	    open(p->conf->report.spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return fault("cannot open the spool directory");
+	if (outbox_open(&p->outbox, fd, err) != STS_OK)
+		return fault(err->text);
+	return print_status(p->outbox, o->json) ? 0 : 3;
+}
+
 static int
 run(struct program *p, const struct options *o, struct sts_err *err)
 {
@@ -213,6 +236,18 @@ close_all(struct program *p)
 	sts_spool_close(p->spool);
 }
 
+/* The caller may have ignored or blocked what we wait for. */
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -223,14 +258,15 @@ main(int argc, char *argv[])
 	int status;
 
 	umask(077);
-	(void)signal(SIGPIPE, SIG_IGN);
+	reset_signals();
 	openlog("mtasts-report", LOG_PID, LOG_MAIL);
 	if (!read_options(&o, argc, argv)) {
 		fprintf(stderr,
 		    "usage: %s [-c file] [--dry-run] [--print] "
 		    "[--day YYYY-MM-DD] [--domain name]\n"
+		    "       %s [-c file] --status [--json]\n"
 		    "       %s [-c file] --forward\n",
-		    argv[0], argv[0]);
+		    argv[0], argv[0], argv[0]);
 		return 2;
 	}
 	if (geteuid() == 0 || getuid() == 0)
@@ -243,7 +279,7 @@ main(int argc, char *argv[])
 		return fault("there is no contact in [report], so there are no "
 			     "reports");
 	}
-	if (o.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
+	if (!o.status && o.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
 		sts_conf_free(conf);
 		return fault(o.forward
 			? "without sink = tlsrpt in [report] nothing is "
@@ -259,7 +295,7 @@ main(int argc, char *argv[])
 	p.submitter = strchr(conf->report.contact, '@') + 1;
 	if (gethostname(p.host, sizeof p.host - 1) == -1)
 		p.host[0] = '\0';
-	status = run(&p, &o, &err);
+	status = o.status ? show_status(&p, &o, &err) : run(&p, &o, &err);
 	close_all(&p);
 	sts_conf_free(conf);
 	return fflush(stdout) == 0 ? status : 3;

@@ -215,6 +215,25 @@ take_name(struct report_state *p, const char *name)
 	    strcmp(p->domain, name + day + 1) == 0;
 }
 
+bool
+outbox_read(struct outbox *o, const char *day, const char *domain,
+    struct report_state *p)
+{
+	char name[OUTBOX_KEY_MAX];
+	struct sts_str text;
+	char *buf;
+	bool good;
+
+	key(name, day, domain, "");
+	buf = read_file(o, name, REPORT_STATE_TEXT_MAX, &text.len);
+	if (buf == NULL)
+		return false;
+	text.p = buf;
+	good = take_name(p, name) && report_state_read(p, text);
+	free(buf);
+	return good;
+}
+
 static void
 visit(struct outbox *o, const char *name, struct report_state *p,
     void (*fn)(void *, struct report_state *), void *arg)

@@ -8,8 +8,8 @@
  *   SPOOL/out/DAY~             all reports of the day have been made
  *
  * A state is written before anything is sent and after.  Where a crash comes
- * between the two, nobody knows whether the report went out; then it counts
- * as sent, for a domain must not get it twice.
+ * between the two, nobody knows whether the report went out; it is not sent
+ * again, for a domain must not get it twice.
  */
 #ifndef REPORT_OUTBOX_H
 #define REPORT_OUTBOX_H
@@ -33,7 +33,14 @@ enum destination_state {
 	DEST_WAITS,   /* to be sent at .next */
 	DEST_SENDING, /* at work, or a crash */
 	DEST_SENT,
-	DEST_GIVEN_UP
+	DEST_UNKNOWN, /* it may have gone out or not; never again */
+	DEST_GIVEN_UP,
+	/* Not sent, see report_caps.h: */
+	DEST_WITHHELD_PLACE,   /* another report of the owner goes there */
+	DEST_WITHHELD_OUTSIDE, /* the same, of places of one other owner */
+	DEST_WITHHELD_OWNER,   /* the owner has too many */
+	DEST_WITHHELD_FULL,    /* the place gets too many */
+	DEST_STATES
 };
 
 /* One URI of rua.  "?" stands for "not known yet: look _smtp._tls up". */
@@ -69,6 +76,10 @@ enum sts_rc outbox_put(struct outbox *, const struct report_state *,
 enum sts_rc outbox_update(struct outbox *, const struct report_state *,
     struct sts_err *err);
 
+/* False: not there, or damaged. */
+bool outbox_read(struct outbox *, const char *day, const char *domain,
+    struct report_state *);
+
 /* free() it; NULL: not there. */
 void *outbox_body(struct outbox *, const struct report_state *, size_t *len);
 
@@ -81,6 +92,11 @@ void outbox_served(struct outbox *, const struct report_state *);
 
 /* Forget all of a day. */
 void outbox_forget(struct outbox *, const char *day);
+
+const char *destination_state_word(enum destination_state);
+
+/* Is any dest still to be sent to? */
+bool report_state_waits(const struct report_state *);
 
 /* The text of a state, of REPORT_STATE_TEXT_MAX bytes; its length. */
 size_t report_state_write(char *text, const struct report_state *);

@@ -28,7 +28,6 @@ struct program {
 	struct sts_spool *spool;
 	struct outbox *outbox;        /* NULL where nothing is stored */
 	struct leaf_issuers *issuers; /* NULL until first needed */
-	bool sendmail_hangs;          /* so no more is handed to it */
 	bool failed;                  /* the exit status */
 };
 
@@ -41,6 +40,9 @@ stores(const struct program *p)
 
 /* Make the reports of one day. */
 void make_reports(struct program *, int64_t day);
+
+/* To standard output.  False: it cannot be written. */
+bool print_status(struct outbox *, bool json);
 
 /* Send what is due. */
 void send_reports(struct program *);

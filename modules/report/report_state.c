@@ -20,8 +20,29 @@ static const char *const states[] = {
 	[DEST_WAITS] = "waits",
 	[DEST_SENDING] = "sending",
 	[DEST_SENT] = "sent",
+	[DEST_UNKNOWN] = "unknown",
 	[DEST_GIVEN_UP] = "given-up",
+	[DEST_WITHHELD_PLACE] = "withheld-place",
+	[DEST_WITHHELD_OUTSIDE] = "withheld-outside",
+	[DEST_WITHHELD_OWNER] = "withheld-owner",
+	[DEST_WITHHELD_FULL] = "withheld-full",
 };
+_Static_assert(ARRAY_LEN(states) == DEST_STATES, "each has a word");
+
+const char *
+destination_state_word(enum destination_state s)
+{
+	return states[s];
+}
+
+bool
+report_state_waits(const struct report_state *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->dest[i].state == DEST_WAITS)
+			return true;
+	return false;
+}
 
 size_t
 report_state_write(char *text, const struct report_state *p)

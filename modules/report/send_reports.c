@@ -1,269 +1,409 @@
 /* SPDX-License-Identifier: ISC */
-/* Sending what is due, RFC 8460 5: by mail, by HTTPS, again and again. */
+/*
+ * Sending what is due, RFC 8460 5: by mail, by HTTPS, again and again.
+ *
+ * Each destination of a report is a job of its own, with a deadline; many are
+ * at work at once, and none waits for another.  First it is decided what may be
+ * sent at all (report_caps.h).
+ */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <syslog.h>
 
 #include "base/err.h"
-#include "https_post.h"
-#include "net/gate.h"
-#include "net/tls.h"
-#include "program.h"
-#include "report_mail.h"
-#include "rules/rua.h"
+#include "hand_over.h"
+#include "net/registrable_domain.h"
+#include "post_queue.h"
 #include <mtasts/session.h>
 
-struct sending {
-	struct program *program;
-	struct report_state *state;
-	void *gz; /* NULL until needed */
-	size_t len;
+enum {
+	RUN_SECONDS = 900, /* then nothing is begun any more */
+	MAILERS = 2,
+	ASKS_MAX = 64
 };
 
-/* --- Looking up while nothing else is to be done ------------------------ */
+/* --- What may be sent, and where ------------------------------------------ */
 
-struct answer {
-	bool come;
-	enum sts_rc rc;
-	struct destination dest[STS_RUA_MAX];
-	struct sts_addr addr[8];
-	size_t n;
-};
+/* False: not a URI that can be sent to. */
+static bool
+aim(struct job *job, const char *uri)
+{
+	struct sending *run = job->run;
+	struct rua to;
+
+	if (sts_rua_read(&to, str_of(uri)) != NULL)
+		return false;
+	caps_keys(&run->caps, &job->keys, job->parcel->day,
+	    registrable_domain(job->parcel->domain), &to,
+	    registrable_domain(to.host));
+	if (to.kind == RUA_HTTPS &&
+	    (job->host = post_queue_host(run->posts, to.host)) == NULL)
+		sending_no_memory(run);
+	return to.kind == RUA_MAIL || job->host != NULL;
+}
 
 static void
-wait_for(struct program *p, const struct answer *a)
+enqueue(struct job *job)
 {
-	while (!a->come && event_base_loop(p->base, EVLOOP_ONCE) == 0)
-		;
+	struct sending *run = job->run;
+	const char *only = run->program->only;
+
+	if (!job->due ||
+	    (only != NULL && strcmp(only, job->parcel->domain) != 0))
+		job_drop(job);
+	else if (job->host != NULL)
+		post_queue_add(run->posts, job);
+	else
+		TAILQ_INSERT_TAIL(&run->mail, job, next);
+}
+
+static void
+withhold(struct sending *run, struct destination *g, enum destination_state why)
+{
+	g->state = why;
+	run->withheld[why]++;
+}
+
+/* --- Asking a domain that could not be asked when the report was made ----- */
+
+static void
+add_dest(struct job *job, struct report_state *state, struct sts_str uri)
+{
+	struct sending *run = job->run;
+	struct destination *g = &state->dest[state->n];
+	struct job *new;
+	enum destination_state may;
+
+	if (uri.len >= sizeof g->uri ||
+	    (new = job_new(run, job->parcel, state->n)) == NULL)
+		return;
+	memset(g, 0, sizeof *g);
+	memcpy(g->uri, uri.p, uri.len);
+	if (!aim(new, g->uri)) {
+		job_drop(new);
+		return;
+	}
+	state->n++;
+	new->due = true;
+	if ((may = caps_take(&run->caps, &new->keys)) == DEST_WAITS)
+		enqueue(new);
+	else {
+		withhold(run, g, may);
+		job_drop(new);
+	}
 }
 
 static void
 discovered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
 {
-	struct answer *a = arg;
+	struct job *job = arg;
+	struct sending *run = job->run;
+	struct parcel *p = job->parcel;
+	struct report_state *state;
 
-	a->come = true;
-	a->rc = rc;
-	for (size_t i = 0; rc == STS_OK && i < found->n; i++)
-		if (found->rua[i].len < sizeof a->dest[0].uri &&
-		    !outbox_reaches(a->dest, a->n, found->rua[i])) {
-			memcpy(a->dest[a->n].uri, found->rua[i].p,
-			    found->rua[i].len);
-			a->dest[a->n++].uri[found->rua[i].len] = '\0';
-		}
-}
-
-static void
-resolved(void *arg, const struct dns_answer *d)
-{
-	struct answer *a = arg;
-
-	a->come = true;
-	a->rc = d->outcome == DNS_TEMPFAIL ? STS_TEMPFAIL : STS_OK;
-	for (size_t i = 0; i < d->n && a->n < ARRAY_LEN(a->addr); i++)
-		a->addr[a->n++] = d->addr[i];
-}
-
-/* --- One dest ------------------------------------------------------------ */
-
-static enum sts_rc
-by_mail(struct sending *s, const struct rua *to, struct sts_err *err)
-{
-	struct program *p = s->program;
-	const struct sts_report_conf *c = &p->conf->report;
-	const char *sender = c->sender != NULL ? c->sender : c->contact;
-	struct report r;
-	enum sts_rc rc;
-	size_t len;
-	char *text;
-
-	if (p->sendmail_hangs) /* not one report after the other is lost */
-		return sts_fail(err, STS_TEMPFAIL, 0,
-		    "%s was too slow with another report", c->sendmail);
-	report_begin(&r, &p->conf->report, p->submitter, p->host,
-	    s->state->domain, sts_day_of(s->state->day));
-	memcpy(r.unique, s->state->unique, sizeof r.unique);
-	text = mail_text(&r, sender, to->address, s->gz, s->len, p->now, &len);
-	if (text == NULL)
-		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	rc = mail_send(c->sendmail, sender, to->address, text, len, SENDMAIL_MS,
-	    &p->sendmail_hangs, err);
-	free(text);
-	return rc;
-}
-
-static enum sts_rc
-by_https(struct sending *s, const struct rua *to, struct sts_err *err)
-{
-	struct program *p = s->program;
-	struct answer a = { .come = false };
-	struct sts_addr good[8];
-	struct tls_ca ca;
-	const char *why = NULL;
-	size_t n = 0;
-	enum sts_rc rc;
-
-	if ((rc = tls_find_ca(&ca, p->conf, err)) != STS_OK)
-		return rc;
-	if (!dns_ask(p->dns, DNS_ADDRESS, to->host, p->conf->dns_timeout,
-		resolved, &a))
-		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	wait_for(p, &a);
-	for (size_t i = 0; i < a.n; i++)
-		if ((why = gate_refuses(p->conf, GATE_POST, &a.addr[i],
-			 to->port)) == NULL)
-			good[n++] = a.addr[i];
-	if (n == 0)
-		return sts_fail(err, STS_TEMPFAIL, 0, "%s has no address%s%s",
-		    to->host, why == NULL ? "" : " that may be reached: ",
-		    why == NULL ? "" : why);
-	return post_send(to, &ca, p->conf, good, n, s->gz, s->len, err);
-}
-
-static enum sts_rc
-deliver(struct sending *s, const struct destination *g, struct sts_err *err)
-{
-	struct rua to;
-
-	sts_rua_read(&to, (struct sts_str){ g->uri, strlen(g->uri) });
-	if (s->gz == NULL &&
-	    (s->gz = outbox_body(s->program->outbox, s->state, &s->len)) ==
-		NULL)
-		return sts_fail(err, STS_LOCAL, 0, "the report is gone");
-	if (to.kind == RUA_MAIL)
-		return by_mail(s, &to, err);
-	if (to.kind == RUA_HTTPS)
-		return by_https(s, &to, err);
-	return sts_fail(err, STS_INVALID, 0, "not a URI to send to");
-}
-
-static void
-tell(const struct sending *s, const struct destination *g, const char *what,
-    const char *why)
-{
-	char shown[300];
-
-	syslog(g->state == DEST_SENT && why[0] == '\0' ? LOG_INFO : LOG_WARNING,
-	    "TLS report of %s for %s to %s: %s%s%s", s->state->day,
-	    s->state->domain,
-	    sts_escape(shown, sizeof shown,
-		(struct sts_str){ g->uri, strlen(g->uri) }),
-	    what, why[0] == '\0' ? "" : ": ", why);
-}
-
-static bool
-store(struct sending *s)
-{
-	struct sts_err err;
-
-	if (outbox_update(s->program->outbox, s->state, &err) == STS_OK)
-		return true;
-	syslog(LOG_ERR, "%s", err.text);
-	s->program->failed = true;
-	return false;
-}
-
-static void
-failed(struct sending *s, struct destination *g, const struct sts_err *err)
-{
-	if (err->rc == STS_INVALID)
-		g->state = DEST_GIVEN_UP;
-	else if (destination_failed(g, s->program->now)) {
-		tell(s, g, "failed, tried again later", err->text);
-		return;
-	}
-	tell(s, g, "given up", err->text);
-}
-
-/* RFC 8460 5.5: what the disk cannot remember is not done. */
-static void
-try(struct sending *s, struct destination *g)
-{
-	struct sts_err err = { 0 };
-
-	g->tries++;
-	if (g->first == 0)
-		g->first = s->program->now;
-	g->state = DEST_SENDING;
-	if (!store(s))
-		return;
-	if (deliver(s, g, &err) == STS_OK) {
-		g->state = DEST_SENT;
-		tell(s, g, "sent", err.text);
-	} else
-		failed(s, g, &err);
-	(void)store(s);
-}
-
-/* The domain could not be asked when the report was made. */
-static void
-ask_again(struct sending *s, struct destination *g)
-{
-	struct answer *a = calloc(1, sizeof *a);
-	struct sts_err err = { .rc = STS_TEMPFAIL, .text = "DNS" };
-
-	g->tries++;
-	if (g->first == 0)
-		g->first = s->program->now;
-	if (a == NULL ||
-	    !rua_lookup(s->program, s->state->domain, discovered, a)) {
-		free(a);
-		return;
-	}
-	wait_for(s->program, a);
-	if (a->rc == STS_TEMPFAIL)
-		failed(s, g, &err);
+	run->asking--;
+	run->active--;
+	if (rc == STS_TEMPFAIL)
+		job_end(job, JOB_AGAIN, "DNS");
 	else {
-		s->state->n = a->n;
-		for (size_t i = 0; i < a->n; i++)
-			s->state->dest[i] = a->dest[i]; /* waits, due now */
+		if ((state = parcel_open(run, p)) != NULL) {
+			state->n = 0;
+			for (size_t i = 0; rc == STS_OK && i < found->n; i++)
+				add_dest(job, state, found->rua[i]);
+			(void)sending_store(run, state);
+		}
+		parcel_close(run, p);
+		job_drop(job);
 	}
-	free(a);
-	(void)store(s);
-}
-
-/* --- One state ---------------------------------------------------------- */
-
-static bool
-waits(const struct report_state *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (p->dest[i].state == DEST_WAITS)
-			return true;
-	return false;
+	run->go_on(run);
 }
 
 static void
-send_report(void *arg, struct report_state *state)
+ask(struct job *job)
 {
-	struct sending s = { .program = arg, .state = state };
-	struct destination *g = state->dest;
-	bool had = waits(state);
+	struct sending *run = job->run;
 
-	if (s.program->only != NULL &&
-	    strcmp(s.program->only, state->domain) != 0)
+	if (!rua_lookup(run->program, job->parcel->domain, discovered, job)) {
+		sending_no_memory(run);
+		job_drop(job);
 		return;
+	}
+	run->asking++;
+	run->active++;
+}
+
+static void
+go_on(struct sending *run)
+{
+	struct job *job;
+
+	while (!run->over && run->asking < ASKS_MAX &&
+	    (job = TAILQ_FIRST(&run->ask)) != NULL) {
+		TAILQ_REMOVE(&run->ask, job, next);
+		ask(job);
+	}
+	while (!run->over && !run->no_mail && hand_over_idle(run->mailers) &&
+	    (job = TAILQ_FIRST(&run->mail)) != NULL) {
+		TAILQ_REMOVE(&run->mail, job, next);
+		job_mail(job);
+	}
+	post_queue_run(run->posts);
+}
+
+/* --- What there is -------------------------------------------------------- */
+
+/* New ones are sent before those that failed already. */
+struct found {
+	struct sending *run;
+	struct job **new, **again;
+	size_t nnew, nagain, room_new, room_again;
+};
+
+static bool
+keep(struct job ***list, size_t *n, size_t *room, struct job *job)
+{
+	struct job **more;
+
+	if (*n == *room) {
+		*room = *room == 0 ? 256 : *room * 2;
+		more = reallocarray(*list, *room, sizeof *more);
+		if (more == NULL)
+			return false;
+		*list = more;
+	}
+	(*list)[(*n)++] = job;
+	return true;
+}
+
+/* False: no memory. */
+static bool
+find_dest(struct found *f, struct parcel *p, const struct destination *g,
+    size_t at)
+{
+	struct sending *run = f->run;
+	bool waits = g->state == DEST_WAITS;
+	struct job *job = job_new(run, p, at);
+
+	if (job == NULL)
+		return false;
+	job->due = waits && g->next <= run->program->now;
+	if (strcmp(g->uri, "?") == 0 && job->due)
+		return keep(&f->again, &f->nagain, &f->room_again, job);
+	if (g->state >= DEST_WITHHELD_PLACE || !aim(job, g->uri)) {
+		job_drop(job);
+		return true;
+	}
+	if (waits && g->first == 0)
+		return keep(&f->new, &f->nnew, &f->room_new, job);
+	caps_count(&run->caps, &job->keys);
+	if (job->due)
+		return keep(&f->again, &f->nagain, &f->room_again, job);
+	job_drop(job);
+	return true;
+}
+
+/* A crash: nobody knows how far that was. */
+static void
+settle(struct sending *run, struct report_state *state)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < state->n; i++) {
+		if (state->dest[i].state != DEST_SENDING)
+			continue;
+		state->dest[i].state = DEST_UNKNOWN;
+		run->ended[JOB_UNKNOWN]++;
+		any = true;
+		syslog(LOG_WARNING,
+		    "TLS report of %s for %s: interrupted, it may have been "
+		    "sent or not",
+		    state->day, state->domain);
+	}
+	if (!any)
+		return;
+	(void)sending_store(run, state);
+	if (!report_state_waits(state))
+		outbox_served(run->program->outbox, state);
+}
+
+static void
+find(void *arg, struct report_state *state)
+{
+	struct found *f = arg;
+	size_t size = strlen(state->domain) + 1;
+	struct parcel *p = calloc(1, sizeof *p + size);
+
+	settle(f->run, state);
+	if (p == NULL) {
+		sending_no_memory(f->run);
+		return;
+	}
+	p->users = 1;
+	memcpy(p->day, state->day, sizeof p->day);
+	memcpy(p->domain, state->domain, size);
 	for (size_t i = 0; i < state->n; i++)
-		if (g[i].state == DEST_SENDING) { /* a crash */
-			g[i].state = DEST_SENT;
-			tell(&s, &g[i], "interrupted, counts as sent", "");
-			(void)store(&s);
-			had = true;
-		}
-	if (state->n == 1 && strcmp(g->uri, "?") == 0 &&
-	    g->state == DEST_WAITS && g->next <= s.program->now)
-		ask_again(&s, g);
-	for (size_t i = 0; i < state->n; i++)
-		if (g[i].state == DEST_WAITS && g[i].next <= s.program->now &&
-		    strcmp(g[i].uri, "?") != 0)
-			try(&s, &g[i]);
-	if (had && !waits(state))
-		outbox_served(s.program->outbox, state);
-	free(s.gz);
+		if (!find_dest(f, p, &state->dest[i], i))
+			sending_no_memory(f->run);
+	if (--p->users == 0)
+		free(p);
+}
+
+static void
+shuffle(struct job **list, size_t n)
+{
+	uint32_t random = 0;
+	struct job *job;
+	size_t at;
+
+	for (size_t i = n; i > 1; i--) {
+		(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
+		at = random % i;
+		job = list[i - 1];
+		list[i - 1] = list[at];
+		list[at] = job;
+	}
+}
+
+static bool
+is_owner(const struct job *job)
+{
+	return registrable_domain(job->parcel->domain) == job->parcel->domain;
+}
+
+static void
+admit(struct job *job)
+{
+	struct sending *run = job->run;
+	enum destination_state may = caps_take(&run->caps, &job->keys);
+	struct report_state *state;
+
+	if (may == DEST_WAITS) {
+		enqueue(job);
+		return;
+	}
+	if ((state = parcel_open(run, job->parcel)) != NULL) {
+		withhold(run, &state->dest[job->at], may);
+		(void)sending_store(run, state);
+		parcel_close(run, job->parcel);
+	}
+	job_drop(job);
+}
+
+/*
+ * Of an owner's reports the one for his domain itself comes before those for
+ * names below it; else it is a matter of luck, each day anew.
+ */
+static void
+choose(struct found *f)
+{
+	struct sending *run = f->run;
+
+	shuffle(f->new, f->nnew);
+	shuffle(f->again, f->nagain);
+	for (size_t pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < f->nnew; i++)
+			if (f->new[i] != NULL &&
+			    (pass == 1 || is_owner(f->new[i]))) {
+				admit(f->new[i]);
+				f->new[i] = NULL;
+			}
+	for (size_t i = 0; i < f->nagain; i++)
+		if (f->again[i]->host == NULL && f->again[i]->keys.place == 0)
+			TAILQ_INSERT_TAIL(&run->ask, f->again[i], next);
+		else
+			enqueue(f->again[i]);
+}
+
+/* --- The run -------------------------------------------------------------- */
+
+static void
+time_is_up(evutil_socket_t fd, short what, void *arg)
+{
+	struct sending *run = arg;
+
+	(void)fd;
+	(void)what;
+	run->over = true;
+}
+
+/* One line: there may be thousands. */
+static void
+sum_up(const struct sending *run)
+{
+	const unsigned long *n = run->ended, *w = run->withheld;
+	unsigned long withheld = w[DEST_WITHHELD_PLACE] +
+	    w[DEST_WITHHELD_OUTSIDE] + w[DEST_WITHHELD_OWNER] +
+	    w[DEST_WITHHELD_FULL];
+	unsigned long again = n[JOB_AGAIN] + n[JOB_SKIPPED] - run->given_up;
+
+	if (n[JOB_SENT] + again + run->given_up + n[JOB_FINAL] +
+		n[JOB_UNKNOWN] + withheld + run->left ==
+	    0)
+		return;
+	syslog(LOG_INFO,
+	    "TLS reports: %lu sent, %lu unknown, %lu to be tried again (%lu "
+	    "of them not tried, as nobody answers there), %lu given up, %lu "
+	    "left for the next run, %lu withheld (place %lu, outside %lu, "
+	    "owner %lu, full %lu)",
+	    n[JOB_SENT], n[JOB_UNKNOWN], again, n[JOB_SKIPPED],
+	    run->given_up + n[JOB_FINAL], run->left, withheld,
+	    w[DEST_WITHHELD_PLACE], w[DEST_WITHHELD_OUTSIDE],
+	    w[DEST_WITHHELD_OWNER], w[DEST_WITHHELD_FULL]);
+}
+
+static bool
+set_up(struct sending *run, struct sts_err *err)
+{
+	struct program *p = run->program;
+
+	TAILQ_INIT(&run->mail);
+	TAILQ_INIT(&run->ask);
+	run->caps.max = p->conf->report.destination_max;
+	(void)!getrandom(run->caps.counts.secret,
+	    sizeof run->caps.counts.secret, GRND_NONBLOCK);
+	run->mailers = hand_over_start(p->base, p->conf, MAILERS, err);
+	return run->mailers != NULL &&
+	    (run->posts = post_queue_new(run, err)) != NULL;
+}
+
+static void
+work(struct sending *run)
+{
+	const struct timeval most = { RUN_SECONDS, 0 };
+	struct found f = { .run = run };
+	struct event *end = evtimer_new(run->program->base, time_is_up, run);
+
+	if (end == NULL || evtimer_add(end, &most) == -1)
+		sending_no_memory(run);
+	outbox_each(run->program->outbox, find, &f);
+	choose(&f);
+	free(f.new);
+	free(f.again);
+	go_on(run);
+	while (run->active > 0 &&
+	    event_base_loop(run->program->base, EVLOOP_ONCE) == 0)
+		;
+	if (end != NULL)
+		event_free(end);
 }
 
 void
 send_reports(struct program *p)
 {
-	outbox_each(p->outbox, send_report, p);
+	struct sending run = { .program = p, .go_on = go_on };
+	struct sts_err err = { 0 };
+
+	if (set_up(&run, &err))
+		work(&run);
+	else {
+		syslog(LOG_ERR, "%s", err.text);
+		p->failed = true;
+	}
+	jobs_leave(&run.mail);
+	jobs_leave(&run.ask);
+	post_queue_free(run.posts);
+	hand_over_end(run.mailers);
+	key_counts_clear(&run.caps.counts);
+	sum_up(&run);
 }

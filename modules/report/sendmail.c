@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Handing a mail to the local mail server's sendmail(8). */
+#include "sendmail.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -11,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "report_mail.h"
 
 enum { NAP_MS = 20, MERCY_MS = 5000 };
 
@@ -29,8 +29,8 @@ become(const char *sendmail, const char *sender, const char *to, int in)
 
 	(void)setsid(); /* a group that can be ended with its helpers */
 	(void)signal(SIGPIPE, SIG_DFL);
-	if (dup2(in, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1 ||
-	    chdir("/") == -1)
+	if (lseek(in, 0, SEEK_SET) == -1 || dup2(in, STDIN_FILENO) == -1 ||
+	    dup2(null, STDOUT_FILENO) == -1 || chdir("/") == -1)
 		_exit(127);
 	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
@@ -38,30 +38,14 @@ become(const char *sendmail, const char *sender, const char *to, int in)
 	_exit(127);
 }
 
-/* The text as a file without a name, to be read from its start; -1. */
-static int
-put_down(const char *text, size_t len)
-{
-	FILE *f = tmpfile();
-	int fd = -1;
-
-	if (f == NULL)
-		return -1;
-	if (fwrite(text, 1, len, f) == len && fflush(f) == 0 &&
-	    (fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3)) != -1 &&
-	    lseek(fd, 0, SEEK_SET) == -1) {
-		close(fd);
-		fd = -1;
-	}
-	fclose(f);
-	return fd;
-}
-
-/* Is it over within ms? */
+/*
+ * Is it over within ms?  *lost: it is, but nobody can say how it went; another
+ * has waited for it.
+ */
 static bool
-ends(pid_t pid, unsigned ms, int *status)
+ends(pid_t pid, unsigned ms, int *status, bool *lost)
 {
-	const struct timespec nap = { 0, NAP_MS * 1000000 };
+	struct timespec nap = { 0, 1000000 }; /* most are done at once */
 	int64_t deadline = sts_now_ms() + ms;
 	pid_t got;
 
@@ -70,7 +54,10 @@ ends(pid_t pid, unsigned ms, int *status)
 		if (sts_now_ms() > deadline)
 			return false;
 		(void)nanosleep(&nap, NULL);
+		if (nap.tv_nsec < NAP_MS * 1000000L)
+			nap.tv_nsec *= 2;
 	}
+	*lost = got == -1;
 	return true;
 }
 
@@ -82,46 +69,54 @@ static void
 end(pid_t pid)
 {
 	int status;
+	bool lost;
 
 	(void)kill(-pid, SIGTERM);
-	if (ends(pid, MERCY_MS, &status))
+	if (ends(pid, MERCY_MS, &status, &lost))
 		return;
 	(void)kill(-pid, SIGKILL);
-	(void)ends(pid, MERCY_MS, &status);
+	(void)ends(pid, MERCY_MS, &status, &lost);
 }
 
-enum sts_rc
-mail_send(const char *sendmail, const char *sender, const char *to,
-    const char *text, size_t len, unsigned limit, bool *slow,
-    struct sts_err *err)
+enum mail_fate
+mail_send(const char *sendmail, const char *sender, const char *to, int file,
+    unsigned limit, struct sts_err *err)
 {
-	int fd, status = -1;
+	bool lost = false;
+	int status = -1;
 	pid_t pid;
 
-	*slow = false;
-	if (access(sendmail, X_OK) == -1)
-		return sts_fail(err, STS_LOCAL, 0, "%s: %s", sendmail,
+	if (access(sendmail, X_OK) == -1) {
+		(void)sts_fail(err, STS_LOCAL, 0, "%s: %s", sendmail,
 		    strerror(errno));
-	if ((fd = put_down(text, len)) == -1)
-		return sts_fail(err, STS_LOCAL, 0,
-		    "cannot write a temporary file: %s", strerror(errno));
-	if ((pid = fork()) == 0)
-		become(sendmail, sender, to, fd);
-	close(fd);
-	if (pid == -1)
-		return sts_fail(err, STS_LOCAL, 0, "cannot start %s: %s",
-		    sendmail, strerror(errno));
-	if (!ends(pid, limit, &status)) {
-		*slow = true;
-		end(pid);
-		return sts_fail(err, STS_OK, 0,
-		    "%s took over %u s and may have it or not, so it counts "
-		    "as sent",
-		    sendmail, limit / 1000);
+		return MAIL_REFUSED;
 	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return STS_OK;
-	return sts_fail(err, STS_TEMPFAIL, 0, "%s refused the report (%s %d)",
-	    sendmail, WIFEXITED(status) ? "status" : "signal",
-	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	if ((pid = fork()) == 0)
+		become(sendmail, sender, to, file);
+	if (pid == -1) {
+		(void)sts_fail(err, STS_LOCAL, 0, "cannot start %s: %s",
+		    sendmail, strerror(errno));
+		return MAIL_REFUSED;
+	}
+	if (!ends(pid, limit, &status, &lost)) {
+		end(pid);
+		(void)sts_fail(err, STS_TEMPFAIL, 0, "%s took over %u s",
+		    sendmail, limit / 1000);
+		return MAIL_UNKNOWN;
+	}
+	if (lost) {
+		(void)sts_fail(err, STS_LOCAL, 0,
+		    "%s was waited for by another", sendmail);
+		return MAIL_UNKNOWN;
+	}
+	if (!WIFEXITED(status)) { /* perhaps just behind its last fsync(2) */
+		(void)sts_fail(err, STS_TEMPFAIL, 0, "%s ended by signal %d",
+		    sendmail, WTERMSIG(status));
+		return MAIL_UNKNOWN;
+	}
+	if (WEXITSTATUS(status) == 0)
+		return MAIL_SENT;
+	(void)sts_fail(err, STS_TEMPFAIL, 0,
+	    "%s refused the report (status %d)", sendmail, WEXITSTATUS(status));
+	return MAIL_REFUSED;
 }

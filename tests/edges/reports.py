@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,11 @@ CONTACT = "tls-reports@sender.test"
 SENDER = "mtasts-reports@sender.test"  # the default
 HOOK = "198.18.1.40"  # takes reports
 NGINX = "198.18.1.43"  # so does this
+SILENT = "198.18.1.44"  # takes connections, and says nothing
 POSTED = net.ROOT / "posted"
+# What a collector's answer is, RFC 9110 15.
+FINAL = (400, 401, 403, 405, 410, 413, 415, 422, 501)
+AGAIN = (404, 408, 429, 500, 502, 503)
 POLICY = "version: STSv1\nmode: enforce\nmx: mx1.{d}\nmx: *.{d}\n" \
          "max_age: 86400\n"
 
@@ -57,15 +62,16 @@ http {{
 }}
 """
 
-# Keeps what it was given; FAIL and KILL are files that a row makes.
+# Keeps what it was given.  FAIL, KILL and ORPHAN are files that a row makes: to
+# kill the reporter, or its process that started this.
 SENDMAIL = """#!/bin/sh
 dir={dir}
 [ ! -e $dir/FAIL ] || {{ cat >/dev/null; exit 75; }}
-n=$(ls $dir | grep -c '\\.eml$')
-cat >$dir/$n.part
-printf '%s\\n' "$@" >$dir/$n.args
-mv $dir/$n.part $dir/$n.eml
-[ ! -e $dir/KILL ] || {{ rm $dir/KILL; kill -9 $PPID; }}
+cat >$dir/$$.part
+printf '%s\\n' "$@" >$dir/$$.args
+mv $dir/$$.part $dir/$$.eml
+[ ! -e $dir/KILL ] || {{ rm $dir/KILL; kill -9 $(ps -o ppid= -p $PPID); }}
+[ ! -e $dir/ORPHAN ] || {{ rm $dir/ORPHAN; kill -9 $PPID; }}
 """
 
 
@@ -142,8 +148,9 @@ class Host:
         shutil.chown(path, OWNER, OWNER)
 
     def run(self, *args: str, later: str = "", host: str = "mx.sender.test",
-            sort: str = "") -> subprocess.CompletedProcess:
-        """sort: what is to be /usr/bin/sort meanwhile, a script."""
+            sort: str = "", before: str = ":") -> subprocess.CompletedProcess:
+        """sort: what is to be /usr/bin/sort meanwhile, a script; before: what
+        the shell does that starts the program."""
         prog = self.build / "modules/report/mtasts-report"
         env = {"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"}
         # Not for the programs before: another user's could not share it.
@@ -157,16 +164,27 @@ class Host:
             other = f"mount --bind {self.dir}/sort /usr/bin/sort && "
         return subprocess.run(
             ["unshare", "--uts", "--mount", "sh", "-c",
-             f'hostname {host}; {other}exec setpriv --reuid={OWNER} '
+             f'hostname {host}; {other}{{ {before}; }} && exec setpriv --reuid={OWNER} '
              f'--regid={OWNER} --clear-groups env "$@"', "sh", *when,
              str(prog), "-c", str(self.conf), *args],
-            env=env, text=True, capture_output=True, check=False, timeout=120)
+            env=env, text=True, capture_output=True, check=False, timeout=300)
 
     def mails(self) -> list[tuple[list[str], bytes]]:
         return [(p.with_suffix(".args").read_text().splitlines(),
                  p.read_bytes())
                 for p in sorted(self.mail.glob("*.eml"),
                                 key=lambda p: int(p.stem))]
+
+    def states(self) -> Counter:
+        """How many destinations there are in each state."""
+        return Counter(line.split()[0] for p in (self.spool / "out").iterdir()
+                       if "~" in p.name.strip("~") and not p.name.endswith("~gz")
+                       for line in p.read_text().splitlines()[1:])
+
+    def status(self) -> dict:
+        r = self.run("--status", "--json")
+        assert r.returncode == 0, r
+        return json.loads(r.stdout)
 
     def state(self, domain: str, ago: int = 1) -> list[str]:
         p = self.spool / "out" / f"{day(ago)}~{domain}"
@@ -774,15 +792,37 @@ def https_endless(new):
     assert h.state("c7.test")[0].startswith("sent "), h.state("c7.test")
 
 
-@row("RFC 8460 5.4 an answer that is cut off: not taken, again later")
+@row("RFC 8460 5.4 no answer, or one cut off: nobody knows, so not again")
 def https_cut(new):
     h = new()
     began = time.time()
     hook("c9.test", "/cut")
-    h.add(session("c9.test"))
+    hook("c10.test", "/mute")
+    h.add(session("c9.test"), session("c10.test"))
     h.run()
-    assert len(posted(began)) == 1, posted(began)
-    assert h.state("c9.test")[0].startswith("waits 1 "), h.state("c9.test")
+    h.run(later="+6h")
+    assert len(posted(began)) == 2, posted(began)
+    for d in ("c9.test", "c10.test"):
+        assert h.state(d)[0].startswith("unknown 1 "), (d, h.state(d))
+    assert h.status()["unknown"] == 2, h.status()
+
+
+@row("RFC 9110 15 what is final, and what may be tried again")
+def https_final(new):
+    h = new()
+    began = time.time()
+    for n in FINAL + AGAIN:
+        hook(f"n{n}.test", f"/{n}")
+        h.add(session(f"n{n}.test"))
+    h.run()
+    assert len(posted(began)) == len(FINAL + AGAIN), len(posted(began))
+    for n in FINAL:
+        assert h.state(f"n{n}.test")[0].startswith("given-up 1 "), n
+    for n in AGAIN:
+        assert h.state(f"n{n}.test")[0].startswith("waits 1 "), n
+    h.run(later="+1h")
+    assert Counter(p["path"] for p in posted(began)) == Counter(
+        {f"/{n}": 1 for n in FINAL} | {f"/{n}": 2 for n in AGAIN})
 
 
 # --- State -----------------------------------------------------------------------------
@@ -814,7 +854,34 @@ def killed(new):
     assert h.run().returncode == 0
     h.run(later="+6h")
     one_mail(h, "tls@d2.test")
-    assert h.state("d2.test")[0].startswith("sent ")
+    assert h.state("d2.test")[0].startswith("unknown "), h.state("d2.test")
+
+
+@row("killed: the process that runs sendmail; that mail is not sent twice")
+def helper_killed(new):
+    h = new()
+    for i in range(4):
+        wants(f"d{i}.orphan.test", f"v=TLSRPTv1; rua=mailto:tls{i}@orphan.test")
+        h.add(session(f"d{i}.orphan.test"))
+    (h.mail / "ORPHAN").touch()
+    assert h.run().returncode == 0
+    h.run(later="+2h")
+    assert len(h.mails()) == len({a[-1] for a, _ in h.mails()}) == 4
+    assert h.states() == {"unknown": 1, "sent": 3}, h.states()
+    s = h.status()
+    assert (s["unknown"], s["sent"], s["waits"]) == (1, 3, 0), s
+
+
+@row("SIGCHLD is ignored by the caller: three runs, one mail")
+def sigchld(new):
+    h = new()
+    wants("d9.test", "v=TLSRPTv1; rua=mailto:tls@d9.test")
+    h.add(session("d9.test"))
+    for later in ("", "+1h", "+6h"):
+        r = h.run(later=later, before="trap '' CHLD")
+        assert r.returncode == 0, r
+    one_mail(h, "tls@d9.test")
+    assert h.state("d9.test")[0].startswith("sent "), h.state("d9.test")
 
 
 @row("--print and --dry-run send and store nothing")
@@ -892,6 +959,120 @@ def two_runs(new):
     assert not h.mails()
 
 
+# --- Many at once, and no bombs --------------------------------------------------------
+
+@row("1000 reports, of which 300 go to black holes: all others go out")
+def black_holes(new):
+    h = new()
+    began = time.time()
+    records = {}
+    for i in range(1000):
+        d = f"e{i}.test"
+        rua, addr = f"https://{d}/ok", HOOK
+        if i < 150:  # addresses that swallow SYN
+            addr = f"{net.HOLE4[:-4]}{i + 1}"
+        elif i < 225:  # one of them for all
+            addr = f"{net.HOLE4[:-4]}254"
+        elif i < 300:  # connected, and never a word
+            addr = SILENT
+        elif i < 600:
+            rua = f"mailto:r@{d}"
+        records[f"_smtp._tls.{d}"] = [dns.txt(f"v=TLSRPTv1; rua={rua}")]
+        records[d] = [f"A {addr}"]
+    dns.set_records(records)
+    h.add(*[session(f"e{i}.test") for i in range(1000)])
+    r = h.run()
+    assert r.returncode == 0, r
+    assert len(h.mails()) == 300, len(h.mails())
+    assert len({p["sni"] for p in posted(began)}) == 400, len(posted(began))
+    assert h.states() == {"sent": 700, "waits": 300}, h.states()
+    for i in (0, 150, 250):
+        assert h.state(f"e{i}.test")[0].startswith("waits 1 "), i
+    s = h.status()
+    assert s["waits"] == 300 and s["oldest-waiting"] == day(1), s
+
+
+@row("a host where nobody answers: a few try, the others wait for the next run")
+def breaker(new):
+    h = new()
+    for i in range(40):
+        wants(f"f{i}.test", "v=TLSRPTv1; rua=https://down.f0.test/")
+        h.add(session(f"f{i}.test"))
+    dns.set_records({"down.f0.test": [f"A {net.HOLE4[:-4]}7"]})
+    h.run()
+    tries = Counter(h.state(f"f{i}.test")[0].split()[1] for i in range(40))
+    assert set(tries) == {"0", "1"} and tries["1"] <= 12, tries
+    assert h.states() == {"waits": 40}, h.states()
+    h.run(later="+26h")
+    h.run(later="+51h")
+    assert h.states() == {"given-up": 40}, h.states()
+
+
+@row("RFC 8460 7 50 subdomains with eight plus-addresses of one victim: one mail")
+def bomb(new):
+    h = new()
+    record = "v=TLSRPTv1; rua=" + ",".join(
+        f"mailto:boss+{{i}}x{k}@victim.test" for k in range(8))
+    for i in range(50):
+        wants(f"s{i}.g1.test", record.format(i=i))
+        h.add(session(f"s{i}.g1.test"))
+    # Who cannot be asked at first is not let in by the back door.
+    dns.set_records({"_tls.s51.g1.test": ["NS servfail.badns.test."]})
+    h.add(session("s51.g1.test"))
+    h.run()
+    dns.set_records({"_tls.s51.g1.test": []})
+    wants("s51.g1.test", record.format(i=51))
+    for later in ("", "+1h", "+5h"):
+        h.run(later=later)
+    assert len(h.mails()) == 1, [a[-1] for a, _ in h.mails()]
+    assert h.mails()[0][0][-1].endswith("@victim.test")
+    s = h.status()
+    assert s["sent"] == 1 and s["waits"] == 0, s
+    assert s["withheld-place"] + s["withheld-outside"] == 51 * 8 - 1, s
+    assert not list((h.spool / "out").glob("*~gz"))
+
+
+@row("RFC 8460 7 an owner's domain goes before the names below it")
+def owner_first(new):
+    h = new()
+    for d in ["g2.test"] + [f"s{i}.g2.test" for i in range(9)]:
+        wants(d, "v=TLSRPTv1; rua=mailto:tls@g2.test")
+        h.add(session(d))
+    h.run()
+    j = one_mail(h, "tls@g2.test")
+    assert j.body["policies"][0]["policy"]["policy-domain"] == "g2.test", j.body
+
+
+@row("one collector for 2000 owners, by mail and by HTTPS: all are delivered")
+def collector(new):
+    h = new()
+    began = time.time()
+    dns.set_records({f"_smtp._tls.k{i}.test": [dns.txt(
+        "v=TLSRPTv1; rua=mailto:tls@collect.test,https://collect.test/ok")]
+        for i in range(2000)} | {"collect.test": [f"A {HOOK}"]})
+    h.add(*[session(f"k{i}.test") for i in range(2000)])
+    r = h.run()
+    assert r.returncode == 0, r
+    assert h.states() == {"sent": 4000}, h.states()
+    assert len(h.mails()) == 2000, len(h.mails())
+    assert {a[-1] for a, _ in h.mails()} == {"tls@collect.test"}
+    assert len(posted(began)) == 2000, len(posted(began))
+
+
+@row("destination_max: no more than that to one domain in a day")
+def destination_max(new):
+    h = new(more="destination_max = 3\n")
+    for i in range(10):
+        wants(f"g{i}.test", f"v=TLSRPTv1; rua=mailto:box{i}@collect.test")
+        h.add(session(f"g{i}.test"))
+    h.run()
+    h.run(later="+1h")
+    assert len(h.mails()) == 3, len(h.mails())
+    assert h.states() == {"sent": 3, "withheld-full": 7}, h.states()
+    r = h.run("--status")
+    assert "withheld-full: 7\n" in r.stdout and "waits: 0\n" in r.stdout, r
+
+
 # --- The world ---------------------------------------------------------------------------
 
 def build_world(_: Path) -> None:
@@ -899,11 +1080,13 @@ def build_world(_: Path) -> None:
     ca.build()
     dns.build()
     POSTED.mkdir()
-    names = {HOOK: (["*.test", "*.c1.test"] + [
-        f"hook.{d}.test" for d in ("c1", "c2", "c3", "c4", "c7", "c9")], "good"),
+    many = ["c1", "c2", "c3", "c4", "c7", "c9", "c10"] + [
+        f"n{n}" for n in FINAL + AGAIN]
+    names = {HOOK: ([f"hook.{d}.test" for d in many] + ["collect.test"] + [
+        f"e{i}.test" for i in range(600, 1000)], "good"),
         "198.18.1.41": (["www.elsewhere.test"], "good"),
         "198.18.1.42": (["hook.c6.test"], "other-ca")}
-    argv = [str(POSTED)]
+    argv = [str(POSTED), SILENT, "silent"]
     for addr, (san, kind) in names.items():
         argv += [addr, str(ca.DIR / ca.cert(san, kind))]
     net.far_daemon(net.python(HERE.parent / "world" / "hook.py", *argv),

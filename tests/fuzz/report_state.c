@@ -22,8 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	MUST(q.n == p.n && strcmp(q.unique, p.unique) == 0);
 	for (size_t i = 0; i < p.n; i++) {
 		MUST(strcmp(p.dest[i].uri, q.dest[i].uri) == 0);
-		MUST(p.dest[i].uri[0] != '\0' &&
-		    p.dest[i].state <= DEST_GIVEN_UP);
+		MUST(p.dest[i].uri[0] != '\0' && p.dest[i].state < DEST_STATES);
 		MUST(p.dest[i].state == q.dest[i].state &&
 		    p.dest[i].tries == q.dest[i].tries &&
 		    p.dest[i].first == q.dest[i].first &&

@@ -2,10 +2,12 @@
 """Takes TLS reports over HTTPS (RFC 8460 5.4), or does not.
 
 Runs on the far side: hook.py DIR ADDRESS CERTSTEM ...  What is done depends
-on the path; each request becomes a file in DIR.
+on the path; each request becomes a file in DIR.  With "silent" for CERTSTEM
+connections are taken, and that is all.
 """
 import base64
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -40,6 +42,9 @@ class Hook(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         word = self.path.split("?")[0].strip("/")
+        if word == "mute":  # it has the report, and hangs up
+            self.close_connection = True
+            return
         if word == "redirect":
             self.send_response(307)
             self.send_header("Location", "/ok")
@@ -66,14 +71,29 @@ class Hook(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 1024
+    daemon_threads = True
+
+
+def silent(addr: str) -> None:
+    s = socket.create_server((addr, 443), backlog=1024)
+    kept = []
+    while True:
+        kept.append(s.accept())
+
+
 def serve(addr: str, stem: str) -> None:
+    if stem == "silent":
+        threading.Thread(target=silent, args=(addr,), daemon=True).start()
+        return
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ctx.load_cert_chain(stem + ".pem", stem + ".key")
 
     def named(sock, name, _):
         sock.named = name or ""
     ctx.sni_callback = named
-    server = ThreadingHTTPServer((addr, 443), Hook)
+    server = Server((addr, 443), Hook)
     server.socket = ctx.wrap_socket(server.socket, server_side=True,
                                     do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -58,7 +58,8 @@ static const struct {
 	{ "[report]\ncontact = tls-reports@example.com\nsender = "
 	  "a@EXAMPLE.com\n"
 	  "organization = Example, Inc.\nspool_dir = /s p\n"
-	  "sendmail = /bin/s\nsuccess = no\njitter = 0s\nkeep = 60d\n",
+	  "sendmail = /bin/s\nsuccess = no\njitter = 0s\nkeep = 60d\n"
+	  "destination_max = 1000000\n",
 	    "" },
 	{ "[ report ]\ncontact = a.b+c@example.com\n[domain a.example]\n"
 	  "mode = off\n[report]\njitter = 1h\n",
@@ -97,6 +98,9 @@ static const struct {
 	{ "[report]\norganization =\n", "!bad-value:2" },
 	{ "[report]\njitter = 9h\nkeep = 1d\nsuccess = 1\n",
 	    "!bad-value:2 !bad-value:3 !bad-value:4" },
+	{ "[report]\ndestination_max = 0\n", "!bad-value:2" },
+	{ "[report]\ndestination_max = 1000001\n", "!bad-value:2" },
+	{ "[report]\ndestination_max = 1k\n", "!bad-value:2" },
 	{ "[report x]\n", "!bad-section:1" },
 	{ "[reports]\n", "!bad-section:1" },
 	{ "[domain \"example.com\"]\nmode = off\n", "" },

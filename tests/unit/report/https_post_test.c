@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
 #include "https_post.h"
 #include "row.h"
 
-static const struct sts_conf conf;
+static const struct sts_conf conf = { .ca_path = "/etc/ssl/certs" };
 
 /* On loopback, at a port of its own. */
 static int
@@ -32,6 +34,12 @@ listener(unsigned short *port)
 	return fd;
 }
 
+static void
+keep(void *arg, const struct post_answer *a)
+{
+	*(struct post_answer *)arg = *a;
+}
+
 /*
  * The address that was judged is a good one; the URL holds another, in words
  * that libcurl or libc read as an address, or the list itself is wrong.
@@ -51,13 +59,16 @@ test_fence(void **state)
 		{ "good.example", "127.0.0.1" },
 		{ "good.example", "::ffff:127.0.0.1" },
 	};
-	const struct tls_ca ca = { .path = "/etc/ssl/certs" };
+	struct event_base *base = event_base_new();
+	struct post_answer answer;
 	struct sts_addr a;
 	struct sts_err err;
+	struct posts *posts = posts_new(base, &conf, &err);
 	struct rua to;
 	int fd, got;
 
 	(void)state;
+	assert_non_null(posts);
 	for (size_t i = 0; i < ARRAY_LEN(rows_); i++) {
 		memset(&to, 0, sizeof to);
 		to.kind = RUA_HTTPS;
@@ -70,17 +81,22 @@ test_fence(void **state)
 		/* "localhost" is resolved to an address that is swallowed. */
 		if (strcmp(rows_[i].host, "localhost") == 0)
 			assert_true(sts_addr_parse(&a, str_of("::1")));
-		err.text[0] = '\0';
-		ROW(post_send(&to, &ca, &conf, &a, 1, "x", 1, &err) ==
-			STS_TEMPFAIL,
-		    "%s", to.url);
+		memset(&answer, 0, sizeof answer);
+		ROW(post_start(posts, &to, &a, 1, "x", 1, keep, &answer),
+		    "%s begins", to.url);
+		(void)event_base_dispatch(base);
+		ROW(answer.fate == POST_AGAIN && answer.why[0] != '\0' &&
+			answer.ndead == 0,
+		    "%s: %d %s", to.url, answer.fate, answer.why);
 		got = accept(fd, NULL, NULL);
 		ROW(got == -1, "%s by %s was connected to: %s", to.url,
-		    rows_[i].resolved, err.text);
+		    rows_[i].resolved, answer.why);
 		if (got != -1)
 			close(got);
 		close(fd);
 	}
+	posts_free(posts);
+	event_base_free(base);
 	rows_done();
 }
 

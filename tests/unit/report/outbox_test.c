@@ -22,8 +22,12 @@ static const struct {
 	{ "no dest", LIT(HEAD), 0 },
 	{ "one", LIT(HEAD WAITS), 1 },
 	{ "all states",
-	    LIT(HEAD WAITS
-		"sending 1 2 3 x\nsent 1000 1 1 x\ngiven-up 1 1 1 ?\n"),
+	    LIT(HEAD WAITS "sending 1 2 3 x\nsent 1000 1 1 x\nunknown 1 1 1 x\n"
+			   "given-up 1 1 1 ?\n"),
+	    5 },
+	{ "withheld",
+	    LIT(HEAD "withheld-place 0 0 1 x\nwithheld-outside 0 0 1 x\n"
+		     "withheld-owner 0 0 1 x\nwithheld-full 0 0 1 x\n"),
 	    4 },
 	{ "blanks in the URI", LIT(HEAD "sent 1 1 1 a b\n"), 1 },
 	{ "eight", LIT(HEAD WAITS WAITS WAITS WAITS WAITS WAITS WAITS WAITS),

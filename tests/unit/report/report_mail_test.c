@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* The mail of a report, RFC 8460 5.3, and sendmails of all sorts. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "report_mail.h"
 #include "row.h"
+#include "sendmail.h"
 
 #define LABEL "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghi"
 #define LONG LABEL "." LABEL "." LABEL ".example"
@@ -151,32 +153,32 @@ enum { TEXT = 300000 }; /* more than a pipe holds */
 static const struct {
 	const char *what, *body;
 	unsigned limit;
-	enum sts_rc rc;
-	bool slow;
+	enum mail_fate fate;
 	long took;    /* bytes, at least */
 	int64_t most; /* ms */
 } sendmails[] = {
-	{ "takes it", "cat >took", 60000, STS_OK, false, TEXT, 10000 },
-	{ "reads nothing", "exit 0", 60000, STS_OK, false, -1, 10000 },
-	{ "refuses", "cat >took; exit 75", 60000, STS_TEMPFAIL, false, TEXT,
+	{ "takes it", "cat >took", 60000, MAIL_SENT, TEXT, 10000 },
+	{ "reads nothing", "exit 0", 60000, MAIL_SENT, -1, 10000 },
+	{ "refuses", "cat >took; exit 75", 60000, MAIL_REFUSED, TEXT, 10000 },
+	{ "cannot be started", NULL, 60000, MAIL_REFUSED, -1, 10000 },
+	{ "is killed, perhaps too late", "kill -9 $$", 60000, MAIL_UNKNOWN, -1,
 	    10000 },
-	{ "is killed", "kill -9 $$", 60000, STS_TEMPFAIL, false, -1, 10000 },
-	{ "has it, and hangs", "cat >took; sleep 30", 500, STS_OK, true, TEXT,
+	{ "has it, and hangs", "cat >took; sleep 30", 500, MAIL_UNKNOWN, TEXT,
 	    10000 },
 	{ "tidies up when told to end",
 	    "cat >took; trap 'rm took; : >tidy; exit 1' TERM; "
 	    "while :; do sleep 0.1; done",
-	    1000, STS_OK, true, -1, 10000 },
+	    1000, MAIL_UNKNOWN, -1, 10000 },
 	{ "does not want to end",
 	    "cat >took; trap '' TERM; sleep 30 & wait; "
 	    "sleep 30; : >late",
-	    500, STS_OK, true, TEXT, 15000 },
+	    500, MAIL_UNKNOWN, TEXT, 15000 },
 	{ "its helper holds on to everything", "cat >took; sleep 12 & exit 0",
-	    60000, STS_OK, false, TEXT, 10000 },
+	    60000, MAIL_SENT, TEXT, 10000 },
 	{ "reads slowly: never half of it",
 	    "dd bs=4096 count=2 of=half 2>/dev/null; sleep 30; cat >>half; "
 	    "mv half took",
-	    500, STS_OK, true, -1, 10000 },
+	    500, MAIL_UNKNOWN, -1, 10000 },
 };
 
 static void
@@ -185,33 +187,45 @@ test_sendmail(void **state)
 	char *text = calloc(1, TEXT + 1);
 	struct sts_err err;
 	int64_t began;
-	bool slow;
-	enum sts_rc rc;
+	enum mail_fate fate;
+	int file;
 
 	(void)state;
 	assert_non_null(text);
 	memset(text, 'x', TEXT);
+	file = open(path_of("text"), O_RDWR | O_CREAT, 0600);
+	assert_int_equal(write(file, text, TEXT), TEXT);
+	free(text);
 	for (size_t i = 0; i < ARRAY_LEN(sendmails); i++) {
 		(void)unlink(path_of("took"));
-		script(sendmails[i].body);
+		script(sendmails[i].body == NULL ? "" : sendmails[i].body);
+		if (sendmails[i].body == NULL) /* no program */
+			assert_int_equal(truncate(path_of("sendmail"), 0), 0);
 		err.text[0] = '\0';
 		began = sts_now_ms();
-		rc = mail_send(path_of("sendmail"), "s@sender.example",
-		    "a@b.example", text, TEXT, sendmails[i].limit, &slow, &err);
-		ROW(rc == sendmails[i].rc && slow == sendmails[i].slow,
-		    "%s: %s", sendmails[i].what, err.text);
+		fate = mail_send(path_of("sendmail"), "s@sender.example",
+		    "a@b.example", file, sendmails[i].limit, &err);
+		ROW(fate == sendmails[i].fate, "%s: %d %s", sendmails[i].what,
+		    fate, err.text);
 		ROW(size_of("took") == sendmails[i].took, "%s: %ld bytes",
 		    sendmails[i].what, size_of("took"));
-		ROW((err.text[0] != '\0') == (slow || rc != STS_OK), "%s: %s",
+		ROW((err.text[0] != '\0') == (fate != MAIL_SENT), "%s: %s",
 		    sendmails[i].what, err.text);
 		ROW(sts_now_ms() - began < sendmails[i].most, "%s: %lld ms",
 		    sendmails[i].what, (long long)(sts_now_ms() - began));
 	}
 	ROW(size_of("tidy") == 0 && size_of("late") == -1, "SIGTERM first");
 	ROW(mail_send("/nowhere/sendmail", "s@sender.example", "a@b.example",
-		text, TEXT, 1000, &slow, &err) == STS_LOCAL,
+		file, 1000, &err) == MAIL_REFUSED,
 	    "is not there");
-	free(text);
+	/* Then the kernel waits for it, and tells nobody what came of it. */
+	(void)signal(SIGCHLD, SIG_IGN);
+	script("cat >took");
+	ROW(mail_send(path_of("sendmail"), "s@sender.example", "a@b.example",
+		file, 60000, &err) == MAIL_UNKNOWN,
+	    "SIGCHLD is ignored: %s", err.text);
+	(void)signal(SIGCHLD, SIG_DFL);
+	close(file);
 	rows_done();
 }
 

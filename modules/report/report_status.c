@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* mtasts report --status: what is in the outbox. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "outbox.h"
+#include "program.h"
+
+struct status {
+	uint64_t n[DEST_STATES];
+	char oldest[REPORT_DAY_TEXT]; /* "": nothing waits */
+	int64_t next;
+};
+
+static void
+count(void *arg, struct report_state *state)
+{
+	struct status *s = arg;
+	const struct destination *g;
+
+	for (size_t i = 0; i < state->n; i++) {
+		g = &state->dest[i];
+		s->n[g->state]++;
+		if (g->state != DEST_WAITS)
+			continue;
+		if (s->oldest[0] == '\0' || strcmp(state->day, s->oldest) < 0)
+			memcpy(s->oldest, state->day, sizeof s->oldest);
+		if (s->next == 0 || g->next < s->next)
+			s->next = g->next;
+	}
+}
+
+/* RFC 3339 */
+static const char *
+time_text(char out[24], int64_t at)
+{
+	time_t t = (time_t)at;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		out[0] = '\0';
+	return out;
+}
+
+static const char *
+word(enum destination_state s)
+{
+	return destination_state_word(s);
+}
+
+static bool
+print_json(const struct status *s)
+{
+	json_t *all = json_object();
+	char at[24];
+	bool good = all != NULL;
+
+	for (enum destination_state i = 0; good && i < DEST_STATES; i++)
+		good = json_object_set_new(all, word(i),
+			   json_integer((json_int_t)s->n[i])) == 0;
+	if (good && s->oldest[0] != '\0')
+		good = json_object_set_new(all, "oldest-waiting",
+			   json_string(s->oldest)) == 0 &&
+		    json_object_set_new(all, "next-try",
+			json_string(time_text(at, s->next))) == 0;
+	good = good && json_dumpf(all, stdout, 0) == 0 && putchar('\n') != EOF;
+	json_decref(all);
+	return good;
+}
+
+static bool
+print_lines(const struct status *s)
+{
+	char at[24];
+
+	for (enum destination_state i = 0; i < DEST_STATES; i++)
+		printf("%s: %" PRIu64 "\n", word(i), s->n[i]);
+	if (s->oldest[0] != '\0')
+		printf("oldest-waiting: %s\nnext-try: %s\n", s->oldest,
+		    time_text(at, s->next));
+	return !ferror(stdout);
+}
+
+bool
+print_status(struct outbox *o, bool json)
+{
+	struct status s = { .next = 0 };
+
+	outbox_each(o, count, &s);
+	return json ? print_json(&s) : print_lines(&s);
+}
