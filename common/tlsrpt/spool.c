@@ -108,11 +108,12 @@ append(const struct line *l, int fd, off_t size, char *buf, size_t len)
 	return n == (ssize_t)len ? STS_OK : lost(l, n == -1 ? errno : ENOSPC);
 }
 
-/* The certificate first, for the line has its name. */
+/* buf and len as for append(): the line without a certificate. */
 static enum sts_rc
-add(const struct line *l, const struct sts_session *session)
+add(const struct line *l, const struct sts_session *session, char *buf,
+    size_t len)
 {
-	char buf[1 + STS_SESSION_LINE_MAX], cert[STS_SESSION_CERT];
+	char cert[STS_SESSION_CERT];
 	struct sts_session s = *session;
 	struct stat st;
 	int fd = open_day(l->spool, l->day, &st);
@@ -120,11 +121,13 @@ add(const struct line *l, const struct sts_session *session)
 
 	if (fd == -1)
 		return lost(l, errno);
-	s.cert.len = 0;
+	/* The certificate first, for the line has its name. */
 	if (s.der.len > 0 &&
-	    sts_spool_keep_cert(l->spool, l->day, l->domain, s.der, cert))
+	    sts_spool_keep_cert(l->spool, l->day, l->domain, s.der, cert)) {
 		s.cert = str_of(cert);
-	rc = append(l, fd, st.st_size, buf, sts_session_encode(buf + 1, &s));
+		len = sts_session_encode(buf + 1, &s);
+	}
+	rc = append(l, fd, st.st_size, buf, len);
 	/* Errors that only close(2) tells of are those of networks. */
 	if (close(fd) == -1 && rc == STS_OK)
 		rc = lost(l, errno);
@@ -135,16 +138,17 @@ enum sts_rc
 sts_spool_add(struct sts_spool *s, const struct sts_session *session,
     int64_t now, struct sts_err *err)
 {
-	char buf[STS_SESSION_LINE_MAX], name[STS_DAY_NAME];
+	char buf[1 + STS_SESSION_LINE_MAX], name[STS_DAY_NAME];
 	struct line l = { s, name, session->domain, err };
+	size_t len = sts_session_encode(buf + 1, session);
 	struct sts_ids ids;
 	enum sts_rc rc;
 
-	if (!sts_day_name(name, now) || sts_session_encode(buf, session) == 0)
+	if (len == 0 || !sts_day_name(name, now))
 		return sts_fail(err, STS_USAGE, 0, "not a session");
 	if (!sts_store_enter(s->dir, &ids))
 		return lost(&l, EPERM);
-	rc = add(&l, session);
+	rc = add(&l, session, buf, len);
 	sts_store_leave(&ids);
 	return rc;
 }

@@ -86,6 +86,9 @@ int cli_json_line(json_t *, int rc);
 /* Is stdout still good?  Keeps why it is not. */
 bool cli_flush(struct cli *);
 
+/* What --help says of one command. */
+void cli_help(const struct cli_cmd *);
+
 /* "mtasts: ..." on stderr; they return the exit status. */
 __attribute__((format(printf, 1, 2))) int cli_fault(const char *fmt, ...);
 __attribute__((format(printf, 2, 3))) int cli_usage(const struct cli_cmd *,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -31,15 +32,25 @@ cli_report(struct cli *cli, int argc, char **argv)
 	char path[STS_PROGRAM_PATH];
 	char conf_option[] = "-c";
 	char *word[WORDS] = { path };
+	struct sts_report_words judged;
 	struct sts_ctx *ctx;
 	struct sts_err err = { 0 };
 	unsigned uid, gid;
 	enum sts_rc rc;
 	int n = 1;
 
+	/* Their name is in front of them. */
+	rc = sts_report_words(&judged, argc + 1, argv - 1, time(NULL), &err);
+	if (rc == STS_ABSENT) {
+		cli_help(cli->cmd);
+		return CLI_OK;
+	}
+	if (rc != STS_OK)
+		return cli_usage(cli->cmd, "%s", err.text);
 	if (argc > WORDS - 4)
 		return cli_usage(cli->cmd, "too many words");
-	rc = sts_open(&ctx, cli->conf, &err);
+	rc =
+	    sts_open(&ctx, judged.conf != NULL ? judged.conf : cli->conf, &err);
 	if (rc == STS_OK)
 		rc = sts_report_program(ctx, path, &uid, &gid, &err);
 	sts_close(ctx);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include <mtasts/session.h>
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -42,9 +43,7 @@ static const struct cli_cmd cmds[] = {
 	{ "refresh", "", "[--json]",
 	    "fetch the policies in use that are due, and prune the cache",
 	    CLI_JSON, cli_refresh },
-	{ "report", "",
-	    "[--dry-run] [--print] [--day YYYY-MM-DD] [--domain NAME]|"
-	    "--forward",
+	{ "report", "", STS_REPORT_WORDS,
 	    "make and send TLS reports, or hand sessions to a collector, see "
 	    "mtasts-report(8)",
 	    CLI_OWN, cli_report },
@@ -79,21 +78,6 @@ help_all(void)
 	     "  --version   the version\n\n"
 	     "exit status: 0 policy in force, valid or match; 1 not;\n"
 	     "  2 wrong usage; 3 fault of this host.  More in mtasts(1).");
-}
-
-static void
-help_one(const struct cli_cmd *cmd)
-{
-	printf("usage: mtasts [-c FILE] %s%s%s %s\n%s\n", cmd->group,
-	    *cmd->name != '\0' ? " " : "", cmd->name, cmd->args, cmd->about);
-	if ((cmd->opts & CLI_FRESH) != 0)
-		puts("  --fresh     look at the domain's TXT record first");
-	if ((cmd->opts & CLI_EXPIRED) != 0)
-		puts("  --expired   only what is past its use");
-	if ((cmd->opts & CLI_ALL) != 0)
-		puts("  --all       everything");
-	if ((cmd->opts & CLI_JSON) != 0)
-		puts("  --json      one JSON object per line");
 }
 
 /* What is wrong at the option getopt_long(3) stopped at. */
@@ -136,7 +120,7 @@ take_options(struct cli *cli, const char *letters, int argc, char **argv)
 			cli->conf = optarg;
 		else if (c == OPT_HELP) {
 			if (cli->cmd != NULL)
-				help_one(cli->cmd);
+				cli_help(cli->cmd);
 			else
 				help_all();
 			return CLI_OK;
@@ -230,8 +214,10 @@ dispatch(struct cli *cli, int argc, char **argv)
 	argv += optind;
 	if (argc == 0)
 		return cli_usage(NULL, "no command given");
-	if (argc > 1 && strcmp(argv[1], "--help") == 0 &&
-	    (strcmp(argv[0], "cache") == 0 || strcmp(argv[0], "lint") == 0)) {
+	if (strcmp(argv[0], "help") == 0 ||
+	    (argc > 1 && strcmp(argv[1], "--help") == 0 &&
+		(strcmp(argv[0], "cache") == 0 ||
+		    strcmp(argv[0], "lint") == 0))) {
 		help_all();
 		return CLI_OK;
 	}

@@ -215,6 +215,36 @@ cli_usage(const struct cli_cmd *cmd, const char *fmt, ...)
 	return CLI_USAGE;
 }
 
+void
+cli_help(const struct cli_cmd *cmd)
+{
+	printf("usage: mtasts [-c FILE] %s%s%s %s\n%s\n", cmd->group,
+	    *cmd->name != '\0' ? " " : "", cmd->name, cmd->args, cmd->about);
+	if ((cmd->opts & CLI_FRESH) != 0)
+		puts("  --fresh     look at the domain's TXT record first");
+	if ((cmd->opts & CLI_EXPIRED) != 0)
+		puts("  --expired   only what is past its use");
+	if ((cmd->opts & CLI_ALL) != 0)
+		puts("  --all       everything");
+	if ((cmd->opts & CLI_JSON) != 0)
+		puts("  --json      one JSON object per line");
+	if ((cmd->opts & CLI_OWN) != 0)
+		puts(
+		    "  --dry-run   say who would get a report, and where; send "
+		    "none\n"
+		    "  --print     write the reports to standard output; send "
+		    "none\n"
+		    "  --day       only that day (UTC); today's with one of "
+		    "the "
+		    "two above\n"
+		    "  --domain    only that policy domain\n"
+		    "  --forward   hand sessions to the collector of "
+		    "libtlsrpt\n"
+		    "exit status: 0 all is well; 1 nothing was recorded on the "
+		    "day;\n"
+		    "  2 wrong usage; 3 fault of this host");
+}
+
 /* --- Progress ------------------------------------------------------------- */
 
 /*

@@ -6,7 +6,6 @@
  * minute.  Never runs as root.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,11 +21,6 @@
 
 enum { DAYS_MAX = STS_SPOOL_DAYS_MAX };
 
-struct options {
-	const char *conf, *day, *domain;
-	bool dry_run, print, forward, status, json;
-};
-
 static int
 fault(const char *text)
 {
@@ -35,58 +29,19 @@ fault(const char *text)
 	return 3;
 }
 
-static bool
-read_options(struct options *o, int argc, char *argv[])
-{
-	static const struct option longs[] = {
-		{ "day", required_argument, NULL, 'd' },
-		{ "domain", required_argument, NULL, 'D' },
-		{ "dry-run", no_argument, NULL, 'n' },
-		{ "print", no_argument, NULL, 'p' },
-		{ "forward", no_argument, NULL, 'f' },
-		{ "status", no_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'j' },
-		{ 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:", longs, NULL)) != -1)
-		switch (c) {
-		case 'c':
-			o->conf = optarg;
-			break;
-		case 'd':
-			o->day = optarg;
-			break;
-		case 'D':
-			o->domain = optarg;
-			break;
-		case 'n':
-			o->dry_run = true;
-			break;
-		case 'p':
-			o->print = true;
-			break;
-		case 'f':
-			o->forward = true;
-			break;
-		case 's':
-			o->status = true;
-			break;
-		case 'j':
-			o->json = true;
-			break;
-		default:
-			return false;
-		}
-	if (optind != argc || (o->json && !o->status) ||
-	    (o->forward && o->status))
-		return false;
-	return (!o->forward && !o->status) ||
-	    (o->day == NULL && o->domain == NULL && !o->dry_run && !o->print);
-}
-
 /* --- Days --------------------------------------------------------------- */
+
+/* Of a day that was asked for. */
+static int
+nothing(int64_t day)
+{
+	char name[REPORT_DAY_TEXT];
+
+	fprintf(stderr,
+	    "mtasts report: no sessions of %s (UTC), or it is not over\n",
+	    report_day(name, day));
+	return 1;
+}
 
 static void
 expire(struct program *p, int64_t day)
@@ -127,6 +82,7 @@ leave_to_collector(struct program *p, int spool, int64_t day)
 		forward_offset_forget(spool, name);
 }
 
+/* Of which reports can be made and sent: days that are over. */
 static int
 run_days(struct program *p, int spool, int64_t only, struct sts_err *err)
 {
@@ -144,17 +100,33 @@ run_days(struct program *p, int spool, int64_t only, struct sts_err *err)
 		report_day(name, day[i]);
 		if (spool != -1)
 			leave_to_collector(p, spool, day[i]);
-		if (p->outbox == NULL || p->dry_run || p->print ||
-		    !outbox_day_done(p->outbox, name))
+		if (!stores(p) || !outbox_day_done(p->outbox, name))
 			make_reports(p, day[i]);
 	}
 	if (only != -1 && !found)
-		return fault("no sessions of that day, or it is not over");
-	if (p->outbox != NULL && !p->dry_run && !p->print) {
+		return nothing(only);
+	if (stores(p)) {
 		send_reports(p);
 		for (size_t i = 0; i < n; i++)
 			expire(p, day[i]);
 	}
+	return p->failed ? 3 : 0;
+}
+
+/* Only to be looked at: any day, today's as far as it has come. */
+static int
+look_at_day(struct program *p, int64_t day)
+{
+	struct sts_day *lines;
+	struct sts_err err;
+	enum sts_rc rc = sts_day_open(p->spool, day, &lines, &err);
+
+	sts_day_close(lines);
+	if (rc == STS_ABSENT)
+		return nothing(day);
+	if (rc != STS_OK)
+		return fault(err.text);
+	make_reports(p, day);
 	return p->failed ? 3 : 0;
 }
 
@@ -181,7 +153,7 @@ lock_spool(const char *dir)
 
 /* Changes nothing, and waits for no other run. */
 static int
-show_status(struct program *p, const struct options *o, struct sts_err *err)
+show_status(struct program *p, bool json, struct sts_err *err)
 {
 	int fd =
 	    open(p->conf->report.spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -190,24 +162,22 @@ show_status(struct program *p, const struct options *o, struct sts_err *err)
 		return fault("cannot open the spool directory");
 	if (outbox_open(&p->outbox, fd, err) != STS_OK)
 		return fault(err->text);
-	return print_status(p->outbox, o->json) ? 0 : 3;
+	return print_status(p->outbox, json) ? 0 : 3;
 }
 
 static int
-run(struct program *p, const struct options *o, struct sts_err *err)
+run(struct program *p, const struct sts_report_words *w, struct sts_err *err)
 {
-	int64_t only = -1;
+	bool look = w->dry_run || w->print;
 	int dirfd = -1;
 
-	if (o->day != NULL && (only = sts_day_of(o->day)) == -1)
-		return fault("--day wants YYYY-MM-DD");
 	if (sts_spool_open(&p->spool, p->conf->report.spool_dir,
 		STS_SPOOL_DAY_MAX, err) != STS_OK ||
 	    sts_store_open(&p->cache, p->conf->cache_dir, err) != STS_OK)
 		return fault(err->text);
-	if (!o->dry_run && !o->print) {
+	if (!look) {
 		dirfd = lock_spool(p->conf->report.spool_dir);
-		if (dirfd == -1 && o->forward)
+		if (dirfd == -1 && w->forward)
 			return 0; /* that one does what is to be done */
 		if (dirfd == -1)
 			return fault("another run has the spool directory");
@@ -218,8 +188,10 @@ run(struct program *p, const struct options *o, struct sts_err *err)
 	if (p->base == NULL ||
 	    (p->dns = dns_new(p->base, p->conf, NULL, err)) == NULL)
 		return fault(p->base == NULL ? "no event loop" : err->text);
-	if (!o->forward)
-		return run_days(p, dirfd, only, err);
+	if (look && w->day != -1)
+		return look_at_day(p, w->day);
+	if (!w->forward)
+		return run_days(p, dirfd, w->day, err);
 	forward_run(p, dirfd);
 	return p->failed ? 3 : 0;
 }
@@ -251,37 +223,39 @@ reset_signals(void)
 int
 main(int argc, char *argv[])
 {
-	struct options o = { 0 };
 	struct program p = { .now = (int64_t)time(NULL) };
+	struct sts_report_words w;
 	struct sts_conf *conf;
 	struct sts_err err = { 0 };
+	enum sts_rc rc;
 	int status;
 
 	umask(077);
 	reset_signals();
 	openlog("mtasts-report", LOG_PID, LOG_MAIL);
-	if (!read_options(&o, argc, argv)) {
-		fprintf(stderr,
-		    "usage: %s [-c file] [--dry-run] [--print] "
-		    "[--day YYYY-MM-DD] [--domain name]\n"
-		    "       %s [-c file] --status [--json]\n"
-		    "       %s [-c file] --forward\n",
-		    argv[0], argv[0], argv[0]);
+	rc = sts_report_words(&w, argc, argv, p.now, &err);
+	if (rc == STS_ABSENT) {
+		puts("usage: mtasts report " STS_REPORT_WORDS);
+		return 0;
+	}
+	if (rc != STS_OK) {
+		fprintf(stderr, "mtasts report: %s; usage: mtasts report %s\n",
+		    err.text, STS_REPORT_WORDS);
 		return 2;
 	}
 	if (geteuid() == 0 || getuid() == 0)
 		return fault("refusing to run as root; the owner of the spool "
 			     "directory runs it");
-	if (sts_conf_load(&conf, o.conf, &err) != STS_OK)
+	if (sts_conf_load(&conf, w.conf, &err) != STS_OK)
 		return fault(err.text);
 	if (conf->report.contact == NULL) {
 		sts_conf_free(conf);
 		return fault("there is no contact in [report], so there are no "
 			     "reports");
 	}
-	if (!o.status && o.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
+	if (!w.status && w.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
 		sts_conf_free(conf);
-		return fault(o.forward
+		return fault(w.forward
 			? "without sink = tlsrpt in [report] nothing is "
 			  "forwarded; reports are made and sent from here"
 			: "with sink = tlsrpt in [report] no reports are sent "
@@ -289,13 +263,13 @@ main(int argc, char *argv[])
 			  "sessions over");
 	}
 	p.conf = conf;
-	p.only = o.domain;
-	p.dry_run = o.dry_run;
-	p.print = o.print;
+	p.only = w.domain[0] == '\0' ? NULL : w.domain;
+	p.dry_run = w.dry_run;
+	p.print = w.print;
 	p.submitter = strchr(conf->report.contact, '@') + 1;
 	if (gethostname(p.host, sizeof p.host - 1) == -1)
 		p.host[0] = '\0';
-	status = o.status ? show_status(&p, &o, &err) : run(&p, &o, &err);
+	status = w.status ? show_status(&p, w.json, &err) : run(&p, &w, &err);
 	close_all(&p);
 	sts_conf_free(conf);
 	return fflush(stdout) == 0 ? status : 3;

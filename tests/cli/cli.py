@@ -68,6 +68,20 @@ USAGE = [
     (["cache", "refresh"], ["no domain", "cache refresh"]),
     (["refresh", "a.example"], ["'a.example'", "cache refresh"]),
     (["refresh", "--all"], ["--all", "mtasts [-c FILE] refresh [--json]"]),
+    (["report", "--frob"], ["'--frob'", "report [--dry-run]"]),
+    (["report", "-x"], ["'-x'", "report [--dry-run]"]),
+    (["report", "more"], ["'more'", "report [--dry-run]"]),
+    (["report", "--day"], ["'--day'", "argument"]),
+    (["report", "--day", "2026-02-30"], ["--day", "yesterday"]),
+    (["report", "--day", "2026-2-3"], ["--day", "yesterday"]),
+    (["report", "--day", "tomorrow"], ["--day", "yesterday"]),
+    (["report", "--day", "today"], ["today", "--print"]),
+    (["report", "--domain", "a b"], ["--domain"]),
+    (["report", "--domain", "x\x1b[31m"], ["--domain"]),
+    (["report", "--frob\x1b[31m"], ["--frob?[31m"]),
+    (["report", "--forward", "--print"], ["--forward"]),
+    (["report", "--forward", "--day", "yesterday"], ["--forward"]),
+    (["-c", "/nonexistent", "report", "--frob"], ["'--frob'"]),
     (["lint"], ["lint policy|txt|tlsrpt|mx|config"]),
     (["lint", "polic"], ["'lint polic'", "lint policy|txt|tlsrpt|mx|config"]),
     (["lint", "policy"], ["lint policy"]),
@@ -84,10 +98,22 @@ def usage() -> None:
         err = r.err.decode()
         check(f"usage {argv}", r.rc == 2 and r.out == b"" and
               err.count("\n") == 1 and all(w in err for w in words), r)
-    for argv in (["--help"], ["-h"], ["cache", "--help"], ["query", "--help"],
-                 ["lint", "txt", "--help"]):
+    for argv in (["--help"], ["-h"], ["help"], ["cache", "--help"], ["query", "--help"],
+                 ["lint", "txt", "--help"], ["report", "--help"],
+                 ["-c", "/nonexistent", "report", "-h"],
+                 ["report", "--day", "yesterday", "--help"]):
         r = Ran(argv)
         check(f"help {argv}", r.rc == 0 and b"usage:" in r.out and not r.err, r)
+    for argv in (["--help"], ["report", "--help"]):
+        r = Ran(argv)
+        check(f"report in {argv}", b"report [--dry-run] [--print] [--day "
+              b"YYYY-MM-DD|yesterday|today] [--domain NAME]|--forward"
+              in r.out, r)
+    # What makes sense is up to the configuration.
+    for argv in (["--day", "yesterday"], ["--print", "--day", "today"],
+                 ["--domain", "A.example."], ["--forward"], []):
+        r = Ran(["-c", "/nonexistent", "report", *argv])
+        check(f"report {argv}", r.rc == 3 and b"/nonexistent" in r.err, r)
     r = Ran(["--version"])
     check("version", r.rc == 0 and r.out.startswith(b"mtasts "), r)
 

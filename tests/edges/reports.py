@@ -937,10 +937,54 @@ def sink(new):
 @row("bad arguments; a day without sessions")
 def arguments(new):
     h = new()
+    for bad in (["--frob"], ["more"], ["--day", "2026-02-30"],
+                ["--day", "today"], ["--domain", "a b"],
+                ["--forward", "--print"]):
+        assert h.run(*bad).returncode == 2, bad
+    assert h.run("--help").returncode == 0
+    h.conf.write_text("nonsense")
+    assert h.run("--help").returncode == 0
     assert h.run("--frob").returncode == 2
-    assert h.run("--day", "2026-02-30").returncode == 3
-    assert h.run("--day", day(3)).returncode == 3
-    assert h.run("more").returncode == 2
+    assert h.run("--print").returncode == 3
+    h = new()
+    h.add(session("d8.test", ago=0), ago=0)
+    for args in (["--day", day(3)], ["--day", "yesterday"], ["--day", day(0)],
+                 ["--print", "--day", day(3)],
+                 ["--print", "--day", "yesterday"]):
+        r = h.run(*args)
+        assert r.returncode == 1 and "no sessions of" in r.stderr, (args, r)
+
+
+@row("a look at today, and at yesterday, by --print and --dry-run: no lock, no state")
+def previews(new):
+    h = new()
+    uri = "mailto:tls@d9.test"
+    wants("d9.test", f"v=TLSRPTv1; rua={uri}")
+    h.add(session("d9.test", ago=0), session("d9.test", ago=0), ago=0,
+          raw=session("d9.test", "validation-failure", ago=0).encode()[:30])
+    h.add(session("d9.test"))
+    lock = h.spool / "~report"
+    lock.touch()
+    shutil.chown(lock, OWNER, OWNER)
+    there = sorted(h.spool.iterdir())
+    import fcntl
+    with lock.open("r+") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        for word, ago, n in (("today", 0, 2), (day(0), 0, 2),
+                             ("yesterday", 1, 1), (day(1), 1, 1)):
+            r = h.run("--print", "--day", word)
+            assert r.returncode == 0, r
+            body = json.loads(r.stdout)
+            assert body["date-range"]["start-datetime"][:10] == day(ago), body
+            assert body["policies"][0]["summary"] == {
+                "total-successful-session-count": n,
+                "total-failure-session-count": 0}, body
+            r = h.run("--dry-run", "--day", word)
+            assert r.stdout == f"{day(ago)} d9.test {uri}\n", r
+    assert sorted(h.spool.iterdir()) == there, list(h.spool.iterdir())
+    assert not h.mails()
+    assert h.run("--day", "yesterday").returncode == 0
+    one_mail(h, "tls@d9.test")
 
 
 @row("two runs at once: the second says so")

@@ -77,6 +77,26 @@ bool sts_records(const struct sts_ctx *);
 enum sts_rc sts_record_session(struct sts_ctx *,
     const struct sts_session_report *, struct sts_err *err);
 
+/* The words of "mtasts report", as they are shown to people. */
+#define STS_REPORT_WORDS                                                       \
+	"[--dry-run] [--print] [--day YYYY-MM-DD|yesterday|today] "            \
+	"[--domain NAME]|--forward|--status [--json]"
+
+struct sts_report_words {
+	const char *conf;           /* of -c; points into argv */
+	int64_t day;                /* when it begins; -1: any */
+	char domain[STS_NAME_SIZE]; /* its normal form; "": any */
+	bool dry_run, print, forward, status, json;
+	bool today; /* day was said to be it */
+};
+
+/*
+ * Judge them, from argv[1] on; now: the clock, for "today".  STS_ABSENT: help
+ * is wanted.  STS_USAGE: they make no sense.  Uses getopt_long(3).
+ */
+enum sts_rc sts_report_words(struct sts_report_words *, int argc, char **argv,
+    int64_t now, struct sts_err *err);
+
 /*
  * The program that makes and sends reports, and whose it must be when it
  * runs.  STS_ABSENT: there are none, for want of a contact.  STS_LOCAL: the
