@@ -1030,7 +1030,8 @@ def black_holes(new):
     assert len(h.mails()) == 300, len(h.mails())
     assert len({p["sni"] for p in posted(began)}) == 400, len(posted(began))
     assert h.states() == {"sent": 700, "waits": 300}, h.states()
-    for i in (0, 150, 250):
+    # Each has an address of its own, so the failures of others do not count.
+    for i in range(150):
         assert h.state(f"e{i}.test")[0].startswith("waits 1 "), i
     s = h.status()
     assert s["waits"] == 300 and s["oldest-waiting"] == day(1), s
