@@ -23,7 +23,6 @@
 #include "base/domain_name.h"
 #include "base/err.h"
 #include "base/scan.h"
-#include "report.h"
 
 #define VERSION "mtasts-forward1 "
 
