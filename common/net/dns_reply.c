@@ -4,7 +4,8 @@
  *
  * getdns has taken it apart before, but what it says of it is never asked: its
  * status calls SERVFAIL "no such name", it takes an answer to another question
- * for one to ours, and a record that is cut off for a shorter one.
+ * for one to ours, and a record that is cut off for a shorter one; 1.6 even
+ * reads a few bytes behind the message then.
  *
  *   message = header questions answers authority additional    RFC 1035 4.1
  *   record  = name type class ttl length rdata                 RFC 1035 4.1.3
