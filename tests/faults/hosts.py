@@ -129,6 +129,9 @@ class Smtpd:
         self._lock = threading.Lock()
         self._pending: set[str] = set()
         self._failing, self._failed = 0, 0  # DNS: now; for so many wipes more
+        self._fails = 0  # how often that began
+        # Of a session that mail comes in by: was it failing, and _fails.
+        self._began: dict[str, tuple[int, int]] = {}
 
     def start(self) -> None:
         opensmtpd.wipe()
@@ -196,10 +199,15 @@ class Smtpd:
         log.killed += "ended without an answer" in line
         if line.startswith("faults: "):
             self._happened(line[8:].strip())
-        m = re.search(r" smtp envelope evpid=\w+ .*to=<(\S+?)>", line)
+        m = re.search(r" (\w+) smtp connected ", line)
         if m:
-            (log.in_vain.add if self._failed else log.in_vain.discard)(
-                m[1].lower())
+            self._began[m[1]] = (self._failed, self._fails)
+        # Told at the end of the message; its RCPT was some time before that.
+        m = re.search(r" (\w+) smtp envelope evpid=\w+ .*to=<(\S+?)>", line)
+        if m:
+            failed, fails = self._began.get(m[1], (0, 0))
+            vain = self._failed or failed or fails < self._fails
+            (log.in_vain.add if vain else log.in_vain.discard)(m[2].lower())
         m = re.search(r"filter-mtasts\[\d+\]: 0*(\w+) (\S+): ((?:perhaps )?)sent "
                       r"without MTA-STS: (.*)", line)
         if m:
@@ -217,6 +225,7 @@ class Smtpd:
 
     def _happened(self, what: str) -> None:
         self._failing += {"dns fails": 1, "dns works": -1}.get(what, 0)
+        self._fails += what == "dns fails"
         # A look that failed may be stored behind the wipe.
         if self._failing:
             self._failed = 2

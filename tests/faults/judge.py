@@ -111,12 +111,9 @@ class Judge:
             if at not in self.went and at not in log.put_off:
                 out.append(f"{at}: a line, and no delivery: {texts}")
             # Of a domain without policy one may be missing: nobody could know.
+            # And mail may have come to the right host by chance.
             elif len(texts) > n or (at in clear and len(texts) < n):
                 out.append(f"{at}: {len(texts)} lines for {n} messages: {texts}")
-            elif log.mails and at not in clear and \
-                    self.run.domains[at[1]].enforce and not all(
-                        t.startswith("perhaps ") for t in texts):
-                out.append(f"{at}: a line, and it was protected: {texts}")
         return out
 
     def agreement(self) -> str:
