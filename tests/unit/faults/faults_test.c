@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -150,6 +151,7 @@ put_state(int state)
 	DIR *d;
 
 	empty(in_top("cache"), "~key");
+	empty(in_top("spool"), "");
 	if (states[state].lasts == 0)
 		return;
 	snprintf(from, sizeof from, "state%d/%02x", state, part);
@@ -247,14 +249,22 @@ ask_exim(const struct fail_plan *plan, struct answer *a)
 	static char domain[] = DOMAIN, id[] = "1vPAaa-0000000001X-0Aaa",
 		    nobody[] = "", yes[] = "R", event[] = "tls:cert",
 		    leaf[] = "0", host[] = HOST, seen[] = "enforce cv=1 id=1",
-		    certificate[] = "MAA=", conf[200];
+		    certificate[] = "MAA=", conf[200],
+		    connect[] = "tcp:connect", defer[] = "msg:host:defer",
+		    why[] = "TLS session",
+		    failed[] = "enforce errno=-37 id=1 from=192.0.2.1 "
+			       "to=198.51.100.7";
 	union {
 		char *in[7];
 		unsigned char *out[7];
 	} policy = { .in = { domain, conf, nobody, id } },
 	  verify = { .in = { domain, conf, nobody, id, yes } },
 	  cert = { .in = { event, leaf, domain, host, seen, certificate,
-		       conf } };
+		       conf } },
+	  begins = { .in = { connect, nobody, domain, host, failed, nobody,
+			 conf } },
+	  session = { .in = { defer, why, domain, host, failed, certificate,
+			  conf } };
 	unsigned char *yield = NULL;
 
 	snprintf(conf, sizeof conf, "%s/conf", top);
@@ -265,8 +275,11 @@ ask_exim(const struct fail_plan *plan, struct answer *a)
 	a[1].code = mtasts_policy(&yield, 5, verify.out);
 	snprintf(a[1].text, sizeof a[1].text, "%s", (char *)yield);
 	a[2].code = mtasts_event(&yield, 7, cert.out);
-	fail_end();
 	snprintf(a[2].text, sizeof a[2].text, "%s", (char *)yield);
+	(void)mtasts_event(&yield, 7, begins.out);
+	a[3].code = mtasts_event(&yield, 7, session.out);
+	fail_end();
+	snprintf(a[3].text, sizeof a[3].text, "%s", (char *)yield);
 }
 
 static const char *
@@ -286,7 +299,10 @@ judge_exim(int state, bool faulty, const struct answer *a)
 		(!faulty || strncmp(a[1].text, defers, 8) != 0)))
 		return a[1].text;
 	/* A certificate without a name is not let through, either. */
-	return a[2].text[0] == '\0' ? "the certificate passes" : NULL;
+	if (a[2].text[0] == '\0')
+		return "the certificate passes";
+	/* Of a session that cannot be recorded a fault may be told. */
+	return faulty || a[3].text[0] == '\0' ? NULL : a[3].text;
 }
 
 static void
@@ -555,6 +571,21 @@ each_call(const struct subject *s, int state, struct fail_plan plan, long calls)
 		}
 }
 
+/* The session that failed, with its certificate. */
+static bool
+recorded(void)
+{
+	char pattern[300];
+	glob_t found;
+	bool all;
+
+	snprintf(pattern, sizeof pattern, "%s/2*~certs/[!~]*", in_top("spool"));
+	all = glob(pattern, 0, NULL, &found) == 0;
+	if (all)
+		globfree(&found);
+	return all;
+}
+
 static void
 each_state(const struct subject *s)
 {
@@ -569,6 +600,9 @@ each_state(const struct subject *s)
 		wrong = run(s, state, &plan);
 		ROW(wrong == NULL, "%s, %s: %s", s->name, states[state].name,
 		    wrong == NULL ? "" : wrong);
+		ROW(s->ask != ask_exim || recorded(),
+		    "%s, %s: the session is in no report", s->name,
+		    states[state].name);
 		for (unsigned p = 0; p < FAIL_PROCESSES; p++)
 			calls[p] = fail_calls(p);
 		print_message("%s, %s: %ld calls, %ld and %ld of a worker's "
