@@ -211,7 +211,7 @@ test_answers(void **state)
 		int64_t began = sts_now_ms();
 		enum sts_rc rc;
 
-		worker("sleep 5");
+		worker("sleep 20");
 		know(ctx, "a.example", answers[i].known);
 		rc = sts_query(ctx, "a.example", STS_NONBLOCKING | STS_FRESH,
 		    &a, &err);
@@ -219,7 +219,7 @@ test_answers(void **state)
 			a->mode == answers[i].mode &&
 			a->unknown == answers[i].unknown &&
 			strstr(a->why, answers[i].why) != NULL &&
-			ctx->waited == 0 && sts_now_ms() - began < 500,
+			ctx->waited == 0 && sts_now_ms() - began < 10000,
 		    "%s: rc %d (%s) verdict %d mode %d unknown %d why \"%s\"",
 		    answers[i].what, rc, err.text,
 		    a == NULL ? -1 : (int)a->verdict,
@@ -290,9 +290,9 @@ test_burst(void **state)
 
 	(void)state;
 	/* A worker that lives: one for all. */
-	worker("sleep 10");
+	worker("sleep 40");
 	ask_many(ctx, 0, 200);
-	ROW(sts_now_ms() - began < 8000, "200 questions waited: %lld ms",
+	ROW(sts_now_ms() - began < 30000, "200 questions waited: %lld ms",
 	    (long long)(sts_now_ms() - began));
 	ROW((n = started_soon()) == 1, "%u workers", n);
 	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH, "d199.example") != 0,
@@ -309,7 +309,8 @@ test_burst(void **state)
 	}
 	usleep(300000);
 	n = started();
-	ROW(n == 3, "%u workers in 2.5 s", n);
+	ROW(n >= 2 && n <= 1 + (sts_now_ms() - began) / 1000,
+	    "%u workers in 2.5 s", n);
 	sts_close(ctx);
 	rows_done();
 }
@@ -318,15 +319,23 @@ test_burst(void **state)
 static void
 test_early(void **state)
 {
-	struct sts_ctx *ctx = begin("");
+	struct sts_ctx *ctx = NULL;
+	int64_t began;
+	unsigned n;
 
 	(void)state;
-	worker("exit 0");
-	ask_many(ctx, 1, 1);
-	ROW(started_soon() == 1, "the first worker");
-	ask_many(ctx, 2, 1);
-	usleep(300000);
-	ROW(started() == 0, "the second too early");
+	do { /* on a busy machine the second may not be early at all */
+		sts_close(ctx);
+		ctx = begin("");
+		worker("exit 0");
+		began = sts_now_ms();
+		ask_many(ctx, 1, 1);
+		ROW(started_soon() == 1, "the first worker");
+		ask_many(ctx, 2, 1);
+		usleep(300000);
+		n = started();
+	} while (sts_now_ms() - began > 900);
+	ROW(n == 0, "the second too early");
 	usleep(800000);
 	ask_many(ctx, 2, 1);
 	ROW(started_soon() == 1, "the second never");
@@ -352,9 +361,9 @@ test_signals(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
-	worker("sleep 2");
+	worker("sleep 20");
 	ask_many(ctx, 1, 1);
-	ROW(sts_now_ms() - began < 500, "waits for the worker");
+	ROW(sts_now_ms() - began < 10000, "waits for the worker");
 	ROW(started_soon() == 1, "no worker");
 	ROW(waitpid(-1, NULL, WNOHANG) == -1, "a child is left");
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
