@@ -81,7 +81,7 @@ def spool() -> Path:
     path = tools.own(DIR / f"spool-{time.monotonic_ns()}")
     day = datetime.now(timezone.utc) - timedelta(days=1)
     at = int(day.replace(hour=12).timestamp())
-    lines = ["\t".join(["1", str(at), domain(i), "sts", "enforce", "1", "ok",
+    lines = ["\t".join(["2", str(at), domain(i), "sts", "enforce", "1", "ok",
                         "198.18.0.2", f"mx.{domain(i)}", "", "", "", ""])
              for i in range(REPORTS)]
     random.shuffle(lines)
