@@ -128,6 +128,7 @@ enum sts_mark {
 	STS_MARK_MX_PROBED, /* a worker tried to connect */
 	STS_MARK_MX_DOWN,   /* and there was no answer */
 	STS_MARK_RESOLVER_DOWN,
+	STS_MARK_SANDBOX_SAID,  /* the log says what is open */
 	STS_MARK_UNREACHED_SAID /* the log says so: sts_store_unreached() */
 };
 

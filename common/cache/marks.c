@@ -34,6 +34,7 @@ mark_path(const struct sts_store *s, char out[STS_STORE_NAME],
 		[STS_MARK_MX_PROBED] = { ADDRESS, "~probed" },
 		[STS_MARK_MX_DOWN] = { ADDRESS, "~down" },
 		[STS_MARK_RESOLVER_DOWN] = { MACHINE, "~resolver-down" },
+		[STS_MARK_SANDBOX_SAID] = { MACHINE, "~sandbox-said" },
 		[STS_MARK_UNREACHED_SAID] = { MACHINE, "~unreached-said" },
 	};
 	const char *word = marks[mark].word;

@@ -266,6 +266,12 @@ set_up(struct http *http, struct sts_err *err)
 	return STS_OK;
 }
 
+bool
+http_init(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
 struct http *
 http_new(struct event_base *base, const struct sts_conf *conf,
     struct sts_err *err)

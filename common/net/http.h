@@ -21,6 +21,12 @@ struct http;
 typedef void http_done(void *arg, const struct sts_reply *);
 
 /*
+ * Initialise the library, which reads its configuration, before a sandbox is
+ * entered; once a process.  False: no memory.
+ */
+bool http_init(void);
+
+/*
  * ca_file and ca_path come from conf (lent; must outlive the http); the store
  * is looked at again every minute, and is a local fault while unusable. Ignores
  * SIGPIPE for the process and initialises the library, once a process.  NULL:

@@ -176,6 +176,10 @@ rcpt_prefetch_next(struct rcpt_prefetch *p, char domain[STS_NAME_SIZE],
 	}
 	if (rc == STS_OK || rc == STS_ABSENT)
 		return rc;
+	if (TAILQ_EMPTY(&p->asked) && now - p->born >= PREFETCH_STEADY) {
+		rcpt_prefetch_stop(p); /* it asks to be started anew */
+		return STS_ABSENT;
+	}
 	rcpt_prefetch_stop(p);
 	put_off(p, now, err->text);
 	return STS_LOCAL;

@@ -17,19 +17,20 @@
 #include "base/err.h"
 #include "lookup_job.h"
 #include "query/worker_protocol.h"
-#include "sandbox.h"
 
-enum { IDLE_S = 1 };
+enum { IDLE_S = 1, OUTDATED_S = 10 };
 
 struct serve {
 	struct lookups *lookups;
 	struct domain_requests *requests;
 	struct starttls_checks *checks;
+	struct sandbox *sandbox;
 	struct event *readable;
 	struct event *idle; /* NULL: not brief */
-	bool greeted;       /* the version of the adapter has come */
-	bool all_asked;     /* standard input has ended */
-	bool deaf;          /* nobody reads the answers */
+	struct event *outdated;
+	bool greeted;   /* the version of the adapter has come */
+	bool all_asked; /* standard input has ended */
+	bool deaf;      /* nobody reads the answers */
 	bool failed;
 	size_t used;
 	char buf[STS_QUESTION_MAX];
@@ -111,6 +112,20 @@ answer(struct serve *s, const char *domain, const struct lookup_result *r)
 
 /* --- Work ------------------------------------------------------------------
  */
+
+/* Better a question unanswered than by nameservers that are gone. */
+static bool
+is_outdated(struct serve *s)
+{
+	if (domain_request_askers(s->requests) > 0 ||
+	    !sandbox_outdated(s->sandbox))
+		return false;
+	syslog(LOG_INFO,
+	    "worker: resolv.conf, the CA store or the log's socket was "
+	    "replaced: ending, to be started anew");
+	event_base_loopbreak(s->lookups->base);
+	return true;
+}
 
 /* Probes and idle connections may be left: nobody waits for those. */
 static void
@@ -216,6 +231,8 @@ readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
+	if (is_outdated(s))
+		return;
 	sandbox_more_cpu(); /* there may be sessions alone */
 	n = read(fd, s->buf + s->used, sizeof s->buf - s->used);
 	if (n > 0) {
@@ -239,9 +256,17 @@ idle(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(s->lookups->base);
 }
 
+static void
+look_outdated(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)is_outdated(arg);
+}
+
 struct serve *
 serve_new(struct lookups *l, struct domain_requests *requests,
-    struct starttls_checks *checks, bool brief)
+    struct starttls_checks *checks, struct sandbox *sandbox, bool brief)
 {
 	struct serve *s = calloc(1, sizeof *s);
 
@@ -250,11 +275,15 @@ serve_new(struct lookups *l, struct domain_requests *requests,
 	s->lookups = l;
 	s->requests = requests;
 	s->checks = checks;
+	s->sandbox = sandbox;
 	s->readable =
 	    event_new(l->base, STDIN_FILENO, EV_READ | EV_PERSIST, readable, s);
 	if (brief)
 		s->idle = evtimer_new(l->base, idle, s);
-	if (s->readable == NULL || (brief && s->idle == NULL)) {
+	s->outdated =
+	    event_new(l->base, -1, EV_TIMEOUT | EV_PERSIST, look_outdated, s);
+	if (s->readable == NULL || s->outdated == NULL ||
+	    (brief && s->idle == NULL)) {
 		serve_free(s);
 		return NULL;
 	}
@@ -270,14 +299,19 @@ serve_free(struct serve *s)
 		event_free(s->readable);
 	if (s->idle != NULL)
 		event_free(s->idle);
+	if (s->outdated != NULL)
+		event_free(s->outdated);
 	free(s);
 }
 
 bool
 serve_run(struct serve *s)
 {
+	static const struct timeval now_and_then = { OUTDATED_S, 0 };
+
 	s->deaf = !write_all(STS_WORKER_VERSION, strlen(STS_WORKER_VERSION));
-	if (event_add(s->readable, NULL) == -1)
+	if (event_add(s->readable, NULL) == -1 ||
+	    event_add(s->outdated, &now_and_then) == -1)
 		return false;
 	work_is_done(s); /* there may never be any */
 	event_base_dispatch(s->lookups->base);

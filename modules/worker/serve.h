@@ -5,16 +5,18 @@
 
 #include "domain_request.h"
 #include "lookup.h"
+#include "sandbox/sandbox.h"
 #include "starttls_check.h"
 
 struct serve;
 
 /*
  * All is lent and must outlive it.  checks: NULL: nobody wants reports.
- * brief: end also after a second without work.  NULL: no memory.
+ * It ends, to be started anew, where the sandbox is outdated and nothing is at
+ * work.  brief: end also after a second without work.  NULL: no memory.
  */
 struct serve *serve_new(struct lookups *, struct domain_requests *,
-    struct starttls_checks *checks, bool brief);
+    struct starttls_checks *checks, struct sandbox *, bool brief);
 void serve_free(struct serve *); /* NULL is fine */
 
 /*

@@ -4,9 +4,11 @@
  * for tests/edges/netprobe.py.
  *
  *   netprobe [-s ADDR[@PORT][#NAME]]... [-T auto|udp|tcp] [-t MS] [-n TIMES]
- *       [-j AT_ONCE] [-C CA_FILE] [-P CA_PATH] command
+ *       [-j AT_ONCE] [-C CA_FILE] [-P CA_PATH] [-S] command
  *   command = dns txt|addr|mx NAME... / probe / get HOST ADDR... /
  *       starttls HOST ADDR
+ *
+ * In the worker's sandbox; -S: a system call that is not on its list ends it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include "net/dns.h"
 #include "net/http.h"
 #include "net/tls.h"
+#include "sandbox/sandbox.h"
 
 struct probe {
 	struct sts_conf conf;
@@ -28,6 +31,7 @@ struct probe {
 	struct event_base *base;
 	struct dns *dns;
 	struct http *http;
+	bool strict;
 	unsigned timeout, times, at_once, open, asked;
 	int argc;
 	char **argv;
@@ -256,7 +260,7 @@ options(struct probe *probe, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:T:t:n:j:C:P:")) != -1)
+	while ((c = getopt(argc, argv, "s:T:t:n:j:C:P:S")) != -1)
 		switch (c) {
 		case 's':
 			take_server(probe, optarg);
@@ -279,6 +283,9 @@ options(struct probe *probe, int argc, char **argv)
 		case 'C':
 			probe->conf.ca_file = optarg;
 			break;
+		case 'S':
+			probe->strict = true;
+			break;
 		case 'P':
 			probe->conf.ca_path = optarg;
 			break;
@@ -289,6 +296,21 @@ options(struct probe *probe, int argc, char **argv)
 	probe->argv = argv + optind;
 	if (probe->argc == 0)
 		die("netprobe", "dns, probe, get or starttls");
+}
+
+/* As the worker does. */
+static void
+enter_sandbox(const struct probe *probe)
+{
+	struct sandbox_plan plan = { .conf = &probe->conf,
+		.strict = probe->strict,
+		.abi = SANDBOX_ABI_ANY };
+	struct sandbox box;
+
+	(void)http_init();
+	sandbox_enter(&box, &plan);
+	if (box.why[0] != '\0')
+		die("sandbox", box.why);
 }
 
 int
@@ -302,12 +324,15 @@ main(int argc, char **argv)
 		die("event_base_new", "failed");
 	if (strcmp(probe.argv[0], "get") == 0 ||
 	    strcmp(probe.argv[0], "starttls") == 0) {
+		enter_sandbox(&probe);
 		probe.http = http_new(probe.base, &probe.conf, &err);
 		if (probe.http == NULL)
 			die(sts_rc_name(err.rc), err.text);
 	} else if ((probe.dns = dns_new(probe.base, &probe.conf, on_remark,
 			&err)) == NULL)
 		die(sts_rc_name(err.rc), err.text);
+	else
+		enter_sandbox(&probe);
 	next(&probe);
 	(void)event_base_dispatch(probe.base);
 	http_free(probe.http);

@@ -815,7 +815,7 @@ def run_probe(path: Path, flavour: str, probe: Probe) -> None:
     args = probe.args.replace("{flavour}", flavour).split()
     try:
         p = subprocess.run(
-            [str(path / f"netprobe-{flavour}"), *args],
+            [str(path / f"netprobe-{flavour}"), "-S", *args],
             env={"PATH": "/usr/bin:/bin", **probe.env}, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
             check=False)

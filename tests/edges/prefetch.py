@@ -49,6 +49,8 @@ LOG = net.ROOT / "listen.log"
 ENV = {"PATH": "/usr/bin:/bin",
        "ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=1"}
 SLACK = float(os.environ.get("MTASTS_SLACK", "2.3"))
+# A worker that makes a system call that its sandbox does not know is killed.
+STRICT = ["--strict"] if "MTASTS_STRICT" in os.environ else []
 
 
 # --- The far side -------------------------------------------------------------
@@ -163,7 +165,7 @@ class Cache:
     def start(self, how: str = "--serve") -> worker.Worker:
         return worker.Worker(
             str(self.build / f"modules/worker/mtasts-fetch-{self.flavour}"),
-            "-c", str(self.conf), how, env=ENV,
+            "-c", str(self.conf), how, *STRICT, env=ENV,
             user=OWNER, group=OWNER, extra_groups=[])
 
     def serve(self, *wishes: str) -> tuple[list[worker.Answer], float]:
@@ -1039,6 +1041,19 @@ def resolv(new):
         net.set_resolver(net.RESOLVER)
     eq(ask("pol.test fresh"), "policy")
     eq(p.finish(), 0)
+
+
+@row("resolv.conf replaced by another: a kept worker ends, for a new one")
+def resolv_replaced(new):
+    """The rule of its sandbox was about the file that is gone."""
+    p = new().start()
+    p.ask("pol.test fresh")
+    eq(p.answer().use, "policy")
+    path = Path("/etc/resolv.conf")
+    path.with_suffix(".new").write_text(path.read_text())
+    path.with_suffix(".new").rename(path)
+    eq(p.p.wait(30), 0)
+    eq(p.answer(), None)
 
 
 @row("a resolver that answers nothing is not asked for each domain")

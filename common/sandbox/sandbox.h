@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a process gives up before it reads what strangers send.  All of it
+ * holds for the process that calls, and for good.
+ */
+#ifndef STS_SANDBOX_H
+#define STS_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "conf/conf.h"
+#include <mtasts/sts.h>
+
+enum sandbox_spool {
+	SANDBOX_SPOOL_NONE,
+	SANDBOX_SPOOL_APPEND, /* files are made, read and written */
+	SANDBOX_SPOOL_ALL     /* removed and renamed, too */
+};
+
+struct sandbox_plan {
+	const struct sts_conf *conf; /* its nameservers, its CA store */
+	const char *cache_dir;       /* read and written below; NULL: none */
+	const char *spool_dir;       /* as spool says */
+	enum sandbox_spool spool;
+	uint64_t memory;    /* RLIMIT_AS; 0: as it is */
+	uint64_t file_size; /* RLIMIT_FSIZE; 0: as it is */
+	bool strict; /* for tests: end at a call that is not on the list */
+	int abi;     /* of landlock, at most; SANDBOX_ABI_ANY */
+};
+
+enum { SANDBOX_ABI_ANY = 255, SANDBOX_WATCHED = 8, SANDBOX_WHY = 200 };
+
+/* Where tls_find_ca() looks if the configuration names no CA store. */
+#define SANDBOX_CA_PATH "/etc/ssl/certs"
+#define SANDBOX_CA_FILES "/etc/ssl/cert.pem", "/usr/local/share/certs"
+
+/*
+ * What is read again while the process lives.  A rule about a file holds for
+ * the inode, so one that was replaced can no longer be read.
+ */
+struct sandbox_watched {
+	const char *path; /* lent, or constant */
+	struct stat was;
+	enum { WATCH_READ, WATCH_ANY } kind; /* matters if unreadable; always */
+};
+
+struct sandbox {
+	int abi;               /* of landlock, in force; 0: there is none */
+	char why[SANDBOX_WHY]; /* which part is not in force; "": all is */
+	size_t nwatched;
+	struct sandbox_watched watched[SANDBOX_WATCHED];
+};
+
+/*
+ * Limits, no new privileges, landlock(7), seccomp(2); pledge(2) and unveil(2)
+ * on OpenBSD.  A part that the system does not offer, or that fails, is named
+ * in why, and the caller must say so aloud.  Paths of the plan are lent as
+ * long as sandbox_outdated() is called.
+ */
+void sandbox_enter(struct sandbox *, const struct sandbox_plan *);
+
+/*
+ * Was something replaced (resolv.conf, the CA store, the log's socket) that
+ * this process cannot get at any more, but a new one could?
+ */
+bool sandbox_outdated(struct sandbox *);
+
+/*
+ * Another 30 seconds of processor time from now on: called when a domain is
+ * done, or when there is more to do.  A worker that uses up that time is in
+ * an endless loop, and is killed.
+ */
+void sandbox_more_cpu(void);
+
+/* --- Its parts, for sandbox.c ------------------------------------------- */
+
+#ifdef __linux__
+/*
+ * The version of landlock in force; 0 with why: there is none.  Rules that are
+ * not to be had are named in why, too.
+ */
+int sandbox_landlock(const struct sandbox_plan *, char why[SANDBOX_WHY]);
+/* False: why says what failed. */
+bool sandbox_seccomp(bool strict, char why[SANDBOX_WHY]);
+#endif
+
+#endif
