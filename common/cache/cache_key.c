@@ -27,7 +27,7 @@ static int
 read_key(struct sts_store *s)
 {
 	char text[LENGTH + 1];
-	ssize_t n = readlinkat(s->fd, STS_STORE_KEY, text, sizeof text);
+	ssize_t n = sts_store_readlink(s, STS_STORE_KEY, text, sizeof text);
 	struct scan in = scan_bytes(text, n == LENGTH ? LENGTH : 0);
 	uint64_t key[2];
 

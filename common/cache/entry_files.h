@@ -34,6 +34,10 @@ struct sts_ids {
 bool sts_store_enter(const struct sts_store *, struct sts_ids *);
 void sts_store_leave(const struct sts_ids *);
 
+/* readlinkat(2) in the directory, for root without CAP_DAC_READ_SEARCH, too. */
+ssize_t sts_store_readlink(const struct sts_store *, const char *name,
+    char *buf, size_t size);
+
 enum { STS_STORE_NAME = STS_NAME_SIZE + 16, STS_STORE_DIRS = 256 };
 
 /* "ab" of a domain. */

@@ -49,6 +49,21 @@ sts_store_leave(const struct sts_ids *ids)
 	errno = saved;
 }
 
+ssize_t
+sts_store_readlink(const struct sts_store *s, const char *name, char *buf,
+    size_t size)
+{
+	ssize_t n = readlinkat(s->fd, name, buf, size);
+	struct sts_ids ids;
+
+	if (n != -1 || errno != EACCES || geteuid() != 0 ||
+	    !sts_store_enter(s, &ids))
+		return n;
+	n = readlinkat(s->fd, name, buf, size);
+	sts_store_leave(&ids);
+	return n;
+}
+
 /* --- Opening ------------------------------------------------------------ */
 
 static enum sts_rc
@@ -68,6 +83,38 @@ check_owner(const char *what, const char *dir, const struct stat *st,
 	return STS_OK;
 }
 
+/* A link could be another user's way to have root act as a third. */
+static int
+open_dir(const char *dir)
+{
+	return open(dir,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* Root without the capability to read everything is its owner for a moment. */
+static int
+open_as_owner(const char *dir)
+{
+	struct sts_store owner = { 0 };
+	struct sts_ids ids;
+	struct stat st;
+	int fd = open_dir(dir);
+
+	if (fd != -1 || errno != EACCES || geteuid() != 0)
+		return fd;
+	if (lstat(dir, &st) == -1 || st.st_uid == 0) {
+		errno = EACCES;
+		return -1;
+	}
+	owner.uid = st.st_uid;
+	owner.gid = st.st_gid;
+	if (!sts_store_enter(&owner, &ids))
+		return -1;
+	fd = open_dir(dir);
+	sts_store_leave(&ids);
+	return fd;
+}
+
 enum sts_rc
 sts_store_open_as(struct sts_store **out, const char *what, const char *dir,
     struct sts_err *err)
@@ -75,9 +122,7 @@ sts_store_open_as(struct sts_store **out, const char *what, const char *dir,
 	struct sts_store *s;
 	struct stat st;
 	enum sts_rc rc;
-	/* A link could be another user's way to have root act as a third. */
-	int fd = open(dir,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_as_owner(dir);
 
 	*out = NULL;
 	if (fd == -1 || fstat(fd, &st) == -1) {
@@ -120,7 +165,7 @@ same_key(const struct sts_store *s)
 	size_t len = strlen(s->key_link);
 
 	return len == 0 ||
-	    (readlinkat(s->fd, STS_STORE_KEY, text, sizeof text) ==
+	    (sts_store_readlink(s, STS_STORE_KEY, text, sizeof text) ==
 		    (ssize_t)len &&
 		memcmp(text, s->key_link, len) == 0);
 }

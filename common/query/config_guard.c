@@ -79,7 +79,7 @@ sts_config_guard(struct sts_store *store, const struct sts_conf *c,
 {
 	int64_t age = sts_now() - c->file.seconds;
 	char was[TEXT], now[TEXT];
-	ssize_t n = readlinkat(store->fd, link_name, was, sizeof was - 1);
+	ssize_t n = sts_store_readlink(store, link_name, was, sizeof was - 1);
 
 	if (n == -1 && errno == ENOENT) {
 		if (guards(c))

@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/scan.h"
 #include "tlsrpt/spool.h"
 #include <mtasts/session.h>
+
+enum { ABI_ANY = 255 }; /* SANDBOX_ABI_ANY */
 
 static enum sts_rc
 take_day(struct sts_report_words *w, const char *word, int64_t now,
@@ -34,6 +37,14 @@ take_domain(struct sts_report_words *w, const char *word, struct sts_err *err)
 	return sts_fail(err, STS_USAGE, 0, "--domain wants a domain name");
 }
 
+static enum sts_rc
+take_abi(struct sts_report_words *w, const char *word, struct sts_err *err)
+{
+	if (str_u64(str_of(word), ABI_ANY - 1, &w->abi))
+		return STS_OK;
+	return sts_fail(err, STS_USAGE, 0, "--abi wants a number");
+}
+
 /* Of those that make sense by themselves. */
 static enum sts_rc
 judge(const struct sts_report_words *w, struct sts_err *err)
@@ -47,6 +58,12 @@ judge(const struct sts_report_words *w, struct sts_err *err)
 	if (w->status && chosen)
 		return sts_fail(err, STS_USAGE, 0,
 		    "--status goes with --json and no other option");
+	if (w->sandbox_test && (chosen || w->status || w->forward))
+		return sts_fail(err, STS_USAGE, 0,
+		    "--sandbox-test goes with --abi and no other option");
+	if (w->abi != ABI_ANY && !w->sandbox_test)
+		return sts_fail(err, STS_USAGE, 0,
+		    "--abi wants --sandbox-test");
 	if (w->json && !w->status)
 		return sts_fail(err, STS_USAGE, 0, "--json wants --status");
 	if (w->today && !look)
@@ -67,6 +84,8 @@ sts_report_words(struct sts_report_words *w, int argc, char **argv, int64_t now,
 		{ "print", no_argument, NULL, 'p' },
 		{ "forward", no_argument, NULL, 'f' },
 		{ "status", no_argument, NULL, 's' },
+		{ "sandbox-test", no_argument, NULL, 't' },
+		{ "abi", required_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -74,7 +93,7 @@ sts_report_words(struct sts_report_words *w, int argc, char **argv, int64_t now,
 	enum sts_rc rc = STS_OK;
 	int c;
 
-	*w = (struct sts_report_words){ .day = -1 };
+	*w = (struct sts_report_words){ .day = -1, .abi = ABI_ANY };
 	optind = 0; /* start anew: glibc, musl and the BSDs understand */
 	opterr = 0;
 	while (rc == STS_OK &&
@@ -100,6 +119,12 @@ sts_report_words(struct sts_report_words *w, int argc, char **argv, int64_t now,
 			break;
 		case 's':
 			w->status = true;
+			break;
+		case 't':
+			w->sandbox_test = true;
+			break;
+		case 'a':
+			rc = take_abi(w, optarg, err);
 			break;
 		case 'j':
 			w->json = true;

@@ -167,7 +167,7 @@ restrict_self(struct sandbox *s, const struct sandbox_plan *p)
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		snprintf(s->why, sizeof s->why, "prctl: %s", strerror(errno));
 	s->abi = sandbox_landlock(p, s->why);
-	(void)sandbox_seccomp(p->strict, s->why);
+	(void)sandbox_seccomp(p, s->why);
 }
 
 #else

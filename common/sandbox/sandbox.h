@@ -17,7 +17,7 @@
 enum sandbox_spool {
 	SANDBOX_SPOOL_NONE,
 	SANDBOX_SPOOL_APPEND, /* files are made, read and written */
-	SANDBOX_SPOOL_ALL     /* removed and renamed, too */
+	SANDBOX_SPOOL_ALL /* removed and renamed, too; children are awaited */
 };
 
 struct sandbox_plan {
@@ -84,7 +84,7 @@ void sandbox_more_cpu(void);
  */
 int sandbox_landlock(const struct sandbox_plan *, char why[SANDBOX_WHY]);
 /* False: why says what failed. */
-bool sandbox_seccomp(bool strict, char why[SANDBOX_WHY]);
+bool sandbox_seccomp(const struct sandbox_plan *, char why[SANDBOX_WHY]);
 #endif
 
 #endif

@@ -299,14 +299,15 @@ day_sort_close(struct day_sort *s)
 	if (s == NULL)
 		return;
 	if (s->pid > 0) {
-		(void)kill(s->pid, SIGTERM); /* so that it tidies up */
+		/* So that it tidies up; in a sandbox SIGPIPE has to do. */
+		(void)kill(s->pid, SIGTERM);
 		(void)reap(s, NULL);
 	}
 	if (s->fault != -1)
 		close(s->fault);
 	if (s->dir_fd != -1) {
 		remove_files(s->dir_fd);
-		(void)rmdir(s->dir);
+		(void)unlinkat(AT_FDCWD, s->dir, AT_REMOVEDIR);
 		close(s->dir_fd);
 	}
 	free(s->line);

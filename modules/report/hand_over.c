@@ -21,6 +21,8 @@
 
 enum { FD_MAX = 1024 };
 
+#define TEXT "~mail"
+
 /* A datagram each way: TO and a descriptor; what came of it. */
 struct outcome {
 	enum mail_fate fate;
@@ -41,6 +43,7 @@ struct process {
 };
 
 struct hand_over {
+	int dir_fd; /* of the spool directory */
 	unsigned n;
 	struct process process[];
 };
@@ -71,6 +74,20 @@ receive(int fd, char to[RUA_SIZE], int *file)
 	return true;
 }
 
+/*
+ * Who asks may have been taken over by what he reads.  A dash in front does no
+ * harm behind "--".
+ */
+static bool
+is_recipient(const char *to)
+{
+	bool good = to[0] != '\0';
+
+	for (; *to != '\0'; to++)
+		good &= is_print(*to) && *to != ' ';
+	return good;
+}
+
 static void
 serve(int fd, const struct sts_conf *conf)
 {
@@ -81,9 +98,13 @@ serve(int fd, const struct sts_conf *conf)
 
 	while (receive(fd, to, &file)) {
 		err.text[0] = '\0';
-		out = (struct outcome){ .fate = mail_send(conf->report.sendmail,
-					    conf->report.sender, to, file,
-					    SENDMAIL_MS, &err) };
+		out.fate = MAIL_REFUSED;
+		if (is_recipient(to))
+			out.fate = mail_send(conf->report.sendmail,
+			    conf->report.sender, to, file, SENDMAIL_MS, &err);
+		else
+			(void)sts_fail(&err, STS_INVALID, 0, "no recipient");
+		memset(out.why, 0, sizeof out.why);
 		(void)snprintf(out.why, sizeof out.why, "%s", err.text);
 		close(file);
 		if (send(fd, &out, sizeof out, MSG_NOSIGNAL) != sizeof out)
@@ -168,7 +189,9 @@ hand_over_start(struct event_base *base, const struct sts_conf *conf,
 		(void)sts_fail(err, STS_NOMEM, 0, "out of memory");
 		return NULL;
 	}
-	for (h->n = 0; h->n < n; h->n++)
+	h->dir_fd =
+	    open(conf->report.spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (h->n = 0; h->n < n && h->dir_fd != -1; h->n++)
 		if (!start(&h->process[h->n], base, conf))
 			break;
 	if (h->n == n)
@@ -190,6 +213,8 @@ hand_over_end(struct hand_over *h)
 		    waitpid(h->process[i].pid, NULL, 0) == -1 && errno == EINTR)
 			;
 	}
+	if (h->dir_fd != -1)
+		close(h->dir_fd);
 	free(h);
 }
 
@@ -208,17 +233,35 @@ hand_over_idle(struct hand_over *h)
 	return idle(h) != NULL;
 }
 
-/* As a file without a name, so that it cannot end half way.  NULL: cannot. */
-static FILE *
-put_down(const char *text, size_t len)
+/*
+ * As a file without a name in the spool directory, so that it cannot end half
+ * way.  -1: cannot.
+ */
+static int
+put_down(const struct hand_over *h, const char *text, size_t len)
 {
-	FILE *f = tmpfile();
+	int fd;
+	ssize_t n;
 
-	if (f != NULL && fwrite(text, 1, len, f) == len && fflush(f) == 0)
-		return f;
-	if (f != NULL)
-		fclose(f);
-	return NULL;
+	(void)unlinkat(h->dir_fd, TEXT, 0); /* of a run that was killed */
+	fd = openat(h->dir_fd, TEXT,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	(void)unlinkat(h->dir_fd, TEXT, 0);
+	while (len > 0) {
+		n = write(fd, text, len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		text += n;
+		len -= (size_t)n;
+	}
+	if (len == 0)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 bool
@@ -237,8 +280,7 @@ hand_over_mail(struct hand_over *h, const char *to, const char *text,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof control.bytes };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	FILE *f = put_down(text, len);
-	int file = f == NULL ? -1 : fileno(f);
+	int file = put_down(h, text, len);
 	ssize_t n = -1;
 
 	if (file != -1) {
@@ -249,7 +291,7 @@ hand_over_mail(struct hand_over *h, const char *to, const char *text,
 		while ((n = sendmsg(p->fd, &m, MSG_NOSIGNAL)) == -1 &&
 		    errno == EINTR)
 			;
-		fclose(f);
+		close(file);
 		if (n == -1)
 			lose(p);
 	}

@@ -59,9 +59,6 @@ sort_day(struct day *m, struct sts_err *err)
 	enum sts_rc rc = sts_day_open(p->spool, m->pending.day, &lines, err);
 
 	if (rc == STS_OK)
-		rc = day_sort_start(&m->sorted, p->conf->report.spool_dir,
-		    sts_day_size(lines), err);
-	if (rc == STS_OK)
 		rc = put_lines(m, lines, err);
 	sts_day_close(lines);
 	return rc;
@@ -155,10 +152,11 @@ finish(struct day *m, struct sts_err *err)
 }
 
 void
-make_reports(struct program *p, int64_t day)
+make_reports(struct program *p, int64_t day, struct day_sort *sorted)
 {
 	struct day m = {
 		.program = p,
+		.sorted = sorted,
 		.pending = { .program = p, .day = day },
 		.parts = report_parts_new(),
 	};
@@ -178,6 +176,5 @@ make_reports(struct program *p, int64_t day)
 		p->failed = true;
 	}
 	sts_totals_clear(&m.totals);
-	day_sort_close(m.sorted);
 	report_parts_free(m.parts);
 }

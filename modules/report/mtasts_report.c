@@ -15,11 +15,29 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "day_sort.h"
 #include "forward.h"
 #include "forward_offset.h"
+#include "net/http.h"
 #include "program.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/self_test.h"
 
-enum { DAYS_MAX = STS_SPOOL_DAYS_MAX };
+/* The totals of one domain and 64 reports that wait; 60 MB are libraries. */
+#define MEMORY_MAX (UINT64_C(2) << 30)
+
+enum {
+	DAYS_MAX = STS_SPOOL_DAYS_MAX,
+	SORTS_MAX = 31, /* each has descriptors; the next run makes more */
+	MAILERS = 2
+};
+
+/* The days to be made, each with a sort(1); and all that are over. */
+struct days {
+	int64_t day[DAYS_MAX];
+	struct day_sort *sorted[DAYS_MAX]; /* NULL: nothing is to be made */
+	size_t n;
+};
 
 static int
 fault(const char *text)
@@ -82,51 +100,78 @@ leave_to_collector(struct program *p, int spool, int64_t day)
 		forward_offset_forget(spool, name);
 }
 
+/* No line is read here: that is done in the sandbox. */
+static enum sts_rc
+start_sort(struct program *p, struct days *days, size_t i, struct sts_err *err)
+{
+	struct sts_day *lines;
+	enum sts_rc rc = sts_day_open(p->spool, days->day[i], &lines, err);
+
+	if (rc == STS_OK)
+		rc = day_sort_start(&days->sorted[i], p->conf->report.spool_dir,
+		    sts_day_size(lines), err);
+	sts_day_close(lines);
+	return rc;
+}
+
 /* Of which reports can be made and sent: days that are over. */
 static int
-run_days(struct program *p, int spool, int64_t only, struct sts_err *err)
+find_days(struct program *p, struct days *days, int spool, int64_t only,
+    struct sts_err *err)
 {
-	int64_t day[DAYS_MAX];
 	char name[REPORT_DAY_TEXT];
 	bool found = false;
-	size_t n;
+	size_t sorts = 0;
 
-	if (sts_spool_days(p->spool, p->now, day, DAYS_MAX, &n, err) != STS_OK)
+	if (sts_spool_days(p->spool, p->now, days->day, DAYS_MAX, &days->n,
+		err) != STS_OK)
 		return fault(err->text);
-	for (size_t i = 0; i < n; i++) {
-		if (only != -1 && day[i] != only)
+	for (size_t i = 0; i < days->n; i++) {
+		if (only != -1 && days->day[i] != only)
 			continue;
 		found = true;
-		report_day(name, day[i]);
+		report_day(name, days->day[i]);
 		if (spool != -1)
-			leave_to_collector(p, spool, day[i]);
-		if (!stores(p) || !outbox_day_done(p->outbox, name))
-			make_reports(p, day[i]);
+			leave_to_collector(p, spool, days->day[i]);
+		if (stores(p) && outbox_day_done(p->outbox, name))
+			continue;
+		if (sorts++ < SORTS_MAX &&
+		    start_sort(p, days, i, err) != STS_OK) {
+			syslog(LOG_ERR, "%s: %s", name, err->text);
+			p->failed = true;
+		}
 	}
-	if (only != -1 && !found)
-		return nothing(only);
-	if (stores(p)) {
-		send_reports(p);
-		for (size_t i = 0; i < n; i++)
-			expire(p, day[i]);
-	}
-	return p->failed ? 3 : 0;
+	return only != -1 && !found ? nothing(only) : 0;
 }
 
 /* Only to be looked at: any day, today's as far as it has come. */
 static int
-look_at_day(struct program *p, int64_t day)
+find_day(struct program *p, struct days *days, int64_t day, struct sts_err *err)
 {
-	struct sts_day *lines;
-	struct sts_err err;
-	enum sts_rc rc = sts_day_open(p->spool, day, &lines, &err);
+	enum sts_rc rc;
 
-	sts_day_close(lines);
+	days->day[0] = day;
+	rc = start_sort(p, days, 0, err);
 	if (rc == STS_ABSENT)
 		return nothing(day);
 	if (rc != STS_OK)
-		return fault(err.text);
-	make_reports(p, day);
+		return fault(err->text);
+	days->n = 1;
+	return 0;
+}
+
+/* In the sandbox. */
+static int
+run_days(struct program *p, struct days *days)
+{
+	for (size_t i = 0; i < days->n; i++)
+		if (days->sorted[i] != NULL)
+			make_reports(p, days->day[i], days->sorted[i]);
+	if (stores(p)) {
+		send_reports(p);
+		for (size_t i = 0; i < days->n; i++)
+			expire(p, days->day[i]);
+	}
 	return p->failed ? 3 : 0;
 }
 
@@ -165,11 +210,36 @@ show_status(struct program *p, bool json, struct sts_err *err)
 	return print_status(p->outbox, json) ? 0 : 3;
 }
 
+/* Before the first line of a session, certificate or answer is read. */
+static void
+enter_sandbox(struct program *p, struct sandbox *box, int abi)
+{
+	const struct sandbox_plan plan = {
+		.conf = p->conf,
+		.cache_dir = p->conf->cache_dir,
+		.spool_dir = p->conf->report.spool_dir,
+		.spool = SANDBOX_SPOOL_ALL,
+		.memory = MEMORY_MAX,
+		.abi = abi,
+	};
+
+	(void)http_init();
+	sandbox_enter(box, &plan);
+	if (box->why[0] != '\0' &&
+	    sts_store_claim(p->cache, STS_MARK_SANDBOX_SAID, NULL, p->now,
+		STS_DAY))
+		syslog(LOG_WARNING,
+		    "the reports run without a part of their sandbox: %s",
+		    box->why);
+}
+
 static int
 run(struct program *p, const struct sts_report_words *w, struct sts_err *err)
 {
 	bool look = w->dry_run || w->print;
-	int dirfd = -1;
+	struct days days = { .n = 0 };
+	struct sandbox box;
+	int dirfd = -1, rc;
 
 	if (sts_spool_open(&p->spool, p->conf->report.spool_dir,
 		STS_SPOOL_DAY_MAX, err) != STS_OK ||
@@ -188,17 +258,49 @@ run(struct program *p, const struct sts_report_words *w, struct sts_err *err)
 	if (p->base == NULL ||
 	    (p->dns = dns_new(p->base, p->conf, NULL, err)) == NULL)
 		return fault(p->base == NULL ? "no event loop" : err->text);
-	if (look && w->day != -1)
-		return look_at_day(p, w->day);
-	if (!w->forward)
-		return run_days(p, dirfd, w->day, err);
-	forward_run(p, dirfd);
-	return p->failed ? 3 : 0;
+	if (w->forward) {
+		forward_run(p, dirfd);
+		return p->failed ? 3 : 0;
+	}
+	rc = look && w->day != -1 ? find_day(p, &days, w->day, err)
+				  : find_days(p, &days, dirfd, w->day, err);
+	if (rc == 0 && stores(p) &&
+	    (p->mailers = hand_over_start(p->base, p->conf, MAILERS, err)) ==
+		NULL)
+		rc = fault(err->text);
+	if (rc == 0) {
+		enter_sandbox(p, &box, (int)w->abi);
+		rc = run_days(p, &days);
+	}
+	for (size_t i = 0; i < days.n; i++)
+		day_sort_close(days.sorted[i]);
+	return rc;
+}
+
+struct test {
+	struct program *program;
+	const struct sts_report_words *words;
+};
+
+static const char *
+try_sandbox(void *arg, struct self_test *test, bool first)
+{
+	static struct sts_err err;
+	struct test *t = arg;
+	struct program *p = t->program;
+	struct sandbox box;
+
+	(void)first;
+	if (sts_store_open(&p->cache, p->conf->cache_dir, &err) != STS_OK)
+		return err.text;
+	enter_sandbox(p, &box, (int)t->words->abi);
+	self_test_try(test, &box, p->conf->report.spool_dir);
 }
 
 static void
 close_all(struct program *p)
 {
+	hand_over_end(p->mailers);
 	dns_free(p->dns);
 	if (p->base != NULL)
 		event_base_free(p->base);
@@ -232,7 +334,7 @@ main(int argc, char *argv[])
 
 	umask(077);
 	reset_signals();
-	openlog("mtasts-report", LOG_PID, LOG_MAIL);
+	openlog("mtasts-report", LOG_PID | LOG_NDELAY, LOG_MAIL);
 	rc = sts_report_words(&w, argc, argv, p.now, &err);
 	if (rc == STS_ABSENT) {
 		puts("usage: mtasts report " STS_REPORT_WORDS);
@@ -253,7 +355,8 @@ main(int argc, char *argv[])
 		return fault("there is no contact in [report], so there are no "
 			     "reports");
 	}
-	if (!w.status && w.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
+	if (!w.status && !w.sandbox_test &&
+	    w.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
 		sts_conf_free(conf);
 		return fault(w.forward
 			? "without sink = tlsrpt in [report] nothing is "
@@ -269,7 +372,12 @@ main(int argc, char *argv[])
 	p.submitter = strchr(conf->report.contact, '@') + 1;
 	if (gethostname(p.host, sizeof p.host - 1) == -1)
 		p.host[0] = '\0';
-	status = w.status ? show_status(&p, w.json, &err) : run(&p, &w, &err);
+	if (w.sandbox_test)
+		status = self_test(try_sandbox, &(struct test){ &p, &w });
+	else if (w.status)
+		status = show_status(&p, w.json, &err);
+	else
+		status = run(&p, &w, &err);
 	close_all(&p);
 	sts_conf_free(conf);
 	return fflush(stdout) == 0 ? status : 3;

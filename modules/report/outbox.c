@@ -107,11 +107,15 @@ static enum sts_rc
 replace(struct outbox *o, const char *name, const char *p, size_t len,
     struct sts_err *err)
 {
-	int fd = openat(o->fd, "~tmp",
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-	bool good = fd != -1 && write_all(fd, p, len) && fsync(fd) == 0;
-	int error = errno;
+	bool good;
+	int fd, error;
 
+	/* Of a run that was killed; O_TRUNC is not for us (sandbox.h). */
+	(void)unlinkat(o->fd, "~tmp", 0);
+	fd = openat(o->fd, "~tmp",
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	good = fd != -1 && write_all(fd, p, len) && fsync(fd) == 0;
+	error = errno;
 	if (fd != -1)
 		close(fd);
 	if (good && renameat(o->fd, "~tmp", o->fd, name) == 0 &&

@@ -7,6 +7,7 @@
 
 #include "cache/cache.h"
 #include "conf/conf.h"
+#include "hand_over.h"
 #include "leaf_cert.h"
 #include "net/dns.h"
 #include "outbox.h"
@@ -28,6 +29,7 @@ struct program {
 	struct sts_spool *spool;
 	struct outbox *outbox;        /* NULL where nothing is stored */
 	struct leaf_issuers *issuers; /* NULL until first needed */
+	struct hand_over *mailers;    /* NULL where nothing is sent */
 	bool failed;                  /* the exit status */
 };
 
@@ -38,8 +40,9 @@ stores(const struct program *p)
 	return p->outbox != NULL && !p->dry_run && !p->print;
 }
 
-/* Make the reports of one day. */
-void make_reports(struct program *, int64_t day);
+/* Make the reports of one day, by a sort that waits for its lines. */
+struct day_sort;
+void make_reports(struct program *, int64_t day, struct day_sort *);
 
 /* To standard output.  False: it cannot be written. */
 bool print_status(struct outbox *, bool json);

@@ -19,7 +19,6 @@
 
 enum {
 	RUN_SECONDS = 900, /* then nothing is begun any more */
-	MAILERS = 2,
 	ASKS_MAX = 64
 };
 
@@ -362,9 +361,8 @@ set_up(struct sending *run, struct sts_err *err)
 	run->caps.max = p->conf->report.destination_max;
 	(void)!getrandom(run->caps.counts.secret,
 	    sizeof run->caps.counts.secret, GRND_NONBLOCK);
-	run->mailers = hand_over_start(p->base, p->conf, MAILERS, err);
-	return run->mailers != NULL &&
-	    (run->posts = post_queue_new(run, err)) != NULL;
+	run->mailers = p->mailers;
+	return (run->posts = post_queue_new(run, err)) != NULL;
 }
 
 static void
@@ -403,7 +401,6 @@ send_reports(struct program *p)
 	jobs_leave(&run.mail);
 	jobs_leave(&run.ask);
 	post_queue_free(run.posts);
-	hand_over_end(run.mailers);
 	key_counts_clear(&run.caps.counts);
 	sum_up(&run);
 }

@@ -233,6 +233,22 @@ def plant_day_old(c: Cache) -> None:
         c.age(d, 2 * DAY, lives=DAY + i * HOUR)
 
 
+@row("with no more than the capabilities that its unit leaves it")
+def capabilities(new):
+    c = new()
+    c.known(*MANY[:3])
+    for d in MANY[:3]:
+        c.age(d, 2 * DAY, lives=DAY)
+    unit = net.REPO / "packaging/refresh/mtasts-refresh.service"
+    caps = re.search(r"^CapabilityBoundingSet=(.+)$", unit.read_text(), re.M)
+    left = ",".join("+" + w[4:].lower() for w in caps[1].split())
+    p = subprocess.run(["setpriv", f"--bounding-set=-all,{left}",
+                        *c.argv("refresh", "--json")], env=ENV, text=True,
+                       timeout=180, capture_output=True, check=False)
+    eq((p.returncode, p.stderr), (0, ""))
+    eq(json.loads(p.stdout.splitlines()[-1])["refreshed"], 3)
+
+
 @row("killed in the middle: the next run goes on, and nothing is done twice")
 def killed(new):
     c = new()

@@ -80,14 +80,15 @@ enum sts_rc sts_record_session(struct sts_ctx *,
 /* The words of "mtasts report", as they are shown to people. */
 #define STS_REPORT_WORDS                                                       \
 	"[--dry-run] [--print] [--day YYYY-MM-DD|yesterday|today] "            \
-	"[--domain NAME]|--forward|--status [--json]"
+	"[--domain NAME]|--forward|--status [--json]|--sandbox-test [--abi N]"
 
 struct sts_report_words {
 	const char *conf;           /* of -c; points into argv */
 	int64_t day;                /* when it begins; -1: any */
 	char domain[STS_NAME_SIZE]; /* its normal form; "": any */
-	bool dry_run, print, forward, status, json;
-	bool today; /* day was said to be it */
+	bool dry_run, print, forward, status, json, sandbox_test;
+	uint64_t abi; /* of landlock(7), at most */
+	bool today;   /* day was said to be it */
 };
 
 /*
