@@ -79,7 +79,7 @@ limits(struct sandbox *s, const struct sandbox_plan *p)
  */
 
 static void
-watch(struct sandbox *s, const char *path, int kind)
+watch(struct sandbox *s, const char *path, enum sandbox_watch kind)
 {
 	struct sandbox_watched *w = &s->watched[s->nwatched];
 

@@ -41,10 +41,12 @@ enum { SANDBOX_ABI_ANY = 255, SANDBOX_WATCHED = 8, SANDBOX_WHY = 200 };
  * What is read again while the process lives.  A rule about a file holds for
  * the inode, so one that was replaced can no longer be read.
  */
+enum sandbox_watch { WATCH_READ, WATCH_ANY }; /* if unreadable; always */
+
 struct sandbox_watched {
 	const char *path; /* lent, or constant */
 	struct stat was;
-	enum { WATCH_READ, WATCH_ANY } kind; /* matters if unreadable; always */
+	enum sandbox_watch kind; /* when a change matters */
 };
 
 struct sandbox {
