@@ -93,9 +93,9 @@ sts_stale(const struct sts_ctx *ctx)
 }
 
 void
-sts_new_message(struct sts_ctx *ctx)
+sts_new_message(struct sts_ctx *ctx, unsigned waited)
 {
-	ctx->waited = 0;
+	ctx->waited = waited;
 }
 
 unsigned

@@ -54,6 +54,8 @@ int cli_cache_show(struct cli *, int argc, char **argv);
 int cli_cache_purge(struct cli *, int argc, char **argv);
 int cli_cache_refresh(struct cli *, int argc, char **argv);
 int cli_refresh(struct cli *, int argc, char **argv);
+int cli_exim_failed(struct cli *, int argc, char **argv);
+int cli_exim_policy(struct cli *, int argc, char **argv);
 int cli_report(struct cli *, int argc, char **argv);
 int cli_lint_policy(struct cli *, int argc, char **argv);
 int cli_lint_txt(struct cli *, int argc, char **argv);

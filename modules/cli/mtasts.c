@@ -47,6 +47,13 @@ static const struct cli_cmd cmds[] = {
 	    "make and send TLS reports, or hand sessions to a collector, see "
 	    "mtasts-report(8)",
 	    CLI_OWN, cli_report },
+	{ "exim-policy", "", "-- DOMAIN [SENDER [MESSAGE [VERIFY]]]",
+	    "answer as ${dlfunc{exim.so}{mtasts_policy}...} does, see "
+	    "mtasts-exim(5)",
+	    0, cli_exim_policy },
+	{ "exim-failed", "", "-- DOMAIN",
+	    "note that a delivery failed under the policy of DOMAIN", 0,
+	    cli_exim_failed },
 	{ "lint", "policy", "[--json] FILE|-",
 	    "judge a policy as published at /.well-known/mta-sts.txt", CLI_JSON,
 	    cli_lint_policy },

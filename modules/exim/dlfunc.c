@@ -7,15 +7,13 @@
  * the result at once, so it may live in a buffer of ours; what we return is
  * untainted, so nothing foreign may pass unjudged.
  */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "alabel.h"
 #include "event_args.h"
 #include "exim_session_recorder.h"
-#include "host_list.h"
+#include "policy_answer.h"
 #include <mtasts/session.h>
 #include <mtasts/sts.h>
 
@@ -25,7 +23,7 @@ enum { ARGS_MAX = 7 }; /* argv is not terminated with 8 of them */
 
 typedef int exim_function(unsigned char **yield, int argc,
     unsigned char *argv[]);
-exim_function mtasts_alabel, mtasts_policy, mtasts_event;
+exim_function mtasts_policy, mtasts_event;
 
 /*
  * Exim loads us once per process and calls us once per recipient: what was
@@ -69,18 +67,6 @@ result(unsigned char **yield, int rc, char *text)
 	return rc;
 }
 
-/* One line for the main log: why mail waits, and how to have it tried again. */
-static int
-defer(unsigned char **yield, const char *domain, const struct sts_err *err)
-{
-	char text[sizeof err->text + STS_NAME_SIZE + 64];
-
-	snprintf(text, sizeof text,
-	    "mtasts: %.80s%s%s; once that is mended: exim -qff", domain,
-	    domain[0] == '\0' ? "" : ": ", err->text);
-	return result(yield, EXIM_DEFER, strdup(text));
-}
-
 static enum sts_rc
 get_ctx(struct sts_ctx **out, const char *path, struct sts_err *err)
 {
@@ -119,15 +105,6 @@ arg(int argc, unsigned char *argv[], int i)
 	return (const char *)argv[i];
 }
 
-static bool
-printable(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if (*s < 0x21 || *s > 0x7e)
-			return false;
-	return true;
-}
-
 /* The waiting time is a message's, not a process's. */
 static void
 note_message(struct sts_ctx *ctx, const char *id)
@@ -136,57 +113,7 @@ note_message(struct sts_ctx *ctx, const char *id)
 	    strncmp(id, state->message, sizeof state->message - 1) == 0)
 		return;
 	snprintf(state->message, sizeof state->message, "%s", id);
-	sts_new_message(ctx);
-}
-
-/*
- * A report of this host?  from: "UID SENDER" of mail that a program of this
- * host handed in.
- */
-static bool
-is_report(const struct sts_ctx *ctx, const char *from)
-{
-	unsigned long long uid = 0;
-	const char *p = from;
-
-	if (from == NULL)
-		return false;
-	for (; *p >= '0' && *p <= '9' && uid <= UINT_MAX; p++)
-		uid = uid * 10 + (unsigned)(*p - '0');
-	return p > from && *p == ' ' && uid <= UINT_MAX &&
-	    sts_report_mail(ctx, (unsigned)uid, p + 1);
-}
-
-/*
- * No client waits for a look, nor is sent away for want of one: it begins, and
- * the delivery will ask again.
- */
-static int
-verify(unsigned char **yield, struct sts_ctx *ctx, const char *domain)
-{
-	struct sts_err err = { 0 };
-	struct sts_answer *a;
-	char *text;
-
-	if (sts_query(ctx, domain, STS_NONBLOCKING, &a, &err) != STS_OK)
-		return result(yield, EXIM_OK, exim_wait(err.text));
-	/* Cutthrough would leave no line in the log; a delivery does. */
-	text = a->unprotected ? exim_wait(a->why) : exim_host_list(a);
-	sts_answer_free(a);
-	return result(yield, EXIM_OK, text);
-}
-
-/*
- * ${dlfunc{SO}{mtasts_alabel}{DOMAIN}}: "no" where Exim's own operator would
- * fail, and with it the expansion.
- */
-__attribute__((visibility("default"))) int
-mtasts_alabel(unsigned char **yield, int argc, unsigned char *argv[])
-{
-	const char *domain = arg(argc, argv, 0);
-	bool there = domain == NULL || exim_alabel_exists(domain);
-
-	return result(yield, EXIM_OK, strdup(there ? "yes" : "no"));
+	sts_new_message(ctx, 0);
 }
 
 /*
@@ -197,30 +124,23 @@ mtasts_alabel(unsigned char **yield, int argc, unsigned char *argv[])
 __attribute__((visibility("default"))) int
 mtasts_policy(unsigned char **yield, int argc, unsigned char *argv[])
 {
-	const char *domain = arg(argc, argv, 0);
+	const struct exim_question q = {
+		.domain = arg(argc, argv, 0),
+		.sender = arg(argc, argv, 2),
+		.verify = arg(argc, argv, 4) != NULL,
+	};
 	struct sts_err err = { 0 };
-	struct sts_answer *a;
-	struct sts_ctx *ctx;
+	struct sts_ctx *ctx = NULL;
+	bool fault;
 	char *text;
 
-	if (domain == NULL) /* a bounce, a local part alone: nothing to do */
-		return result(yield, EXIM_OK, strdup("sts=none ignore=\"\""));
-	if (get_ctx(&ctx, arg(argc, argv, 1), &err) != STS_OK)
-		return arg(argc, argv, 4) != NULL
-		    ? result(yield, EXIM_OK, exim_wait(err.text))
-		    : defer(yield, "", &err);
-	/* RFC 8460 3: a report gets through whatever is wrong with TLS. */
-	if (is_report(ctx, arg(argc, argv, 2)))
-		return result(yield, EXIM_OK,
-		    strdup("sts=none report=yes ignore=\"\""));
-	if (arg(argc, argv, 4) != NULL)
-		return verify(yield, ctx, domain);
-	note_message(ctx, arg(argc, argv, 3));
-	if (sts_query(ctx, domain, 0, &a, &err) != STS_OK)
-		return defer(yield, printable(domain) ? domain : "", &err);
-	text = exim_host_list(a);
-	sts_answer_free(a);
-	return result(yield, EXIM_OK, text);
+	if (q.domain != NULL &&
+	    get_ctx(&ctx, arg(argc, argv, 1), &err) != STS_OK)
+		ctx = NULL;
+	if (ctx != NULL && !q.verify)
+		note_message(ctx, arg(argc, argv, 3));
+	text = exim_policy_answer(ctx, &q, &err, &fault);
+	return result(yield, fault ? EXIM_DEFER : EXIM_OK, text);
 }
 
 /*
@@ -263,7 +183,7 @@ note(struct sts_ctx *ctx, const struct exim_event *e)
 		note_failure(ctx, e);
 	/* RFC 8460 5.3.1: nothing about reports in reports. */
 	if (!sts_records(ctx) || e->args.trial ||
-	    is_report(ctx, e->args.sender))
+	    exim_is_report(ctx, e->args.sender))
 		return;
 	if (no_host)
 		exim_record_no_host(&state->sessions, ctx, e);

@@ -82,6 +82,10 @@ USAGE = [
     (["report", "--forward", "--print"], ["--forward"]),
     (["report", "--forward", "--day", "yesterday"], ["--forward"]),
     (["-c", "/nonexistent", "report", "--frob"], ["'--frob'"]),
+    (["exim-policy"], ["one to four", "exim-policy -- DOMAIN"]),
+    (["exim-policy", "--", "a", "b", "c", "d", "e"], ["one to four"]),
+    (["exim-policy", "--verify", "a.example"], ["'--verify'"]),
+    (["exim-failed"], ["one DOMAIN", "exim-failed -- DOMAIN"]),
     (["lint"], ["lint policy|txt|tlsrpt|mx|config"]),
     (["lint", "polic"], ["'lint polic'", "lint policy|txt|tlsrpt|mx|config"]),
     (["lint", "policy"], ["lint policy"]),
@@ -414,6 +418,53 @@ def query() -> None:
     write_conf()
 
 
+# arguments of exim-policy behind "--", exit, what the one line is or has in it
+EXIM = [
+    (["pin.example"], 0, r'sts=enforce ignore="! ^(?i)mx\\.pin\\.example$ : '
+     r'! ^(?i)[a-z0-9_-]+\\.b\\.example$ : *"'),
+    (["pin.example", "0 s@a.example", "1xXx2K-0001Pp-0P", ""], 0, "sts=enforce "),
+    (["pin.example", "", "", "R"], 0, "sts=enforce "),
+    ([""], 0, 'sts=none ignore=""'),
+    (["[192.0.2.1]"], 0, 'sts=none ignore=""'),
+    (["--help"], 0, 'sts=none ignore=""'),
+    (["-c/etc/passwd"], 0, 'sts=none ignore=""'),
+    (['$domain " : *'], 0, 'sts=none ignore=""'),
+    (["\U0001F600.example"], 0, 'sts=none ignore=""'),
+    (["a.example"], 3, "mtasts: a.example: cannot start "),
+    (["B\u00fccher.example"], 3, "mtasts: xn--bcher-kva.example: "),
+    (["a.example", "", "", "R"], 0, 'sts=wait ignore="" why="'),
+]
+
+
+def exim() -> None:
+    cache, conf = HERE / "cache-exim", HERE / "conf-exim"
+    cache.mkdir(0o750)
+    if os.geteuid() == 0:
+        os.chown(cache, 65534, 65534)
+    conf.write_text(f"cache_dir = {cache}\nworker_dir = /nonexistent\n"
+                    '[domain "pin.example"]\nmx = mx.pin.example *.b.example\n')
+    c = ["-c", str(conf)]
+    for argv, rc, want in EXIM:
+        r = Ran([*c, "exim-policy", "--", *argv])
+        line = r.out.decode()
+        check(f"exim-policy {argv}", r.rc == rc and not r.err and
+              line.startswith(want) and line.count("\n") == 1 and
+              line.endswith("\n"), r)
+    r = Ran([*c, "exim-failed", "--", "pin.example"])
+    check("exim-failed", r.rc == 0 and not r.out and not r.err, r)
+    with open("/dev/full", "wb") as full:
+        p = subprocess.run([MTASTS, *c, "exim-policy", "--", ""], env=ENV,
+                           check=False, stdout=full, stderr=subprocess.PIPE)
+    check("exim-policy, nobody hears it", p.returncode == 3, p.stderr)
+    (HERE / "conf-broken").write_text("frob = 1\n")
+    c = ["-c", str(HERE / "conf-broken")]
+    r = Ran([*c, "exim-policy", "--", "pin.example"])
+    check("exim-policy, broken configuration", r.rc == 3 and
+          r.out.startswith(b"mtasts: ") and b"conf-broken:1:" in r.out, r)
+    r = Ran([*c, "exim-failed", "--", "pin.example"])
+    check("exim-failed, broken configuration", r.rc == 3 and not r.out, r)
+
+
 def planted() -> None:
     """An entry nobody wrote; as with all odd ones, absent but visible."""
     for n in range(256):
@@ -516,7 +567,7 @@ def terminal() -> None:
 def main() -> int:
     try:
         for part in (usage, policy, txt, tlsrpt, mx, config, private_cache,
-                     query, cache, output, terminal):
+                     query, exim, cache, output, terminal):
             part()
     finally:
         shutil.rmtree(HERE)

@@ -185,8 +185,11 @@ enum sts_rc sts_query(struct sts_ctx *, const char *domain, unsigned flags,
     struct sts_answer **out, struct sts_err *err);
 void sts_answer_free(struct sts_answer *); /* NULL is fine */
 
-/* Another message: what was waited for the last one counts no more. */
-void sts_new_message(struct sts_ctx *);
+/*
+ * Another message: what was waited for the last one counts no more, but the
+ * ms that other processes have waited for this one do.
+ */
+void sts_new_message(struct sts_ctx *, unsigned waited);
 
 /*
  * A delivery to the domain failed under its policy: the next sts_query()

@@ -244,7 +244,7 @@ test_sum(void **state)
 	ROW(sts_store_marked(ctx->store, STS_MARK_REFRESH, "d49.example") != 0,
 	    "no look goes on behind");
 	/* Another message has time of its own. */
-	sts_new_message(ctx);
+	sts_new_message(ctx, 0);
 	sts_worker_close(ctx); /* it is at work for the 49 */
 	worker("echo mtasts-worker1; echo fault oops");
 	ROW(sts_query(ctx, "late.example", 0, &a, NULL) == STS_LOCAL,
