@@ -229,6 +229,21 @@ def worker_is(_cache: Path, script: str) -> None:
         path.chmod(0o755)
 
 
+def program_is(_cache: Path, script: str) -> None:
+    """A shell script in the place of mtasts(1), or none; ever on top of the real
+    one, which is kept."""
+    path = mta.server.TOP / "usr/bin/mtasts"
+    kept = path.with_name(".mtasts")
+    if not kept.exists():
+        path.rename(kept)
+    path.unlink(missing_ok=True)
+    if script == "back":
+        kept.rename(path)
+    elif script != "missing":
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o644 if script == "exit 0 # no program" else 0o755)
+
+
 def conf_gone(_cache: Path, _: str) -> None:
     mta.server.CONF.unlink()
 
@@ -325,6 +340,8 @@ def kill_workers(_cache: Path, _: str) -> None:
 def repair() -> None:
     """After a scenario: what the next one finds must be whole."""
     worker_back(mta.server.CACHE, "")
+    if (mta.server.TOP / "usr/bin/.mtasts").exists():
+        program_is(mta.server.CACHE, "back")
     if bundle_path().with_suffix(".kept").exists():
         bundle(mta.server.CACHE, "good")
     resolv_mode(mta.server.CACHE, "644")
@@ -337,5 +354,5 @@ KINDS = {f.__name__.replace("_", "-"): f for f in (
     cache_mine, cache_mode, cache_new, cache_owner, cache_parts, cache_remount,
     cache_small, clock, conf_gone, conf_mode, corrupt, emptied, enough,
     fetched_before, five_minutes, kill_workers, no_offers, none_left, planted,
-    policy_hosts, resolv_mode, unused, worker_back,
+    policy_hosts, program_is, resolv_mode, unused, worker_back,
     worker_ends, worker_is, worker_missing)}

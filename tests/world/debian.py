@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: ISC
 """Folders with a small Debian and its OpenSMTPD, one for each release.
 
-  debian.py [RELEASE...]   make those that are missing (bookworm, trixie,
+  debian.py [NAME...]      make those that are missing (bookworm, trixie,
                            testing); one line each: folder and version
 
-Those called exim-RELEASE are copies with Exim in its place.  RELEASE-build have
+Those called exim-RELEASE are copies with Exim in its place.  light and
+light-RELEASE have no more than what is in exim4-daemon-light, of this host's
+version and of those.  RELEASE-build have
 what our own packaging/install-deps puts there to build with and to run the unit
 tests, and libtlsrpt, which this host need not have.
 
@@ -35,6 +37,9 @@ RELEASES = {"bookworm": [*SMTPD, *BASE, *OLD],
 # The Exim of Debian 12 is that of this host.
 EXIM = {f"exim-{r}": r for r in ("trixie", "testing")}
 EXIM_SET = ["exim4-daemon-heavy", "libcurl3t64-gnutls", "libfaketime"]
+# Beside the heavy one of this host, or of that folder.
+LIGHT = {"light": "", "light-trixie": "exim-trixie",
+         "light-testing": "exim-testing"}
 BUILD = {f"{r}-build": r for r in ("trixie", "testing")}
 SETS = ["build", "unit", "sink"]  # of install-deps
 OUT = "/opt/out"  # the build folder, in those
@@ -59,6 +64,46 @@ def folder(release: str) -> Path:
         if not (path / MARK).exists() or (path / MARK).read_text() != want:
             _make(release, path, want, base)
     return path
+
+
+def light(host: str) -> Path:
+    """The program of exim4-daemon-light that goes with the rest of Exim there;
+    unpacked if need be."""
+    top = folder(LIGHT[host]) if LIGHT[host] else Path("/")
+    path, want = CACHE / f"debian-{host}", version(top, "exim4-base")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f".lock-{host}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (path / MARK).exists() or (path / MARK).read_text() != want:
+            _unpack_light(host, top, path, want)
+    return path / "usr/sbin/exim4"
+
+
+def _unpack_light(host: str, top: Path, path: Path, want: str) -> None:
+    """By the package sources of top, to which nothing is written."""
+    new = path.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    (new / "deb").mkdir(parents=True)
+    p = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"""set -e
+    mount -t tmpfs tmpfs /mnt
+    mkdir /mnt/up /mnt/work /mnt/root
+    mount -t overlay overlay -o lowerdir={top},upperdir=/mnt/up,workdir=/mnt/work /mnt/root
+    cp /etc/resolv.conf /mnt/root/etc/resolv.conf
+    echo 'Acquire::Check-Valid-Until "false";' >/mnt/root/etc/apt/apt.conf.d/99tests
+    mount --bind {new}/deb /mnt/root/srv
+    chroot /mnt/root sh -c 'cd /srv && apt-get -qq update &&
+        {{ apt-get -qq download exim4-daemon-light={want} ||
+        apt-get -qq download exim4-daemon-light; }}'
+    dpkg -x {new}/deb/*.deb {new}"""], text=True, check=False,
+        env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if p.returncode != 0:
+        shutil.rmtree(new, ignore_errors=True)
+        raise DebianError(f"{host}: {p.stdout[-1500:]}")
+    (new / "etc").mkdir(exist_ok=True)
+    (new / MARK).write_text(want)
+    shutil.rmtree(path, ignore_errors=True)
+    new.rename(path)
 
 
 def version(path: Path, package: str = "opensmtpd") -> str:
@@ -199,12 +244,15 @@ def _environment() -> dict[str, str]:
 
 def main() -> int:
     names = sys.argv[1:] or list(RELEASES)
-    known = [*RELEASES, *EXIM, *BUILD]
+    known = [*RELEASES, *EXIM, *BUILD, *LIGHT]
     if set(names) - set(known):
         print(f"debian: there is only {' '.join(known)}", file=sys.stderr)
         return 2
     try:
         for name in names:
+            if name in LIGHT:
+                print(f"{light(name)}\texim4-daemon-light", flush=True)
+                continue
             path = folder(name)
             package = "libtlsrpt0" if name in BUILD else \
                 "exim4-daemon-heavy" if name in EXIM else "opensmtpd"

@@ -56,14 +56,21 @@ def _at(top: Path) -> None:
 _at(Path("/"))
 RUN: list[str] = []  # no root of its own
 _release = ""
+_program: Path | None = None
+light = False  # exim4-daemon-light: no dlfunc, nothing is recorded
 
 
 def choose(name: str) -> None:
-    """Another release than this host's; its folder is there."""
-    global RUN, _release
-    _release = name
-    _at(net.ROOT / "debian/root")
-    RUN = ["/usr/sbin/chroot", str(TOP)]
+    """Another release than this host's, or exim4-daemon-light; its folders are
+    there."""
+    global RUN, _release, _program, light
+    light = name in debian.LIGHT
+    if light:
+        _program = debian.light(name)
+    _release = debian.LIGHT.get(name, name)
+    if _release:
+        _at(net.ROOT / "debian/root")
+        RUN = ["/usr/sbin/chroot", str(TOP)]
 
 
 def version() -> str:
@@ -75,8 +82,8 @@ LOCAL = """
 MAIN_HARDCODE_PRIMARY_HOSTNAME = sender.test
 MAIN_LOG_SELECTOR = +all -queue_run -arguments
 CHECK_RCPT_VERIFY_SENDER = true
-MTASTS_REPORT = yes
 """
+REPORT = "MTASTS_REPORT = yes\n"  # with light it is refused
 
 SINGLE = """
 keep_environment =
@@ -125,6 +132,9 @@ def build(variants: bool = True) -> None:
     """Generate every variant of the configuration, or "split" alone."""
     if _release:
         net.lay_over(debian.folder(_release), TOP.parent)
+    if _program:
+        shutil.copy(_program, TOP / "usr/sbin/exim4")
+        (TOP / "usr/sbin/exim4").chmod(0o4755)
     KEPT.mkdir()
     shutil.copytree(ETC, KEPT / "debian")
     (TOP / "etc/mailname").write_text("sender.test\n")
@@ -158,7 +168,8 @@ def build(variants: bool = True) -> None:
             macros=serial + "MTASTS_SMARTHOST = e18b.test\n", edit=_sni)
     _single("serial-single", "# ---- begin acl", serial + "# ---- begin acl",
             "  tls_sni = $host\n")
-    _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n")
+    _debian("broken", macros="MTASTS_SO = /usr/lib/mtasts/missing.so\n"
+            "MTASTS_PROGRAM = /usr/lib/mtasts/missing.so\n")
     _single("single")
     for name, acl in ACLS.items():
         (KEPT / f"{name}.conf").write_text(
@@ -191,7 +202,8 @@ def _debian(name: str, shipped: bool = True, macros: str = "",
     values = {"type": type, "relay": "", "nets": "", "smarthost": "",
               "listens": "127.0.0.1 ; ::1"} | kw
     (ETC / "update-exim4.conf.conf").write_text(DEBCONF.format(**values))
-    (ETC / "conf.d/main/000_localmacros").write_text(LOCAL + macros)
+    (ETC / "conf.d/main/000_localmacros").write_text(
+        LOCAL + ("" if light else REPORT) + macros)
     if shipped:
         shutil.copytree(SHIPPED / "conf.d", ETC / "conf.d",
                         dirs_exist_ok=True)
@@ -262,6 +274,14 @@ def wipe_cache() -> None:
     CACHE.mkdir(exist_ok=True)
     own(CACHE)
     CACHE.chmod(0o750)
+
+
+def asking(domain: str) -> str:
+    """What an Exim may ask about a domain by hand, with -be."""
+    if light:
+        return f"${{run{{/usr/bin/mtasts exim-policy -- {domain}}}{{$value}}}}"
+    return ("${dlfunc{/usr/lib/mtasts/exim.so}{mtasts_policy}"
+            f"{{{domain}}}}}")
 
 
 def own(path: Path) -> None:

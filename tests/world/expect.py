@@ -65,7 +65,7 @@ def judge_reports(p, step: dict, marks: Marks) -> None:
                          for r in lines))
     if wrong:
         raise Wrong(wrong)
-    if "recorded" in step:
+    if "recorded" in step and not mta.server.light:
         wanted = {d: sorted(x) for d, x in step["recorded"].items()}
         try:  # what a worker writes may come late
             net.wait_until(lambda: _recorded(marks) == wanted, 8, "")

@@ -38,6 +38,7 @@ PROCESSES = ("smtpd", "table-mtasts", "filter-mtasts", "mtasts-fetch-openssl",
 release = "bookworm"
 version = ""
 NAME = "smtpd7"  # or smtpd6, which sends no SNI
+light = False  # see exim.py
 SNI = True
 _smtpd: subprocess.Popen | None = None
 _wiped = 0  # where the log of this scenario begins

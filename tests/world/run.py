@@ -59,7 +59,8 @@ SMTPD = [
     ("modules/report/mtasts-report", "/usr/libexec/mtasts"),
     ("modules/cli/mtasts", "/usr/bin"),
 ]
-GROUPS = {"opensmtpd": debian.RELEASES, "exim-later": debian.EXIM}
+GROUPS = {"opensmtpd": debian.RELEASES, "exim-later": debian.EXIM,
+          "exim-light": debian.LIGHT}
 mta.server = exim
 _out = threading.Lock()
 
@@ -72,10 +73,11 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--jobs", type=int, default=3,
                    help="scenarios at a time, of those without Exim")
     p.add_argument("--host", default="exim",
-                   choices=["exim", *GROUPS, *debian.EXIM, *debian.RELEASES],
+                   choices=["exim", *GROUPS, *debian.EXIM, *debian.LIGHT,
+                            *debian.RELEASES],
                    help="the mail server: Exim of this host or of another "
-                   "Debian release, the OpenSMTPD of a release, or of all of "
-                   "them side by side")
+                   "Debian release, also exim4-daemon-light, the OpenSMTPD of "
+                   "a release, or of all of them side by side")
     p.add_argument("--exim", metavar="VARIANT",
                    help='another configuration than "split": with "plain" '
                    "everything that protects must fail")
@@ -207,7 +209,8 @@ def choose_host(args) -> list[scenario.Scenario]:
         opensmtpd.choose(args.host)
     elif args.host != "exim":
         exim.choose(args.host)
-    scenarios = scenario.load(FILE, mta.server.NAME)
+    scenarios = scenario.load(
+        FILE, "light" if mta.server.light else mta.server.NAME)
     # Those that only ask are the same with every mail server.
     return [s for s in scenarios if args.host == "exim" or not s.flavours]
 
@@ -286,8 +289,11 @@ def main() -> int:
                 print(f"{s.ident}\t{s.rfc}\t{s.does}")
             return 0
         if not args.inside:
-            if args.host != "exim":
-                debian.folder(args.host)  # needs the network of this host
+            # Needs the network of this host.
+            if args.host in debian.LIGHT:
+                debian.light(args.host)
+            elif args.host != "exim":
+                debian.folder(args.host)
             return net.enter([sys.executable, "-B", __file__, "--inside",
                               *sys.argv[1:]])
         return inside(args)

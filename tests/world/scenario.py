@@ -33,7 +33,7 @@ DOMAIN = {
 }
 SCENARIO = {"does", "rfc", "domain", "other", "steps", "exim", "conf",
             "faults", "damages", "alone", "workers", "cold", "warm", "hosts", "smtpd",
-            "unseen", "readme"}
+            "unseen", "readme", "light"}
 ACTIONS = {"send", "smtp", "route", "runq", "query", "change", "conf", "wait",
            "damage", "resolver", "exim", "many", "run", "race", "mtasts",
            "smtpd", "local", "alias"}
@@ -45,8 +45,10 @@ EXPECTATIONS = {"state", "log", "no_log", "at", "untouched", "tls", "sni",
                 "mode", "id", "source", "why", "under", "exit", "out",
                 "no_out", "mx", "touched", "request", "requests", "panic",
                 "spool", "header", "said", "not_said", "recorded"}
-# Where a scenario or a step can run; smtpd is any of the two below it.
-HOSTS = {"exim", "smtpd", "smtpd6", "smtpd7"}
+# Where a scenario or a step can run; exim and smtpd are either of theirs.
+HOSTS = {"exim", "heavy", "light", "smtpd", "smtpd6", "smtpd7"}
+OF = {"exim": {"exim", "heavy"}, "light": {"exim", "light"},
+      "smtpd6": {"smtpd", "smtpd6"}, "smtpd7": {"smtpd", "smtpd7"}}
 
 
 @dataclass
@@ -67,13 +69,15 @@ class Scenario:
 
 
 def load(path: Path, host: str = "exim") -> list[Scenario]:
-    """What is to be run at one host: exim, smtpd6 or smtpd7."""
+    """What is to be run at one host: exim, that is, with dlfunc; light, without;
+    smtpd6 or smtpd7.  "light" in a scenario says why not there."""
     with path.open("rb") as f:
         tables = dict(x for item in tomllib.load(f).items()
                       for x in _damages(*item))
     _promises(list(tables.values()))
     out = [_scenario(ident, t, host) for ident, t in tables.items()
-           if meant(t.get("hosts", ["exim"]), host)]
+           if meant(t.get("hosts", ["exim"]), host) and
+           not (host == "light" and "light" in t)]
     seen: dict[str, str] = {}
     for s in out:
         for d in s.domains:
@@ -106,7 +110,7 @@ def meant(words: str | list[str], host: str) -> bool:
     words = [words] if isinstance(words, str) else words
     if set(words) - HOSTS:
         raise net.WorldError(f"there is no host {set(words) - HOSTS}")
-    return host in words or host.rstrip("67") in words
+    return bool(OF[host] & set(words))
 
 
 def _scenario(ident: str, t: dict, host: str) -> Scenario:
@@ -125,9 +129,9 @@ def _scenario(ident: str, t: dict, host: str) -> Scenario:
     for step in steps:
         _check(ident, step)
     needs_mta = {"send", "local", "smtp", "route", "runq", "exim", "many"}
-    mta = host != "exim" or any(needs_mta & set(s) for s in steps)
-    variant = t.get("exim", "split") if host == "exim" else \
-        t.get("smtpd", "shipped")
+    smtpd = host.startswith("smtpd")
+    mta = smtpd or any(needs_mta & set(s) for s in steps)
+    variant = t.get("smtpd", "shipped") if smtpd else t.get("exim", "split")
     steps = [s | {k: t[k] for k in ("unseen",) if k in t} for s in steps
              if meant(s.get("only", ["exim", "smtpd"]), host)]
     return Scenario(ident, t["does"], t["rfc"], domains, steps,
@@ -161,7 +165,7 @@ def _damages(ident: str, t: dict) -> list[tuple[str, dict]]:
 
 def _damaged(common: dict, row: dict) -> dict:
     unknown = set(row) - {"name", "does", "first", "harm", "mend", "good",
-                          "says", "hosts", "readme"}
+                          "says", "hosts", "readme", "light"}
     if unknown:
         raise net.WorldError(f"{row['name']}: unknown {unknown}")
     rcpts = [f"u@{d}" for d in DAMAGED]
@@ -187,7 +191,8 @@ def _damaged(common: dict, row: dict) -> dict:
     return common | {
         "does": f"{row['does']}: {common['does']}", "hosts": row.get("hosts", common["hosts"]), "txt": [], "mx": [],
         "other": {d: {"mx": [f"mx.{d}"]} for d in DAMAGED},
-        "steps": steps, "readme": row.get("readme", "")}
+        "steps": steps, "readme": row.get("readme", "")} | {
+            k: row[k] for k in ("light",) if k in row}
 
 
 def _fault(domains: dict, name: str, own: dict, fault: dict,

@@ -28,8 +28,7 @@ def stale_hits(p: steps.Place) -> str:
     t = threading.Thread(target=_sample_workers, args=(stop, seen))
     t.start()
     start = time.monotonic()
-    expr = ("${dlfunc{/usr/lib/mtasts/exim.so}{mtasts_policy}"
-            f"{{{p.scenario.domain}}}}}")
+    expr = mta.server.asking(p.scenario.domain)
     # exim -be as root: a fresh process that loads the module, like a delivery
     r = subprocess.run(
         [*mta.server.RUN, "xargs", "-P", "4", "-I{}", "exim4", "-be", expr],
@@ -129,8 +128,7 @@ def cache_listing(p: steps.Place) -> str:
 
 def unprivileged(p: steps.Place) -> str:
     """What any local user can make the module do."""
-    ask = ("${dlfunc{/usr/lib/mtasts/exim.so}{mtasts_policy}"
-           f"{{{p.scenario.domain}}}}}")
+    ask = mta.server.asking(p.scenario.domain)
     out = []
     for argv in (["-be", ask], ["-bt", f"u@{p.scenario.domain}"]):
         r = subprocess.run(
@@ -230,6 +228,20 @@ def two_attempts(p: steps.Place) -> str:
             f"clear={' '.join(clear)}")
 
 
+def refused(_p: steps.Place) -> str:
+    """What Exim says of MTASTS_REPORT, by the shipped files."""
+    text = mta.server.LIVE.read_text()
+    mta.server.LIVE.write_text(mta.server.REPORT + text)
+    out = mta.server.route("", "-bV")
+    mta.server.LIVE.write_text(text)
+    return out
+
+
+def no_file(_p: steps.Place) -> str:
+    """Has any address been taken for a command?"""
+    return "there" if (mta.server.TOP / "tmp/x40").exists() else "none"
+
+
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in (
     entries, two_attempts, stale_hits, pipe_ends, client_ends, torn_writes, outside_names,
-    serve, witness, cache_listing, worker_uid, unprivileged, few_files)}
+    serve, witness, cache_listing, worker_uid, unprivileged, no_file, refused, few_files)}

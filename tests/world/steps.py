@@ -54,7 +54,8 @@ class Place:
     def records(self) -> bool:
         """Is every session of this place to be recorded?"""
         return self.variant not in UNSEEN and \
-            self.conf.get("enabled") != "no" and self.conf_file.exists()
+            self.conf.get("enabled") != "no" and self.conf_file.exists() and \
+            not mta.server.light
 
     def note(self, text: str) -> None:
         self.notes.append(text.rstrip())
