@@ -12,7 +12,7 @@
 #include "cli.h"
 #include <mtasts/session.h>
 
-enum { WORDS = 16 };
+enum { ARGS_MAX = 16 };
 
 /* For good: nothing of what comes then is root's business. */
 static bool
@@ -31,42 +31,43 @@ cli_report(struct cli *cli, int argc, char **argv)
 {
 	char path[STS_PROGRAM_PATH];
 	char conf_option[] = "-c";
-	char *word[WORDS] = { path };
-	struct sts_report_words judged;
+	char *args[ARGS_MAX] = { path };
+	struct sts_report_options options;
 	struct sts_ctx *ctx;
 	struct sts_err err = { 0 };
 	unsigned uid, gid;
 	enum sts_rc rc;
 	int n = 1;
 
-	/* Their name is in front of them. */
-	rc = sts_report_words(&judged, argc + 1, argv - 1, time(NULL), &err);
+	/* getopt_long(3) wants a name first: "report" is before argv[0]. */
+	rc = sts_report_options_parse(&options, argc + 1, argv - 1, time(NULL),
+	    &err);
 	if (rc == STS_ABSENT) {
 		cli_help(cli->cmd);
 		return CLI_OK;
 	}
 	if (rc != STS_OK)
 		return cli_usage(cli->cmd, "%s", err.text);
-	if (argc > WORDS - 4)
-		return cli_usage(cli->cmd, "too many words");
-	rc =
-	    sts_open(&ctx, judged.conf != NULL ? judged.conf : cli->conf, &err);
+	if (argc > ARGS_MAX - 4)
+		return cli_usage(cli->cmd, "too many arguments");
+	rc = sts_open(&ctx, options.conf != NULL ? options.conf : cli->conf,
+	    &err);
 	if (rc == STS_OK)
 		rc = sts_report_program(ctx, path, &uid, &gid, &err);
 	sts_close(ctx);
 	if (rc != STS_OK)
 		return cli_fault("%s", err.text);
 	if (cli->conf != NULL) {
-		word[n++] = conf_option;
-		if ((word[n++] = strdup(cli->conf)) == NULL)
+		args[n++] = conf_option;
+		if ((args[n++] = strdup(cli->conf)) == NULL)
 			return cli_fault("out of memory");
 	}
 	for (int i = 0; i < argc; i++)
-		word[n++] = argv[i];
+		args[n++] = argv[i];
 	if (!drop(uid, gid))
 		return cli_fault("cannot become the owner of the spool "
 				 "directory: %s",
 		    strerror(errno));
-	execv(path, word);
+	execv(path, args);
 	return cli_fault("%s: %s", path, strerror(errno));
 }

@@ -43,7 +43,7 @@ static const struct cli_cmd cmds[] = {
 	{ "refresh", "", "[--json]",
 	    "fetch the policies in use that are due, and prune the cache",
 	    CLI_JSON, cli_refresh },
-	{ "report", "", STS_REPORT_WORDS,
+	{ "report", "", STS_REPORT_USAGE,
 	    "make and send TLS reports, or hand sessions to a collector, see "
 	    "mtasts-report(8)",
 	    CLI_OWN, cli_report },

@@ -234,9 +234,9 @@ enter_sandbox(struct program *p, struct sandbox *box, int abi)
 }
 
 static int
-run(struct program *p, const struct sts_report_words *w, struct sts_err *err)
+run(struct program *p, const struct sts_report_options *o, struct sts_err *err)
 {
-	bool look = w->dry_run || w->print;
+	bool look = o->dry_run || o->print;
 	struct days days = { .n = 0 };
 	struct sandbox box;
 	int dirfd = -1, rc;
@@ -247,7 +247,7 @@ run(struct program *p, const struct sts_report_words *w, struct sts_err *err)
 		return fault(err->text);
 	if (!look) {
 		dirfd = lock_spool(p->conf->report.spool_dir);
-		if (dirfd == -1 && w->forward)
+		if (dirfd == -1 && o->forward)
 			return 0; /* that one does what is to be done */
 		if (dirfd == -1)
 			return fault("another run has the spool directory");
@@ -258,18 +258,18 @@ run(struct program *p, const struct sts_report_words *w, struct sts_err *err)
 	if (p->base == NULL ||
 	    (p->dns = dns_new(p->base, p->conf, NULL, err)) == NULL)
 		return fault(p->base == NULL ? "no event loop" : err->text);
-	if (w->forward) {
+	if (o->forward) {
 		forward_run(p, dirfd);
 		return p->failed ? 3 : 0;
 	}
-	rc = look && w->day != -1 ? find_day(p, &days, w->day, err)
-				  : find_days(p, &days, dirfd, w->day, err);
+	rc = look && o->day != -1 ? find_day(p, &days, o->day, err)
+				  : find_days(p, &days, dirfd, o->day, err);
 	if (rc == 0 && stores(p) &&
 	    (p->mailers = hand_over_start(p->base, p->conf, MAILERS, err)) ==
 		NULL)
 		rc = fault(err->text);
 	if (rc == 0) {
-		enter_sandbox(p, &box, (int)w->abi);
+		enter_sandbox(p, &box, (int)o->abi);
 		rc = run_days(p, &days);
 	}
 	for (size_t i = 0; i < days.n; i++)
@@ -279,7 +279,7 @@ run(struct program *p, const struct sts_report_words *w, struct sts_err *err)
 
 struct test {
 	struct program *program;
-	const struct sts_report_words *words;
+	const struct sts_report_options *options;
 };
 
 static const char *
@@ -293,7 +293,7 @@ try_sandbox(void *arg, struct self_test *test, bool first)
 	(void)first;
 	if (sts_store_open(&p->cache, p->conf->cache_dir, &err) != STS_OK)
 		return err.text;
-	enter_sandbox(p, &box, (int)t->words->abi);
+	enter_sandbox(p, &box, (int)t->options->abi);
 	self_test_try(test, &box, p->conf->report.spool_dir);
 }
 
@@ -326,7 +326,7 @@ int
 main(int argc, char *argv[])
 {
 	struct program p = { .now = (int64_t)time(NULL) };
-	struct sts_report_words w;
+	struct sts_report_options o;
 	struct sts_conf *conf;
 	struct sts_err err = { 0 };
 	enum sts_rc rc;
@@ -335,30 +335,30 @@ main(int argc, char *argv[])
 	umask(077);
 	reset_signals();
 	openlog("mtasts-report", LOG_PID | LOG_NDELAY, LOG_MAIL);
-	rc = sts_report_words(&w, argc, argv, p.now, &err);
+	rc = sts_report_options_parse(&o, argc, argv, p.now, &err);
 	if (rc == STS_ABSENT) {
-		puts("usage: mtasts report " STS_REPORT_WORDS);
+		puts("usage: mtasts report " STS_REPORT_USAGE);
 		return 0;
 	}
 	if (rc != STS_OK) {
 		fprintf(stderr, "mtasts report: %s; usage: mtasts report %s\n",
-		    err.text, STS_REPORT_WORDS);
+		    err.text, STS_REPORT_USAGE);
 		return 2;
 	}
 	if (geteuid() == 0 || getuid() == 0)
 		return fault("refusing to run as root; the owner of the spool "
 			     "directory runs it");
-	if (sts_conf_load(&conf, w.conf, &err) != STS_OK)
+	if (sts_conf_load(&conf, o.conf, &err) != STS_OK)
 		return fault(err.text);
 	if (conf->report.contact == NULL) {
 		sts_conf_free(conf);
 		return fault("there is no contact in [report], so there are no "
 			     "reports");
 	}
-	if (!w.status && !w.sandbox_test &&
-	    w.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
+	if (!o.status && !o.sandbox_test &&
+	    o.forward != (conf->report.sink == STS_SINK_TLSRPT)) {
 		sts_conf_free(conf);
-		return fault(w.forward
+		return fault(o.forward
 			? "without sink = tlsrpt in [report] nothing is "
 			  "forwarded; reports are made and sent from here"
 			: "with sink = tlsrpt in [report] no reports are sent "
@@ -366,18 +366,18 @@ main(int argc, char *argv[])
 			  "sessions over");
 	}
 	p.conf = conf;
-	p.only = w.domain[0] == '\0' ? NULL : w.domain;
-	p.dry_run = w.dry_run;
-	p.print = w.print;
+	p.only = o.domain[0] == '\0' ? NULL : o.domain;
+	p.dry_run = o.dry_run;
+	p.print = o.print;
 	p.submitter = strchr(conf->report.contact, '@') + 1;
 	if (gethostname(p.host, sizeof p.host - 1) == -1)
 		p.host[0] = '\0';
-	if (w.sandbox_test)
-		status = self_test(try_sandbox, &(struct test){ &p, &w });
-	else if (w.status)
-		status = show_status(&p, w.json, &err);
+	if (o.sandbox_test)
+		status = self_test(try_sandbox, &(struct test){ &p, &o });
+	else if (o.status)
+		status = show_status(&p, o.json, &err);
 	else
-		status = run(&p, &w, &err);
+		status = run(&p, &o, &err);
 	close_all(&p);
 	sts_conf_free(conf);
 	return fflush(stdout) == 0 ? status : 3;

@@ -77,26 +77,26 @@ bool sts_records(const struct sts_ctx *);
 enum sts_rc sts_record_session(struct sts_ctx *,
     const struct sts_session_report *, struct sts_err *err);
 
-/* The words of "mtasts report", as they are shown to people. */
-#define STS_REPORT_WORDS                                                       \
+/* The options of "mtasts report", as its usage shows them. */
+#define STS_REPORT_USAGE                                                       \
 	"[--dry-run] [--print] [--day YYYY-MM-DD|yesterday|today] "            \
 	"[--domain NAME]|--forward|--status [--json]|--sandbox-test [--abi N]"
 
-struct sts_report_words {
+struct sts_report_options {
 	const char *conf;           /* of -c; points into argv */
 	int64_t day;                /* when it begins; -1: any */
 	char domain[STS_NAME_SIZE]; /* its normal form; "": any */
 	bool dry_run, print, forward, status, json, sandbox_test;
 	uint64_t abi; /* of landlock(7), at most */
-	bool today;   /* day was said to be it */
+	bool today;   /* --day today */
 };
 
 /*
- * Judge them, from argv[1] on; now: the clock, for "today".  STS_ABSENT: help
- * is wanted.  STS_USAGE: they make no sense.  Uses getopt_long(3).
+ * Parse argv[1] and what follows; now: the clock, for "today".  STS_ABSENT:
+ * --help.  STS_USAGE: wrong options.  Uses getopt_long(3).
  */
-enum sts_rc sts_report_words(struct sts_report_words *, int argc, char **argv,
-    int64_t now, struct sts_err *err);
+enum sts_rc sts_report_options_parse(struct sts_report_options *, int argc,
+    char **argv, int64_t now, struct sts_err *err);
 
 /*
  * The program that makes and sends reports, and whose it must be when it
