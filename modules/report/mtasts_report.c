@@ -5,6 +5,7 @@
  * be started every hour.  Or hands sessions to a collector that does so, every
  * minute.  Never runs as root.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -177,23 +178,35 @@ run_days(struct program *p, struct days *days)
 
 /* --- Setting up ---------------------------------------------------------- */
 
-/* One run at a time; the lock ends with the process.  -1: another has it. */
-static int
-lock_spool(const char *dir)
+/*
+ * One run at a time; the lock ends with the process.  *dirfd: the directory.
+ * STS_ABSENT: another run has the lock.
+ */
+static enum sts_rc
+lock_spool(int *dirfd, const char *dir, struct sts_err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	int fd = -1, error;
 
-	if (dirfd != -1)
-		fd = openat(dirfd, "~report",
+	*dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dirfd != -1)
+		fd = openat(*dirfd, "~report",
 		    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		    0600);
-	if (fd == -1 || fcntl(fd, F_SETLK, &lock) == -1) {
-		if (dirfd != -1)
-			close(dirfd);
-		return -1;
-	}
-	return dirfd;
+	if (fd != -1 && fcntl(fd, F_SETLK, &lock) == 0)
+		return STS_OK;
+	error = errno;
+	if (fd != -1)
+		close(fd);
+	if (*dirfd != -1)
+		close(*dirfd);
+	*dirfd = -1;
+	if (fd != -1 && (error == EAGAIN || error == EACCES))
+		return sts_fail(err, STS_ABSENT, 0,
+		    "another run is at work in the spool directory");
+	return sts_fail(err, STS_LOCAL, 0,
+	    "cannot lock ~report in the spool directory %s: %s", dir,
+	    strerror(error));
 }
 
 /* Changes nothing, and waits for no other run. */
@@ -236,7 +249,8 @@ enter_sandbox(struct program *p, struct sandbox *box, int abi)
 static int
 run(struct program *p, const struct sts_report_options *o, struct sts_err *err)
 {
-	bool look = o->dry_run || o->print;
+	bool preview = o->dry_run || o->print;
+	enum sts_rc locked;
 	struct days days = { .n = 0 };
 	struct sandbox box;
 	int dirfd = -1, rc;
@@ -245,12 +259,12 @@ run(struct program *p, const struct sts_report_options *o, struct sts_err *err)
 		STS_SPOOL_DAY_MAX, err) != STS_OK ||
 	    sts_store_open(&p->cache, p->conf->cache_dir, err) != STS_OK)
 		return fault(err->text);
-	if (!look) {
-		dirfd = lock_spool(p->conf->report.spool_dir);
-		if (dirfd == -1 && o->forward)
-			return 0; /* that one does what is to be done */
-		if (dirfd == -1)
-			return fault("another run has the spool directory");
+	if (!preview) {
+		locked = lock_spool(&dirfd, p->conf->report.spool_dir, err);
+		if (locked == STS_ABSENT && o->forward)
+			return 0; /* that run forwards all there is */
+		if (locked != STS_OK)
+			return fault(err->text);
 		if (outbox_open(&p->outbox, dirfd, err) != STS_OK)
 			return fault(err->text);
 	}
@@ -262,8 +276,8 @@ run(struct program *p, const struct sts_report_options *o, struct sts_err *err)
 		forward_run(p, dirfd);
 		return p->failed ? 3 : 0;
 	}
-	rc = look && o->day != -1 ? find_day(p, &days, o->day, err)
-				  : find_days(p, &days, dirfd, o->day, err);
+	rc = preview && o->day != -1 ? find_day(p, &days, o->day, err)
+				     : find_days(p, &days, dirfd, o->day, err);
 	if (rc == 0 && stores(p) &&
 	    (p->mailers = hand_over_start(p->base, p->conf, MAILERS, err)) ==
 		NULL)
