@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd_io.h"
 
 /* --- Names -------------------------------------------------------------- */
 
@@ -137,31 +138,11 @@ sts_loaded_clear(struct sts_loaded *loaded)
 	*loaded = (struct sts_loaded){ .buf = NULL };
 }
 
-static ssize_t
-read_all(int fd, char *buf, size_t size)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	while (len < size) {
-		n = read(fd, buf + len, size - len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
-
 enum sts_rc
 sts_store_read_file(const struct sts_store *s, const char *path,
     struct sts_file *f, struct sts_err *err)
 {
 	struct stat st;
-	ssize_t n;
 	enum sts_rc rc;
 	int fd = openat(s->fd, path,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -180,11 +161,10 @@ sts_store_read_file(const struct sts_store *s, const char *path,
 		goto out;
 	if ((f->buf == NULL &&
 		(f->buf = malloc((size_t)st.st_size + 1)) == NULL) ||
-	    (n = read_all(fd, f->buf, (size_t)st.st_size)) == -1) {
+	    !sts_read_all(fd, f->buf, (size_t)st.st_size, &f->len)) {
 		rc = cannot_read(path, errno, err);
 		goto out;
 	}
-	f->len = (size_t)n;
 	f->good = true;
 out:
 	close(fd);
@@ -270,20 +250,13 @@ static int
 write_file(const struct sts_store *s, const char *tmp, const char *buf,
     size_t len, bool sync)
 {
-	size_t done = 0;
-	ssize_t n;
 	int error = 0;
 	int fd = sts_store_create(s, tmp, O_EXCL, 0640);
 
 	if (fd == -1)
 		return errno;
-	while (done < len && error == 0) {
-		n = write(fd, buf + done, len - done);
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			error = n == 0 ? EIO : errno;
-	}
+	if (!sts_write_all(fd, buf, len))
+		error = errno;
 	/* The umask of the host may be anything, Exim's is 0. */
 	if (error == 0 && fchmod(fd, 0640) == -1)
 		error = errno;

@@ -14,6 +14,7 @@
 #include <ini.h>
 
 #include "base/err.h"
+#include "base/fd_io.h"
 #include "reader.h"
 
 /* --- Sections ----------------------------------------------------------- */
@@ -233,8 +234,8 @@ read_file(const char *path, bool must, char **buf, size_t *len,
     struct sts_conf_file *file, struct sts_err *err)
 {
 	struct stat st;
-	ssize_t n;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int error;
 
 	*buf = NULL;
 	*len = 0;
@@ -256,17 +257,15 @@ read_file(const char *path, bool must, char **buf, size_t *len,
 		close(fd);
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
 	}
-	n = read(fd, *buf, (size_t)st.st_size);
+	error = sts_read_all(fd, *buf, (size_t)st.st_size, len) ? 0 : errno;
 	close(fd);
-	if (n != st.st_size) {
+	if (error != 0 || *len != (size_t)st.st_size) {
 		free(*buf);
 		*buf = NULL;
-		return sts_fail(err, STS_LOCAL, 0,
-		    n == -1 ? "%s: cannot read it"
-			    : "%s: it changed while it was read",
-		    path);
+		return sts_fail(err, STS_LOCAL, 0, "%s: %s", path,
+		    error != 0 ? strerror(error)
+			       : "it changed while it was read");
 	}
-	*len = (size_t)n;
 	*file = file_of(&st);
 	return STS_OK;
 }

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fd_io.h"
 #include "dns.h"
 #include "question.h"
 #include "resolv_conf.h"
@@ -242,9 +243,8 @@ read_resolv_conf(struct sts_server out[STS_SERVERS_MAX], size_t *nout,
     struct stat *st, struct sts_err *err)
 {
 	char *text = malloc(RESOLV_MAX);
-	ssize_t n = 0;
 	size_t len = 0;
-	int fd;
+	int fd, error = 0;
 
 	if (text == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
@@ -255,18 +255,17 @@ read_resolv_conf(struct sts_server out[STS_SERVERS_MAX], size_t *nout,
 		return sts_fail(err, STS_LOCAL, 0, "%s: %s", resolv_path,
 		    strerror(errno));
 	}
-	if (fd != -1)
+	if (fd != -1) {
 		(void)fstat(fd, st);
-	while (fd != -1 && len < RESOLV_MAX &&
-	    (n = read(fd, text + len, RESOLV_MAX - len)) > 0)
-		len += (size_t)n;
-	*nout = sts_resolv_parse(out, (struct sts_str){ text, len });
-	if (fd != -1)
+		if (!sts_read_all(fd, text, RESOLV_MAX, &len))
+			error = errno;
 		close(fd);
+	}
+	*nout = sts_resolv_parse(out, (struct sts_str){ text, len });
 	free(text);
-	if (n == -1)
-		return sts_fail(err, STS_LOCAL, 0, "%s: cannot be read",
-		    resolv_path);
+	if (error != 0)
+		return sts_fail(err, STS_LOCAL, 0, "%s: %s", resolv_path,
+		    strerror(error));
 	return STS_OK;
 }
 

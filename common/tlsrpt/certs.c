@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd_io.h"
 #include "base/siphash.h"
 #include "shares.h"
 #include "spool_dir.h"
@@ -66,7 +67,6 @@ store(const struct sts_spool *s, const char *day, const char *path,
 	char other[STS_SESSION_CERT], beside[PATH];
 	uint64_t random;
 	bool good;
-	ssize_t n;
 	int fd;
 
 	if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
@@ -76,9 +76,7 @@ store(const struct sts_spool *s, const char *day, const char *path,
 	if ((fd = create(s, day, beside)) == -1)
 		return false;
 	(void)fchmod(fd, 0640);
-	while ((n = write(fd, der.p, der.len)) == -1 && errno == EINTR)
-		;
-	good = n == (ssize_t)der.len;
+	good = sts_write_all(fd, der.p, der.len);
 	if (close(fd) == -1)
 		good = false;
 	if (good && renameat(s->dir->fd, beside, s->dir->fd, path) == 0)
@@ -120,17 +118,15 @@ read_cert(const struct sts_spool *s, const char *day, const char *name,
 	char path[PATH], again[STS_SESSION_CERT];
 	struct sts_shares shares;
 	struct stat st;
-	ssize_t n;
+	bool good;
 	int fd;
 
 	path_of(path, day, name);
 	if ((fd = sts_spool_file(s, path, O_RDONLY, &st)) == -1)
 		return false;
-	while ((n = read(fd, buf, STS_SESSION_DER_MAX)) == -1 && errno == EINTR)
-		;
+	good = sts_read_all(fd, buf, STS_SESSION_DER_MAX, len);
 	close(fd);
-	*len = n < 0 ? 0 : (size_t)n;
-	if (n <= 0 || n != st.st_size ||
+	if (!good || *len == 0 || *len != (size_t)st.st_size ||
 	    !sts_shares_open(&shares, s, day, false))
 		return false;
 	name_of(again, &shares, (struct sts_str){ buf, *len });

@@ -22,6 +22,7 @@
 
 #include "base/domain_name.h"
 #include "base/err.h"
+#include "base/fd_io.h"
 #include "base/scan.h"
 
 #define VERSION "mtasts-forward1 "
@@ -166,20 +167,13 @@ static enum sts_rc
 read_all(struct forward_offset *r, size_t size, struct sts_err *err)
 {
 	size_t lines = 0;
-	ssize_t n = 1;
 
 	if ((r->text = malloc(size + 1)) == NULL)
 		return sts_fail(err, STS_NOMEM, 0, "out of memory");
-	while (n != 0 && r->len < size) {
-		n = pread(r->fd, r->text + r->len, size - r->len,
-		    (off_t)r->len);
-		if (n == -1 && errno != EINTR)
-			return sts_fail(err, STS_LOCAL, 0,
-			    "cannot read %s of the spool: %s", r->name,
-			    strerror(errno));
-		if (n > 0)
-			r->len += (size_t)n;
-	}
+	if (!sts_read_all(r->fd, r->text, size, &r->len))
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cannot read %s of the spool: %s", r->name,
+		    strerror(errno));
 	r->text_len = r->len;
 	for (size_t i = 0; i < r->len; i++)
 		lines += r->text[i] == '\n';
@@ -325,13 +319,14 @@ forward_offset_begun(int spool, const char *day)
 	char name[FILE_NAME], text[FIRST];
 	int fd = openat(spool, file_name(name, day),
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	ssize_t n;
+	size_t len;
+	bool good;
 
 	if (fd == -1)
 		return false;
-	n = read(fd, text, sizeof text);
+	good = sts_read_all(fd, text, sizeof text, &len);
 	close(fd);
-	return n == FIRST && take_first(&r, text, FIRST) && r.end > 0;
+	return good && len == FIRST && take_first(&r, text, FIRST) && r.end > 0;
 }
 
 void

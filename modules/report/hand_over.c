@@ -16,6 +16,7 @@
 #include <event2/event_struct.h>
 
 #include "base/err.h"
+#include "base/fd_io.h"
 #include "base/scan.h"
 #include "rules/rua.h"
 
@@ -241,7 +242,6 @@ static int
 put_down(const struct hand_over *h, const char *text, size_t len)
 {
 	int fd;
-	ssize_t n;
 
 	(void)unlinkat(h->dir_fd, TEXT, 0); /* of a run that was killed */
 	fd = openat(h->dir_fd, TEXT,
@@ -249,16 +249,7 @@ put_down(const struct hand_over *h, const char *text, size_t len)
 	if (fd == -1)
 		return -1;
 	(void)unlinkat(h->dir_fd, TEXT, 0);
-	while (len > 0) {
-		n = write(fd, text, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		text += n;
-		len -= (size_t)n;
-	}
-	if (len == 0)
+	if (sts_write_all(fd, text, len))
 		return fd;
 	close(fd);
 	return -1;

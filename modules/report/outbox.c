@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd_io.h"
 #include "base/scan.h"
 
 enum { BODY_MAX = 64 << 20 };
@@ -85,23 +86,6 @@ outbox_day_done(const struct outbox *o, const char *day)
 
 /* --- Files -------------------------------------------------------------- */
 
-static bool
-write_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 /* On the disk before its name is: a crash leaves the old one or the new. */
 static enum sts_rc
 replace(struct outbox *o, const char *name, const char *p, size_t len,
@@ -114,7 +98,7 @@ replace(struct outbox *o, const char *name, const char *p, size_t len,
 	(void)unlinkat(o->fd, "~tmp", 0);
 	fd = openat(o->fd, "~tmp",
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-	good = fd != -1 && write_all(fd, p, len) && fsync(fd) == 0;
+	good = fd != -1 && sts_write_all(fd, p, len) && fsync(fd) == 0;
 	error = errno;
 	if (fd != -1)
 		close(fd);
@@ -128,7 +112,7 @@ replace(struct outbox *o, const char *name, const char *p, size_t len,
 	    strerror(error));
 }
 
-/* free() it; NULL: not there, or not a file of ours. */
+/* free() it; NULL: errno says why, ENOENT where there is none. */
 static char *
 read_file(const struct outbox *o, const char *name, size_t max, size_t *len)
 {
@@ -136,24 +120,27 @@ read_file(const struct outbox *o, const char *name, size_t max, size_t *len)
 	    openat(o->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	char *p = NULL;
-	ssize_t n = 0;
+	int error = 0;
 
 	if (fd == -1)
 		return NULL;
-	*len = 0;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (size_t)st.st_size <= max &&
-	    (p = malloc((size_t)st.st_size + 1)) != NULL)
-		while (*len < (size_t)st.st_size &&
-		    (n = read(fd, p + *len, (size_t)st.st_size - *len)) > 0)
-			*len += (size_t)n;
+	if (fstat(fd, &st) == -1)
+		error = errno;
+	else if (!S_ISREG(st.st_mode) || st.st_size > (off_t)max)
+		error = EINVAL;
+	else if ((p = malloc((size_t)st.st_size + 1)) == NULL)
+		error = ENOMEM;
+	else if (!sts_read_all(fd, p, (size_t)st.st_size, len))
+		error = errno;
+	else if (*len != (size_t)st.st_size)
+		error = EIO;
 	close(fd);
-	if (p != NULL && *len != (size_t)st.st_size) {
+	if (error != 0) {
 		free(p);
+		errno = error;
 		return NULL;
 	}
-	if (p != NULL)
-		p[*len] = '\0';
+	p[*len] = '\0';
 	return p;
 }
 

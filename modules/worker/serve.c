@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "base/err.h"
+#include "base/fd_io.h"
 #include "lookup_job.h"
 #include "query/worker_protocol.h"
 
@@ -40,30 +41,32 @@ struct serve {
  */
 
 static bool
-write_all(const char *p, size_t len)
+put_answer(const char *p, size_t len)
 {
-	ssize_t n;
+	return sts_write_all(STDOUT_FILENO, p, len);
+}
 
-	while (len > 0) {
-		n = write(STDOUT_FILENO, p, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
+static bool
+put_version(void)
+{
+	return put_answer(STS_WORKER_VERSION, strlen(STS_WORKER_VERSION));
+}
+
+/* Why there is no answer: to the log and, if it still reads, the adapter. */
+static void
+put_fault(const char *why)
+{
+	char line[STS_ANSWER_HEAD_MAX];
+
+	syslog(LOG_ERR, "%s", why);
+	(void)put_answer(line, sts_fault_encode(line, why));
 }
 
 void
 serve_refuse(const char *why)
 {
-	char line[STS_ANSWER_HEAD_MAX];
-
-	syslog(LOG_ERR, "%s", why);
-	if (write_all(STS_WORKER_VERSION, strlen(STS_WORKER_VERSION)))
-		(void)write_all(line, sts_fault_encode(line, why));
+	(void)put_version();
+	put_fault(why);
 }
 
 /*
@@ -104,9 +107,9 @@ answer(struct serve *s, const char *domain, const struct lookup_result *r)
 		    ? "worker: out of memory"
 		    : "worker: an entry that cannot be written";
 	}
-	s->deaf = !write_all(line,
+	s->deaf = !put_answer(line,
 		      sts_answer_encode(line, domain, use, len, sentence)) ||
-	    !write_all(entry, len);
+	    !put_answer(entry, len);
 	free(entry);
 }
 
@@ -180,10 +183,7 @@ begin(struct serve *s, const struct sts_question *q)
 static void
 refuse(struct serve *s, const char *why)
 {
-	char line[STS_ANSWER_HEAD_MAX];
-
-	syslog(LOG_ERR, "%s", why);
-	(void)write_all(line, sts_fault_encode(line, why));
+	put_fault(why);
 	s->failed = true;
 	event_base_loopbreak(s->lookups->base);
 }
@@ -309,7 +309,7 @@ serve_run(struct serve *s)
 {
 	static const struct timeval now_and_then = { OUTDATED_S, 0 };
 
-	s->deaf = !write_all(STS_WORKER_VERSION, strlen(STS_WORKER_VERSION));
+	s->deaf = !put_version();
 	if (event_add(s->readable, NULL) == -1 ||
 	    event_add(s->outdated, &now_and_then) == -1)
 		return false;
