@@ -34,7 +34,7 @@ outbox_open(struct outbox **out, int fd, struct sts_err *err)
 		 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
 		free(o);
 		return sts_fail(err, STS_LOCAL, 0,
-		    "cannot open out in the spool directory: %s",
+		    "cannot open or make out in the spool directory: %s",
 		    strerror(errno));
 	}
 	*out = o;
@@ -108,7 +108,8 @@ replace(struct outbox *o, const char *name, const char *p, size_t len,
 	if (good)
 		error = errno;
 	(void)unlinkat(o->fd, "~tmp", 0);
-	return sts_fail(err, STS_LOCAL, 0, "cannot store out/%s: %s", name,
+	return sts_fail(err, STS_LOCAL, 0,
+	    "cannot write out/%s in the spool directory: %s", name,
 	    strerror(error));
 }
 
@@ -144,7 +145,7 @@ read_file(const struct outbox *o, const char *name, size_t max, size_t *len)
 	return p;
 }
 
-/* --- Parcels ------------------------------------------------------------ */
+/* --- Reports and their states -------------------------------------------- */
 
 enum sts_rc
 outbox_update(struct outbox *o, const struct report_state *p,
@@ -194,7 +195,7 @@ outbox_served(struct outbox *o, const struct report_state *p)
 
 /* "2026-11-23~example.com", and nothing behind it. */
 static bool
-take_name(struct report_state *p, const char *name)
+parse_name(struct report_state *p, const char *name)
 {
 	size_t day = sizeof p->day - 1;
 
@@ -220,27 +221,32 @@ outbox_read(struct outbox *o, const char *day, const char *domain,
 	if (buf == NULL)
 		return false;
 	text.p = buf;
-	good = take_name(p, name) && report_state_read(p, text);
+	good = parse_name(p, name) && report_state_read(p, text);
 	free(buf);
 	return good;
 }
 
-static void
+static enum sts_rc
 visit(struct outbox *o, const char *name, struct report_state *p,
-    void (*fn)(void *, struct report_state *), void *arg)
+    void (*fn)(void *, struct report_state *), void *arg, struct sts_err *err)
 {
 	struct sts_str text;
 	char *buf;
 
-	if (!take_name(p, name) ||
-	    (buf = read_file(o, name, REPORT_STATE_TEXT_MAX, &text.len)) ==
-		NULL)
-		return;
+	if (!parse_name(p, name))
+		return STS_OK;
+	buf = read_file(o, name, REPORT_STATE_TEXT_MAX, &text.len);
+	if (buf == NULL)
+		return sts_fail(err, STS_LOCAL, 0,
+		    "cannot read out/%s in the spool directory: %s", name,
+		    strerror(errno));
 	text.p = buf;
 	if (report_state_read(p, text))
 		fn(arg, p);
 	else {
-		syslog(LOG_WARNING, "out/%s is damaged and counts as sent",
+		syslog(LOG_WARNING,
+		    "out/%s in the spool directory is damaged: that report is "
+		    "not sent again",
 		    name);
 		p->n = 0;
 		memset(p->unique, '0', sizeof p->unique - 1);
@@ -249,43 +255,64 @@ visit(struct outbox *o, const char *name, struct report_state *p,
 		outbox_served(o, p);
 	}
 	free(buf);
+	return STS_OK;
 }
 
-/* fn may write states, so the names are read before: in one go they may be
- * told twice. */
-void
+/*
+ * All names at once: while fn replaces files, readdir(3) may return a name
+ * twice.  As scandir(3), -1 and errno.
+ */
+static int
+list_names(const struct outbox *o, struct dirent ***list)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "/dev/fd/%d", o->fd);
+	return scandir(path, list, NULL, alphasort);
+}
+
+enum sts_rc
 outbox_each(struct outbox *o, void (*fn)(void *, struct report_state *),
-    void *arg)
+    void *arg, struct sts_err *err)
 {
 	struct report_state *p = calloc(1, sizeof *p);
 	struct dirent **list;
-	char path[32];
-	int n;
+	enum sts_rc rc = STS_OK;
+	int n = p == NULL ? -1 : list_names(o, &list);
 
-	snprintf(path, sizeof path, "/dev/fd/%d", o->fd);
-	n = p == NULL ? -1 : scandir(path, &list, NULL, alphasort);
+	if (n == -1)
+		rc = sts_fail(err, STS_LOCAL, 0,
+		    "cannot list out in the spool directory: %s",
+		    strerror(errno));
 	for (int i = 0; i < n; i++) {
-		visit(o, list[i]->d_name, p, fn, arg);
+		if (visit(o, list[i]->d_name, p, fn, arg, err) != STS_OK)
+			rc = STS_LOCAL;
 		free(list[i]);
 	}
 	if (n != -1)
 		free(list);
 	free(p);
+	return rc;
 }
 
 void
 outbox_forget(struct outbox *o, const char *day)
 {
 	struct dirent **list;
-	char path[32];
-	int n;
+	int n = list_names(o, &list);
 
-	snprintf(path, sizeof path, "/dev/fd/%d", o->fd);
-	n = scandir(path, &list, NULL, alphasort);
+	if (n == -1)
+		syslog(LOG_ERR,
+		    "cannot list out in the spool directory, so the files of "
+		    "%s stay there: %s",
+		    day, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		if (strncmp(list[i]->d_name, day, strlen(day)) == 0 &&
-		    list[i]->d_name[strlen(day)] == '~')
-			(void)unlinkat(o->fd, list[i]->d_name, 0);
+		    list[i]->d_name[strlen(day)] == '~' &&
+		    unlinkat(o->fd, list[i]->d_name, 0) == -1)
+			syslog(LOG_ERR,
+			    "cannot remove out/%s in the spool directory: %s",
+			    list[i]->d_name, strerror(errno));
 		free(list[i]);
 	}
 	if (n != -1)

@@ -83,19 +83,24 @@ bool outbox_read(struct outbox *, const char *day, const char *domain,
 /* free() it; NULL: not there. */
 void *outbox_body(struct outbox *, const struct report_state *, size_t *len);
 
-/* Each state; what cannot be read is removed with a word to the log. */
-void outbox_each(struct outbox *, void (*fn)(void *arg, struct report_state *),
-    void *arg);
+/*
+ * Each state.  A damaged one is replaced by one without destinations, which is
+ * logged: it must not be sent twice.  STS_LOCAL: one or all cannot be read; err
+ * has the last reason.
+ */
+enum sts_rc outbox_each(struct outbox *,
+    void (*fn)(void *arg, struct report_state *), void *arg,
+    struct sts_err *err);
 
-/* No dest waits any more: the body may go; the state stays. */
+/* No destination waits any more: remove the report, keep its state. */
 void outbox_served(struct outbox *, const struct report_state *);
 
-/* Forget all of a day. */
+/* Remove all of a day; a failure is logged. */
 void outbox_forget(struct outbox *, const char *day);
 
 const char *destination_state_word(enum destination_state);
 
-/* Is any dest still to be sent to? */
+/* Is any destination still to be sent to? */
 bool report_state_waits(const struct report_state *);
 
 /* The text of a state, of REPORT_STATE_TEXT_MAX bytes; its length. */
@@ -103,7 +108,7 @@ size_t report_state_write(char *text, const struct report_state *);
 /* False for anything odd; day and domain are not in it, and stay. */
 bool report_state_read(struct report_state *, struct sts_str text);
 
-/* 7: one mailbox or URL gets one report, however often it is named. */
+/* RFC 8460 7: a mailbox or URL gets one report, however often it is named. */
 bool outbox_reaches(const struct destination *, size_t n, struct sts_str uri);
 
 /* When to try again after a failure now; false: give up. */

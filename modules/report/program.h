@@ -44,7 +44,7 @@ stores(const struct program *p)
 struct day_sort;
 void make_reports(struct program *, int64_t day, struct day_sort *);
 
-/* To standard output.  False: it cannot be written. */
+/* To standard output.  False: a fault, which has been told. */
 bool print_status(struct outbox *, bool json);
 
 /* Send what is due. */

@@ -43,6 +43,11 @@ parcel_open(struct sending *run, struct parcel *p)
 		sending_no_memory(run);
 	else if (!outbox_read(run->program->outbox, p->day, p->domain,
 		     p->state)) {
+		syslog(LOG_ERR,
+		    "TLS report of %s for %s: cannot read its state, left for "
+		    "the next run",
+		    p->day, p->domain);
+		run->program->failed = true;
 		free(p->state);
 		p->state = NULL;
 	}

@@ -45,21 +45,15 @@ time_text(char out[24], int64_t at)
 	return out;
 }
 
-static const char *
-word(enum destination_state s)
-{
-	return destination_state_word(s);
-}
-
-/* No word of it is foreign, so none needs to be escaped. */
+/* Nothing of it comes from outside, so nothing has to be escaped. */
 static bool
 print_json(const struct status *s)
 {
 	char at[24];
 
 	for (enum destination_state i = 0; i < DEST_STATES; i++)
-		printf("%s\"%s\": %" PRIu64, i == 0 ? "{" : ", ", word(i),
-		    s->n[i]);
+		printf("%s\"%s\": %" PRIu64, i == 0 ? "{" : ", ",
+		    destination_state_word(i), s->n[i]);
 	if (s->oldest[0] != '\0')
 		printf(", \"oldest-waiting\": \"%s\", \"next-try\": \"%s\"",
 		    s->oldest, time_text(at, s->next));
@@ -73,7 +67,7 @@ print_lines(const struct status *s)
 	char at[24];
 
 	for (enum destination_state i = 0; i < DEST_STATES; i++)
-		printf("%s: %" PRIu64 "\n", word(i), s->n[i]);
+		printf("%s: %" PRIu64 "\n", destination_state_word(i), s->n[i]);
 	if (s->oldest[0] != '\0')
 		printf("oldest-waiting: %s\nnext-try: %s\n", s->oldest,
 		    time_text(at, s->next));
@@ -84,7 +78,11 @@ bool
 print_status(struct outbox *o, bool json)
 {
 	struct status s = { .next = 0 };
+	struct sts_err err;
 
-	outbox_each(o, count, &s);
+	if (outbox_each(o, count, &s, &err) != STS_OK) {
+		fprintf(stderr, "mtasts report: %s\n", err.text);
+		return false;
+	}
 	return json ? print_json(&s) : print_lines(&s);
 }

@@ -371,10 +371,14 @@ work(struct sending *run)
 	const struct timeval most = { RUN_SECONDS, 0 };
 	struct found f = { .run = run };
 	struct event *end = evtimer_new(run->program->base, time_is_up, run);
+	struct sts_err err;
 
 	if (end == NULL || evtimer_add(end, &most) == -1)
 		sending_no_memory(run);
-	outbox_each(run->program->outbox, find, &f);
+	if (outbox_each(run->program->outbox, find, &f, &err) != STS_OK) {
+		syslog(LOG_ERR, "%s; those reports wait", err.text);
+		run->program->failed = true;
+	}
 	choose(&f);
 	free(f.new);
 	free(f.again);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Reports on their way: states, hostile ones, retries.  RFC 8460 5.5. */
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "fixture.h"
 #include "outbox.h"
@@ -201,12 +202,14 @@ count(void *arg, struct report_state *p)
 	*n += strcmp(p->domain, "b.example") == 0 ? 1 : 100;
 }
 
+static enum sts_rc each_rc; /* of the last each() */
+
 static unsigned
 each(void)
 {
 	unsigned n = 0;
 
-	outbox_each(box, count, &n);
+	each_rc = outbox_each(box, count, &n, NULL);
 	return n;
 }
 
@@ -240,19 +243,44 @@ test_planted(void **state)
 		"2026-11-23~B.example", "2026-11-23~b.example.", "~tmp", "x",
 		"2026-11-23-b.example", "2026-11-23~[192.0.2.1]",
 		"2026-11-23~b..example" };
+	struct stat st;
+	bool state_file;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		write_file(names[i], (struct sts_str)LIT(HEAD WAITS));
-		ROW(each() == 0, "%s", names[i]);
+		ROW(each() == 0 && each_rc == STS_OK, "%s", names[i]);
 		(void)unlink(path_of(names[i]));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(plants); i++) {
 		plants[i](path_of(NAME));
-		ROW(each() == 0, "plant %zu", i);
+		assert_int_equal(lstat(path_of(NAME), &st), 0);
+		state_file =
+		    S_ISREG(st.st_mode) && st.st_size <= REPORT_STATE_TEXT_MAX;
+		ROW(each() == 0 && each_rc == (state_file ? STS_OK : STS_LOCAL),
+		    "plant %zu", i);
 		(void)remove(path_of(NAME));
 		(void)remove(path_of(NAME "~planted"));
 	}
+	rows_done();
+}
+
+/* "Nothing is to be sent" is not said of what cannot be read. */
+static void
+test_not_known(void **state)
+{
+	struct rlimit was, none;
+
+	(void)state;
+	write_file(NAME, (struct sts_str)LIT(HEAD WAITS));
+	ROW(each() == 1 && each_rc == STS_OK, "one");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ROW(each() == 0 && each_rc == STS_LOCAL, "the directory");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	outbox_forget(box, "2026-11-23");
 	rows_done();
 }
 
@@ -322,6 +350,7 @@ main(void)
 		cmocka_unit_test(test_retries),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_planted),
+		cmocka_unit_test(test_not_known),
 		cmocka_unit_test(test_way),
 		cmocka_unit_test(test_reaches),
 	};
