@@ -279,7 +279,7 @@ run(struct program *p, const struct sts_report_options *o, struct sts_err *err)
 	rc = preview && o->day != -1 ? find_day(p, &days, o->day, err)
 				     : find_days(p, &days, dirfd, o->day, err);
 	if (rc == 0 && stores(p) &&
-	    (p->mailers = hand_over_start(p->base, p->conf, MAILERS, err)) ==
+	    (p->mailers = mailers_start(p->base, p->conf, MAILERS, err)) ==
 		NULL)
 		rc = fault(err->text);
 	if (rc == 0) {
@@ -314,7 +314,7 @@ try_sandbox(void *arg, struct self_test *test, bool first)
 static void
 close_all(struct program *p)
 {
-	hand_over_end(p->mailers);
+	mailers_stop(p->mailers);
 	dns_free(p->dns);
 	if (p->base != NULL)
 		event_base_free(p->base);

@@ -7,8 +7,8 @@
 
 #include "cache/cache.h"
 #include "conf/conf.h"
-#include "hand_over.h"
 #include "leaf_cert.h"
+#include "mailers.h"
 #include "net/dns.h"
 #include "outbox.h"
 #include "report.h"
@@ -29,7 +29,7 @@ struct program {
 	struct sts_spool *spool;
 	struct outbox *outbox;        /* NULL where nothing is stored */
 	struct leaf_issuers *issuers; /* NULL until first needed */
-	struct hand_over *mailers;    /* NULL where nothing is sent */
+	struct mailers *mailers;      /* NULL where nothing is sent */
 	bool failed;                  /* the exit status */
 };
 

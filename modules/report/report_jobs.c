@@ -5,7 +5,7 @@
 #include <syslog.h>
 
 #include "base/err.h"
-#include "hand_over.h"
+#include "mailers.h"
 #include "report_mail.h"
 #include "sending.h"
 
@@ -198,7 +198,7 @@ job_end(struct job *job, enum job_fate fate, const char *why)
 /* --- By mail -------------------------------------------------------------- */
 
 static void
-handed_over(void *arg, enum mail_fate fate, const char *why)
+mail_done(void *arg, enum mail_fate fate, const char *why)
 {
 	static const enum job_fate fates[] = {
 		[MAIL_SENT] = JOB_SENT,
@@ -209,7 +209,7 @@ handed_over(void *arg, enum mail_fate fate, const char *why)
 	struct sending *run = job->run;
 
 	run->active--;
-	if (fate == MAIL_UNKNOWN) /* not one report after the other is lost */
+	if (fate == MAIL_UNKNOWN) /* or each report in turn would be lost */
 		run->no_mail = true;
 	job_end(job, fates[fate], why);
 	run->go_on(run);
@@ -234,19 +234,21 @@ job_mail(struct job *job)
 {
 	struct sending *run = job->run;
 	struct rua to;
+	struct sts_err err;
 	char *text = NULL;
 	size_t len;
 
 	if (!job_begin(job))
 		return;
 	if (sts_rua_read(&to, str_of(job->parcel->state->dest[job->at].uri)) !=
-		NULL ||
-	    (text = text_of(job, to.address, &len)) == NULL)
+	    NULL)
+		job_end(job, JOB_FINAL, "not an address that can be sent to");
+	else if ((text = text_of(job, to.address, &len)) == NULL)
 		job_end(job, JOB_AGAIN, "out of memory");
-	else if (hand_over_mail(run->mailers, to.address, text, len,
-		     handed_over, job))
+	else if (mailers_send(run->mailers, to.address, text, len, mail_done,
+		     job, &err) == STS_OK)
 		run->active++;
 	else
-		job_end(job, JOB_AGAIN, "cannot write a temporary file");
+		job_end(job, JOB_AGAIN, err.text);
 	free(text);
 }

@@ -12,7 +12,7 @@
 #include <syslog.h>
 
 #include "base/err.h"
-#include "hand_over.h"
+#include "mailers.h"
 #include "net/registrable_domain.h"
 #include "post_queue.h"
 #include <mtasts/session.h>
@@ -142,7 +142,7 @@ go_on(struct sending *run)
 		TAILQ_REMOVE(&run->ask, job, next);
 		ask(job);
 	}
-	while (!run->over && !run->no_mail && hand_over_idle(run->mailers) &&
+	while (!run->over && !run->no_mail && mailers_idle(run->mailers) &&
 	    (job = TAILQ_FIRST(&run->mail)) != NULL) {
 		TAILQ_REMOVE(&run->mail, job, next);
 		job_mail(job);

@@ -44,7 +44,7 @@ struct sending {
 	void (*go_on)(struct sending *); /* begin whatever may be */
 	struct report_caps caps;
 	struct post_queue *posts;
-	struct hand_over *mailers;
+	struct mailers *mailers;
 	struct jobs mail, ask; /* that wait for their turn */
 	unsigned asking;
 	unsigned active; /* whatever will call back */
@@ -78,7 +78,7 @@ bool job_begin(struct job *);
 /* With what came of it; it is gone then. */
 void job_end(struct job *, enum job_fate, const char *why);
 
-/* By mail: hand_over_idle(). */
+/* By mail: mailers_idle(). */
 void job_mail(struct job *);
 
 #endif
