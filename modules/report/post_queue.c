@@ -226,10 +226,10 @@ begin(struct post_host *h, const struct sts_addr *addr, size_t naddr)
 	TAILQ_REMOVE(&h->jobs, job, next);
 	if (!job_begin(job))
 		return;
-	g = &job->parcel->state->dest[job->at];
+	g = &job->report->state->dest[job->at];
 	if (sts_rua_read(&to, str_of(g->uri)) != NULL || to.kind != RUA_HTTPS ||
-	    !post_start(q->posts, &to, addr, naddr, job->parcel->gz,
-		job->parcel->len, posted, job)) {
+	    !post_start(q->posts, &to, addr, naddr, job->report->gz,
+		job->report->len, posted, job)) {
 		job_end(job, JOB_AGAIN, "libcurl cannot be set up");
 		return;
 	}

@@ -35,7 +35,7 @@ sending_store(struct sending *run, const struct report_state *state)
 }
 
 struct report_state *
-parcel_open(struct sending *run, struct parcel *p)
+queued_report_open(struct sending *run, struct queued_report *p)
 {
 	if (p->state != NULL)
 		return p->state;
@@ -54,9 +54,8 @@ parcel_open(struct sending *run, struct parcel *p)
 	return p->state;
 }
 
-/* Unless there is more to do with it at once. */
 void
-parcel_close(struct sending *run, struct parcel *p)
+queued_report_close(struct sending *run, struct queued_report *p)
 {
 	if (p->jobs > 0 || p->state == NULL)
 		return;
@@ -69,14 +68,14 @@ parcel_close(struct sending *run, struct parcel *p)
 }
 
 struct job *
-job_new(struct sending *run, struct parcel *p, size_t at)
+job_new(struct sending *run, struct queued_report *p, size_t at)
 {
 	struct job *job = calloc(1, sizeof *job);
 
 	if (job == NULL)
 		return NULL;
 	job->run = run;
-	job->parcel = p;
+	job->report = p;
 	job->at = at;
 	p->users++;
 	return job;
@@ -85,8 +84,8 @@ job_new(struct sending *run, struct parcel *p, size_t at)
 void
 job_drop(struct job *job)
 {
-	if (--job->parcel->users == 0)
-		free(job->parcel);
+	if (--job->report->users == 0)
+		free(job->report);
 	free(job);
 }
 
@@ -109,8 +108,8 @@ tell(const struct job *job, const struct destination *g, const char *what,
 	char shown[300];
 
 	syslog(why[0] == '\0' ? LOG_INFO : LOG_WARNING,
-	    "TLS report of %s for %s to %s: %s%s%s", job->parcel->day,
-	    job->parcel->domain,
+	    "TLS report of %s for %s to %s: %s%s%s", job->report->day,
+	    job->report->domain,
 	    sts_escape(shown, sizeof shown, str_of(g->uri)), what,
 	    why[0] == '\0' ? "" : ": ", why);
 }
@@ -120,8 +119,8 @@ bool
 job_begin(struct job *job)
 {
 	struct sending *run = job->run;
-	struct parcel *p = job->parcel;
-	struct report_state *state = parcel_open(run, p);
+	struct queued_report *p = job->report;
+	struct report_state *state = queued_report_open(run, p);
 	struct destination *g;
 
 	if (state == NULL || state->n <= job->at) {
@@ -144,7 +143,7 @@ job_begin(struct job *job)
 	if (sending_store(run, state))
 		return true;
 	p->jobs--;
-	parcel_close(run, p);
+	queued_report_close(run, p);
 	run->left++;
 	job_drop(job);
 	return false;
@@ -181,8 +180,8 @@ void
 job_end(struct job *job, enum job_fate fate, const char *why)
 {
 	struct sending *run = job->run;
-	struct parcel *p = job->parcel;
-	struct report_state *state = parcel_open(run, p);
+	struct queued_report *p = job->report;
+	struct report_state *state = queued_report_open(run, p);
 
 	run->ended[fate]++;
 	if (state != NULL && state->n > job->at) {
@@ -191,7 +190,7 @@ job_end(struct job *job, enum job_fate fate, const char *why)
 	}
 	if (job->begun)
 		p->jobs--;
-	parcel_close(run, p);
+	queued_report_close(run, p);
 	job_drop(job);
 }
 
@@ -219,14 +218,14 @@ static char *
 text_of(const struct job *job, const char *to, size_t *len)
 {
 	const struct program *p = job->run->program;
-	const struct parcel *parcel = job->parcel;
+	const struct queued_report *q = job->report;
 	struct report r;
 
-	report_begin(&r, &p->conf->report, p->submitter, p->host,
-	    parcel->domain, sts_day_of(parcel->day));
-	memcpy(r.unique, parcel->state->unique, sizeof r.unique);
-	return mail_text(&r, p->conf->report.sender, to, parcel->gz,
-	    parcel->len, p->now, len);
+	report_begin(&r, &p->conf->report, p->submitter, p->host, q->domain,
+	    sts_day_of(q->day));
+	memcpy(r.unique, q->state->unique, sizeof r.unique);
+	return mail_text(&r, p->conf->report.sender, to, q->gz, q->len, p->now,
+	    len);
 }
 
 void
@@ -240,7 +239,7 @@ job_mail(struct job *job)
 
 	if (!job_begin(job))
 		return;
-	if (sts_rua_read(&to, str_of(job->parcel->state->dest[job->at].uri)) !=
+	if (sts_rua_read(&to, str_of(job->report->state->dest[job->at].uri)) !=
 	    NULL)
 		job_end(job, JOB_FINAL, "not an address that can be sent to");
 	else if ((text = text_of(job, to.address, &len)) == NULL)

@@ -33,8 +33,8 @@ aim(struct job *job, const char *uri)
 
 	if (sts_rua_read(&to, str_of(uri)) != NULL)
 		return false;
-	caps_keys(&run->caps, &job->keys, job->parcel->day,
-	    registrable_domain(job->parcel->domain), &to,
+	caps_keys(&run->caps, &job->keys, job->report->day,
+	    registrable_domain(job->report->domain), &to,
 	    registrable_domain(to.host));
 	if (to.kind == RUA_HTTPS &&
 	    (job->host = post_queue_host(run->posts, to.host)) == NULL)
@@ -49,7 +49,7 @@ enqueue(struct job *job)
 	const char *only = run->program->only;
 
 	if (!job->due ||
-	    (only != NULL && strcmp(only, job->parcel->domain) != 0))
+	    (only != NULL && strcmp(only, job->report->domain) != 0))
 		job_drop(job);
 	else if (job->host != NULL)
 		post_queue_add(run->posts, job);
@@ -75,7 +75,7 @@ add_dest(struct job *job, struct report_state *state, struct sts_str uri)
 	enum destination_state may;
 
 	if (uri.len >= sizeof g->uri ||
-	    (new = job_new(run, job->parcel, state->n)) == NULL)
+	    (new = job_new(run, job->report, state->n)) == NULL)
 		return;
 	memset(g, 0, sizeof *g);
 	memcpy(g->uri, uri.p, uri.len);
@@ -98,7 +98,7 @@ discovered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
 {
 	struct job *job = arg;
 	struct sending *run = job->run;
-	struct parcel *p = job->parcel;
+	struct queued_report *p = job->report;
 	struct report_state *state;
 
 	run->asking--;
@@ -106,13 +106,13 @@ discovered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
 	if (rc == STS_TEMPFAIL)
 		job_end(job, JOB_AGAIN, "DNS");
 	else {
-		if ((state = parcel_open(run, p)) != NULL) {
+		if ((state = queued_report_open(run, p)) != NULL) {
 			state->n = 0;
 			for (size_t i = 0; rc == STS_OK && i < found->n; i++)
 				add_dest(job, state, found->rua[i]);
 			(void)sending_store(run, state);
 		}
-		parcel_close(run, p);
+		queued_report_close(run, p);
 		job_drop(job);
 	}
 	run->go_on(run);
@@ -123,7 +123,7 @@ ask(struct job *job)
 {
 	struct sending *run = job->run;
 
-	if (!rua_lookup(run->program, job->parcel->domain, discovered, job)) {
+	if (!rua_lookup(run->program, job->report->domain, discovered, job)) {
 		sending_no_memory(run);
 		job_drop(job);
 		return;
@@ -177,7 +177,7 @@ keep(struct job ***list, size_t *n, size_t *room, struct job *job)
 
 /* False: no memory. */
 static bool
-find_dest(struct found *f, struct parcel *p, const struct destination *g,
+find_dest(struct found *f, struct queued_report *p, const struct destination *g,
     size_t at)
 {
 	struct sending *run = f->run;
@@ -231,7 +231,7 @@ find(void *arg, struct report_state *state)
 {
 	struct found *f = arg;
 	size_t size = strlen(state->domain) + 1;
-	struct parcel *p = calloc(1, sizeof *p + size);
+	struct queued_report *p = calloc(1, sizeof *p + size);
 
 	settle(f->run, state);
 	if (p == NULL) {
@@ -267,7 +267,7 @@ shuffle(struct job **list, size_t n)
 static bool
 is_owner(const struct job *job)
 {
-	return registrable_domain(job->parcel->domain) == job->parcel->domain;
+	return registrable_domain(job->report->domain) == job->report->domain;
 }
 
 static void
@@ -281,10 +281,10 @@ admit(struct job *job)
 		enqueue(job);
 		return;
 	}
-	if ((state = parcel_open(run, job->parcel)) != NULL) {
+	if ((state = queued_report_open(run, job->report)) != NULL) {
 		withhold(run, &state->dest[job->at], may);
 		(void)sending_store(run, state);
-		parcel_close(run, job->parcel);
+		queued_report_close(run, job->report);
 	}
 	job_drop(job);
 }

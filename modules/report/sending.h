@@ -8,13 +8,13 @@
 #include "program.h"
 #include "report_caps.h"
 
-/* A report; its state and text are in memory while .jobs are at work. */
-struct parcel {
+/* A report of the outbox; its state and text are in memory while jobs > 0. */
+struct queued_report {
 	char day[REPORT_DAY_TEXT];
 	struct report_state *state;
 	void *gz; /* NULL until needed */
 	size_t len;
-	unsigned users; /* jobs, in all */
+	unsigned users; /* its jobs, and find() while it adds them */
 	unsigned jobs;  /* of these, those at work */
 	char domain[];
 };
@@ -23,7 +23,7 @@ struct parcel {
 struct job {
 	TAILQ_ENTRY(job) next;
 	struct sending *run;
-	struct parcel *parcel;
+	struct queued_report *report;
 	size_t at;              /* in its state's dest */
 	struct post_host *host; /* NULL: by mail, or not known yet where to */
 	bool due, begun;
@@ -34,7 +34,7 @@ TAILQ_HEAD(jobs, job);
 enum job_fate {
 	JOB_SENT,
 	JOB_AGAIN,   /* it failed */
-	JOB_SKIPPED, /* it was not tried, as others failed there */
+	JOB_SKIPPED, /* not tried, as others just failed there */
 	JOB_FINAL,   /* it failed for good */
 	JOB_UNKNOWN
 };
@@ -48,34 +48,38 @@ struct sending {
 	struct jobs mail, ask; /* that wait for their turn */
 	unsigned asking;
 	unsigned active; /* whatever will call back */
-	bool over;       /* so nothing is begun any more */
-	bool no_mail;    /* the same of mail */
+	bool over;       /* nothing is begun any more */
+	bool no_mail;    /* the same, for mail alone */
 	/* Of this run, for the log. */
 	unsigned long ended[JOB_UNKNOWN + 1], given_up, left;
 	unsigned long withheld[DEST_STATES];
 };
 
-/* The run can begin nothing any more. */
+/* Log it, and end the run. */
 void sending_no_memory(struct sending *);
-/* False: it cannot be noted on the disk. */
+/* False: it cannot be written, which was logged, and the run ends. */
 bool sending_store(struct sending *, const struct report_state *);
 
-/* Its state, in p->state; NULL: it cannot be had. */
-struct report_state *parcel_open(struct sending *, struct parcel *p);
-/* Forget it, unless a job is at work; the text, too, once it is served. */
-void parcel_close(struct sending *, struct parcel *);
+/* Its state, in p->state; NULL: it cannot be read, which was logged. */
+struct report_state *queued_report_open(struct sending *,
+    struct queued_report *p);
+/*
+ * Free state and text, unless a job is at work.  Where no destination waits any
+ * more, the text goes from the disk, too.
+ */
+void queued_report_close(struct sending *, struct queued_report *);
 
-struct job *job_new(struct sending *, struct parcel *, size_t at);
+struct job *job_new(struct sending *, struct queued_report *, size_t at);
 void job_drop(struct job *);
-/* All for another run. */
+/* Drop all of them: they wait for the next run. */
 void jobs_leave(struct jobs *);
 
 /*
- * Note on the disk that it is being sent, and have its text in parcel->gz.
- * False: it cannot be; it has been ended then.
+ * Note on the disk that it is being sent, and load its text into report->gz.
+ * False: that failed, and the job is gone.
  */
 bool job_begin(struct job *);
-/* With what came of it; it is gone then. */
+/* Note what came of it; the job is gone then. */
 void job_end(struct job *, enum job_fate, const char *why);
 
 /* By mail: mailers_idle(). */
