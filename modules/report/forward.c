@@ -77,7 +77,7 @@ give(struct forward *f, const struct sink_session *s, struct sts_err *err)
 
 	if (full > f->until)
 		full = f->until;
-	while ((rc = sink_give(f->sink, s, err)) == STS_TEMPFAIL) {
+	while ((rc = sink_send(f->sink, s, err)) == STS_TEMPFAIL) {
 		now = sts_now_ms();
 		if (now >= full)
 			break;
@@ -90,7 +90,7 @@ give(struct forward *f, const struct sink_session *s, struct sts_err *err)
 
 /* Strings as in our own reports: what strangers said is shown, not repeated. */
 struct texts {
-	char domain[STS_NAME_SIZE], why[160];
+	char domain[STS_NAME_SIZE], why[CERT_WHY];
 	char sending_ip[TEXT], mx_host[TEXT], mx_helo[TEXT], receiving_ip[TEXT],
 	    reason[TEXT];
 };
@@ -105,7 +105,7 @@ describe(struct forward *f, struct sink_session *out, struct texts *t,
 	out->result = s->result;
 	if (s->result != STS_SESSION_OK)
 		out->result =
-		    judge_sample(f->program, sts_day_of(f->name), s, t->why);
+		    cert_result(f->program, sts_day_of(f->name), s, t->why);
 	out->sending_ip = sts_escape(t->sending_ip, TEXT, s->sending_ip);
 	out->mx_host = sts_escape(t->mx_host, TEXT, s->mx_host);
 	out->mx_helo = sts_escape(t->mx_helo, TEXT, s->mx_helo);

@@ -312,8 +312,8 @@ weigh(struct leaf_verdict *out, const struct facts *f, struct sts_str der,
 }
 
 enum sts_rc
-leaf_judge(struct leaf_verdict *out, struct leaf_issuers *a, struct sts_str der,
-    const char *host, int64_t when)
+leaf_cert_check(struct leaf_verdict *out, struct leaf_issuers *a,
+    struct sts_str der, const char *host, int64_t when)
 {
 	struct facts facts = { .trust = ANCHORED };
 	enum sts_rc rc = STS_OK;

@@ -66,7 +66,7 @@ void leaf_issuers_close(struct leaf_issuers *); /* NULL is fine */
  * A certificate in DER, the MX host's name in A-labels, when the session was.
  * STS_NOMEM: not judged.
  */
-enum sts_rc leaf_judge(struct leaf_verdict *out, struct leaf_issuers *,
+enum sts_rc leaf_cert_check(struct leaf_verdict *out, struct leaf_issuers *,
     struct sts_str der, const char *host, int64_t when);
 
 #endif

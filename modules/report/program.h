@@ -51,12 +51,14 @@ bool print_status(struct outbox *, bool json);
 void send_reports(struct program *);
 
 /*
- * Result and reason of a failed session of the day, RFC 8460 4.3.1, as its
- * certificate has it: of time, mx_host, cert and result.  Without one, result
- * and no reason.  why has 160 bytes.
+ * The result type of a failed session of the day, RFC 8460 4.3.1, by what is
+ * wrong with its certificate, and why as a sentence.  Reads time, mx_host, cert
+ * and result of the session.  Where the certificate is not to be had: the
+ * result as it was recorded, and "".
  */
-enum sts_session_result judge_sample(struct program *, int64_t day,
-    const struct sts_session *, char *why);
+enum { CERT_WHY = 160 };
+enum sts_session_result cert_result(struct program *, int64_t day,
+    const struct sts_session *, char why[CERT_WHY]);
 
 /* _smtp._tls.DOMAIN: fn gets STS_OK with the URIs, ABSENT, or TEMPFAIL. */
 typedef void rua_lookup_fn(void *arg, enum sts_rc, const struct sts_tlsrpt *);

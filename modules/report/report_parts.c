@@ -51,8 +51,8 @@ fill_row(struct report_row *out, struct row_text *t, struct program *p,
 		.mx_host = row->mx_host,
 		.cert = row->cert,
 	};
-	char why[160];
-	enum sts_session_result result = judge_sample(p, day, &sample, why);
+	char why[CERT_WHY];
+	enum sts_session_result result = cert_result(p, day, &sample, why);
 
 	out->result_type = sts_session_result_name(result);
 	out->sending_ip = sts_escape(t->sending_ip, TEXT, row->sending_ip);

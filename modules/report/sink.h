@@ -35,7 +35,7 @@ void sink_close(struct sink *); /* NULL is fine */
  * collector.  STS_TEMPFAIL: no room there now.  STS_LOCAL: no collector.
  * STS_INVALID: this session can never be taken, it is too large.  STS_NOMEM.
  */
-enum sts_rc sink_give(struct sink *, const struct sink_session *,
+enum sts_rc sink_send(struct sink *, const struct sink_session *,
     struct sts_err *err);
 
 #endif

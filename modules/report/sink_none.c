@@ -18,7 +18,7 @@ sink_close(struct sink *s)
 }
 
 enum sts_rc
-sink_give(struct sink *s, const struct sink_session *session,
+sink_send(struct sink *s, const struct sink_session *session,
     struct sts_err *err)
 {
 	(void)s;

@@ -139,7 +139,7 @@ describe(struct tlsrpt_dr_t *dr, const struct sink_session *s)
 }
 
 enum sts_rc
-sink_give(struct sink *s, const struct sink_session *session,
+sink_send(struct sink *s, const struct sink_session *session,
     struct sts_err *err)
 {
 	struct tlsrpt_dr_t *dr;

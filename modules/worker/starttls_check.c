@@ -22,7 +22,7 @@
 
 /* --- The verdict ---------------------------------------------------------- */
 
-/* RFC 8460 4.3.1, as judge_sample() of mtasts-report has it. */
+/* RFC 8460 4.3.1, as cert_result() of mtasts-report has it. */
 static bool
 certificate(struct sts_session *s, enum sts_cert cert)
 {

@@ -85,8 +85,8 @@ judge(struct leaf_issuers *issuers, struct sts_str der, int64_t when)
 	struct leaf_verdict v, again;
 
 	memset(&v, 0xff, sizeof v);
-	MUST(leaf_judge(&v, issuers, der, HOST, when) == STS_OK);
-	MUST(leaf_judge(&again, issuers, der, HOST, when) == STS_OK);
+	MUST(leaf_cert_check(&v, issuers, der, HOST, when) == STS_OK);
+	MUST(leaf_cert_check(&again, issuers, der, HOST, when) == STS_OK);
 	MUST(v.cert == again.cert && strcmp(v.why, again.why) == 0);
 	MUST(v.cert != STS_CERT_NO_DNS_ID);
 	MUST((v.cert == STS_CERT_OK) == (v.why[0] == '\0'));

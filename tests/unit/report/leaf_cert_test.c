@@ -294,8 +294,8 @@ verdicts(void **state)
 		const struct row *r = &table[i];
 
 		memset(&v, 0xff, sizeof v);
-		ROW(leaf_judge(&v, *state, build(r), "mx1.example.com", NOON) ==
-			    STS_OK &&
+		ROW(leaf_cert_check(&v, *state, build(r), "mx1.example.com",
+			NOON) == STS_OK &&
 			v.cert == r->want,
 		    "%s: want %d, got %d: %s", r->clause, r->want, v.cert,
 		    v.why);
@@ -324,7 +324,7 @@ mutations(void **state)
 			copy[i] = (char)(copy[i] ^ 1 << bit);
 			bad = (struct sts_str){ guard_copy(copy, der.len),
 				der.len };
-			assert_int_equal(leaf_judge(&v, *state, bad,
+			assert_int_equal(leaf_cert_check(&v, *state, bad,
 					     "mx1.example.com", NOON),
 			    STS_OK);
 			ROW(v.cert != STS_CERT_OK, "byte %zu bit %d: ok", i,
@@ -334,8 +334,8 @@ mutations(void **state)
 		}
 	for (size_t len = 0; len < der.len; len++) {
 		bad = (struct sts_str){ guard_copy(copy, len), len };
-		assert_int_equal(leaf_judge(&v, *state, bad, "mx1.example.com",
-				     NOON),
+		assert_int_equal(leaf_cert_check(&v, *state, bad,
+				     "mx1.example.com", NOON),
 		    STS_OK);
 		ROW(v.cert == STS_CERT_OTHER, "%zu bytes: %d", len, v.cert);
 	}
@@ -382,7 +382,8 @@ bench(struct leaf_issuers *a)
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
 		do {
 			for (int k = 0; k < 100; k++, done++)
-				leaf_judge(&v, a, der, "mx1.example.com", NOON);
+				leaf_cert_check(&v, a, der, "mx1.example.com",
+				    NOON);
 			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
 			s = (double)(t1.tv_sec - t0.tv_sec) +
 			    (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What was wrong with the certificate of a recorded session. */
+/* The result that a report gives for a failed session with a certificate. */
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -9,7 +9,7 @@
 
 /* RFC 8460 4.3.1; leaf_cert.h tells why "not yet valid" is not "expired". */
 static enum sts_session_result
-result_of(const struct leaf_verdict *v, enum sts_session_result was)
+result_of(const struct leaf_verdict *v, enum sts_session_result recorded)
 {
 	switch (v->cert) {
 	case STS_CERT_HOST_MISMATCH:
@@ -24,8 +24,10 @@ result_of(const struct leaf_verdict *v, enum sts_session_result was)
 	case STS_CERT_OTHER:
 		break;
 	}
-	/* Nothing is wrong with it that we can see, so it was something else */
-	return was == STS_CERTIFICATE_REFUSED ? STS_VALIDATION_FAILURE : was;
+	/* We see nothing wrong with it, so the MTA refused it for another
+	 * reason. */
+	return recorded == STS_CERTIFICATE_REFUSED ? STS_VALIDATION_FAILURE
+						   : recorded;
 }
 
 static bool
@@ -43,8 +45,8 @@ open_issuers(struct program *p)
 }
 
 enum sts_session_result
-judge_sample(struct program *p, int64_t day, const struct sts_session *s,
-    char *why)
+cert_result(struct program *p, int64_t day, const struct sts_session *s,
+    char why[CERT_WHY])
 {
 	char host[STS_NAME_SIZE], der[STS_SESSION_DER_MAX];
 	struct leaf_verdict v;
@@ -57,8 +59,8 @@ judge_sample(struct program *p, int64_t day, const struct sts_session *s,
 		return s->result;
 	memcpy(host, s->mx_host.p, s->mx_host.len);
 	host[s->mx_host.len] = '\0';
-	if (leaf_judge(&v, p->issuers, cert, host, s->time) != STS_OK)
+	if (leaf_cert_check(&v, p->issuers, cert, host, s->time) != STS_OK)
 		return s->result;
-	snprintf(why, 160, "%s", v.why);
+	snprintf(why, CERT_WHY, "%s", v.why);
 	return result_of(&v, s->result);
 }
