@@ -35,12 +35,16 @@ open_issuers(struct program *p)
 {
 	struct sts_err err;
 
-	if (p->issuers != NULL)
-		return true;
+	if (p->issuers != NULL || p->no_issuers)
+		return p->issuers != NULL;
 	if (leaf_issuers_open(&p->issuers, p->conf, &err) == STS_OK)
 		return true;
 	p->issuers = NULL;
-	syslog(LOG_ERR, "%s", err.text);
+	p->no_issuers = true; /* once for a run, not for each session */
+	syslog(LOG_ERR,
+	    "%s; so certificates of failed sessions are not examined, and "
+	    "reports say only what the mail server said",
+	    err.text);
 	return false;
 }
 

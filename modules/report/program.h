@@ -29,6 +29,7 @@ struct program {
 	struct sts_spool *spool;
 	struct outbox *outbox;        /* NULL where nothing is stored */
 	struct leaf_issuers *issuers; /* NULL until first needed */
+	bool no_issuers;              /* they cannot be had, which was logged */
 	struct mailers *mailers;      /* NULL where nothing is sent */
 	bool failed;                  /* the exit status */
 };
