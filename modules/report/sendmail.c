@@ -13,11 +13,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-enum { NAP_MS = 20, MERCY_MS = 5000 };
+enum { POLL_MS = 20, SIGNAL_MS = 5000 };
 
-/* In the child: nothing here may touch what the parent has in hand. */
+/* In the child.  It shares the parent's open files, so it closes them. */
 static void
-become(const char *sendmail, const char *sender, const char *to, int in)
+exec_sendmail(const char *sendmail, const char *sender, const char *to, int in)
 {
 	union { /* execve(2) does not write there */
 		const char *in[7];
@@ -27,7 +27,8 @@ become(const char *sendmail, const char *sender, const char *to, int in)
 	char *env[] = { path, NULL };
 	int null = open("/dev/null", O_RDWR);
 
-	(void)setsid(); /* a group that can be ended with its helpers */
+	(void)setsid(); /* a process group, so that kill(2) reaches its children
+			 */
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (lseek(in, 0, SEEK_SET) == -1 || dup2(in, STDIN_FILENO) == -1 ||
 	    dup2(null, STDOUT_FILENO) == -1 || chdir("/") == -1)
@@ -39,13 +40,13 @@ become(const char *sendmail, const char *sender, const char *to, int in)
 }
 
 /*
- * Is it over within ms?  *lost: it is, but nobody can say how it went; another
- * has waited for it.
+ * Has it exited within ms?  *lost: it has, but its exit status is not to be
+ * had: where SIGCHLD is ignored, for one.
  */
 static bool
-ends(pid_t pid, unsigned ms, int *status, bool *lost)
+exits_within(pid_t pid, unsigned ms, int *status, bool *lost)
 {
-	struct timespec nap = { 0, 1000000 }; /* most are done at once */
+	struct timespec pause = { 0, 1000000 }; /* most are done at once */
 	int64_t deadline = sts_now_ms() + ms;
 	pid_t got;
 
@@ -53,29 +54,29 @@ ends(pid_t pid, unsigned ms, int *status, bool *lost)
 	    (got == -1 && errno == EINTR)) {
 		if (sts_now_ms() > deadline)
 			return false;
-		(void)nanosleep(&nap, NULL);
-		if (nap.tv_nsec < NAP_MS * 1000000L)
-			nap.tv_nsec *= 2;
+		(void)nanosleep(&pause, NULL);
+		if (pause.tv_nsec < POLL_MS * 1000000L)
+			pause.tv_nsec *= 2;
 	}
 	*lost = got == -1;
 	return true;
 }
 
 /*
- * First by a word that lets it tidy up.  One that may not be ended by us, as
- * it has become another user, is left to itself.
+ * SIGTERM first, so that it can clean up.  One that has changed its real user
+ * id, as a set-user-ID program can, gets no signal from us and runs on.
  */
 static void
-end(pid_t pid)
+terminate(pid_t pid)
 {
 	int status;
 	bool lost;
 
 	(void)kill(-pid, SIGTERM);
-	if (ends(pid, MERCY_MS, &status, &lost))
+	if (exits_within(pid, SIGNAL_MS, &status, &lost))
 		return;
 	(void)kill(-pid, SIGKILL);
-	(void)ends(pid, MERCY_MS, &status, &lost);
+	(void)exits_within(pid, SIGNAL_MS, &status, &lost);
 }
 
 enum mail_fate
@@ -92,31 +93,32 @@ mail_send(const char *sendmail, const char *sender, const char *to, int file,
 		return MAIL_REFUSED;
 	}
 	if ((pid = fork()) == 0)
-		become(sendmail, sender, to, file);
+		exec_sendmail(sendmail, sender, to, file);
 	if (pid == -1) {
 		(void)sts_fail(err, STS_LOCAL, 0, "cannot start %s: %s",
 		    sendmail, strerror(errno));
 		return MAIL_REFUSED;
 	}
-	if (!ends(pid, limit, &status, &lost)) {
-		end(pid);
-		(void)sts_fail(err, STS_TEMPFAIL, 0, "%s took over %u s",
-		    sendmail, limit / 1000);
+	if (!exits_within(pid, limit, &status, &lost)) {
+		terminate(pid);
+		(void)sts_fail(err, STS_TEMPFAIL, 0,
+		    "%s was still running after %u s", sendmail, limit / 1000);
 		return MAIL_UNKNOWN;
 	}
 	if (lost) {
 		(void)sts_fail(err, STS_LOCAL, 0,
-		    "%s was waited for by another", sendmail);
+		    "the exit status of %s was lost", sendmail);
 		return MAIL_UNKNOWN;
 	}
 	if (!WIFEXITED(status)) { /* perhaps just behind its last fsync(2) */
-		(void)sts_fail(err, STS_TEMPFAIL, 0, "%s ended by signal %d",
-		    sendmail, WTERMSIG(status));
+		(void)sts_fail(err, STS_TEMPFAIL, 0,
+		    "%s was killed by signal %d", sendmail, WTERMSIG(status));
 		return MAIL_UNKNOWN;
 	}
 	if (WEXITSTATUS(status) == 0)
 		return MAIL_SENT;
 	(void)sts_fail(err, STS_TEMPFAIL, 0,
-	    "%s refused the report (status %d)", sendmail, WEXITSTATUS(status));
+	    "%s refused the report with exit status %d", sendmail,
+	    WEXITSTATUS(status));
 	return MAIL_REFUSED;
 }

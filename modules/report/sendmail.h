@@ -9,15 +9,14 @@ enum { SENDMAIL_MS = 300000 };
 
 enum mail_fate {
 	MAIL_SENT,
-	MAIL_REFUSED, /* or it could not be started: again later */
-	MAIL_UNKNOWN  /* it may have been taken or not */
+	MAIL_REFUSED, /* or sendmail could not be started: try again */
+	MAIL_UNKNOWN  /* it may have been accepted or not */
 };
 
 /*
  * "SENDMAIL -i -f SENDER -- TO" with file, from its start, on its standard
- * input.  Waits, but at most for limit ms: what is still at work then is ended.
- * Unless it is MAIL_SENT, err says why.  Reads nothing of the file and knows
- * nothing of its words.
+ * input.  Waits at most limit ms and then kills it.  Unless it is MAIL_SENT,
+ * err says why.
  */
 enum mail_fate mail_send(const char *sendmail, const char *sender,
     const char *to, int file, unsigned limit, struct sts_err *err);
