@@ -2,7 +2,7 @@
 /*
  * What a DNS message says in answer to a question.  Pure.
  *
- * getdns has taken it apart before, but what it says of it is never asked: its
+ * getdns has parsed it before, but its findings are never used: its
  * status calls SERVFAIL "no such name", it takes an answer to another question
  * for one to ours, and a record that is cut off for a shorter one; 1.6 even
  * reads a few bytes behind the message then.
@@ -47,12 +47,12 @@ struct rr {
 };
 
 /* Where the CNAME chain ended. */
-struct end {
+struct chain_end {
 	struct dns_wire name;
 	unsigned hops;
 	uint32_t ttl;
 	size_t n;  /* records of the wanted type there */
-	bool lost; /* an alias that cannot be read */
+	bool lost; /* a CNAME record that cannot be read */
 };
 
 /* --- A message ------------------------------------------------------------ */
@@ -118,9 +118,9 @@ find_sections(struct reply *r, size_t at)
 	return true;
 }
 
-/* Is the only question the one that was asked? */
+/* Is its only question the one that was asked? */
 static bool
-is_ours(const struct reply *r, size_t at, const struct dns_wire *name,
+repeats_question(const struct reply *r, size_t at, const struct dns_wire *name,
     unsigned type)
 {
 	struct dns_wire asked;
@@ -143,14 +143,14 @@ skip_questions(const struct reply *r, size_t *at)
 	return true;
 }
 
-/* --- The way to the records ----------------------------------------------- */
+/* --- CNAME chains, negative answers ------------------------------------- */
 
 /*
- * One name of the chain: count the records of the type, note an alias.
- * Returns whether there is an alias to follow.
+ * One name of the chain: count its records of the type.  True: there are none,
+ * but a CNAME record, and *next is its target.
  */
 static bool
-look_at(struct end *end, const struct reply *r, unsigned type,
+scan_answers(struct chain_end *end, const struct reply *r, unsigned type,
     struct dns_wire *next)
 {
 	struct records all = r->answer;
@@ -180,17 +180,17 @@ look_at(struct end *end, const struct reply *r, unsigned type,
 }
 
 /*
- * Follow the aliases, RFC 8461 3.1; false: nobody knows where to, or too many,
- * or a circle.
+ * Follow CNAME records, RFC 8461 3.1.  False: one cannot be read, or there are
+ * more than DNS_CHAIN_MAX, perhaps in a circle.
  */
 static bool
-follow(struct end *end, const struct reply *r, const struct dns_wire *name,
-    unsigned type)
+follow_cnames(struct chain_end *end, const struct reply *r,
+    const struct dns_wire *name, unsigned type)
 {
 	struct dns_wire next;
 
-	*end = (struct end){ .name = *name, .ttl = TTL_MAX };
-	while (look_at(end, r, type, &next)) {
+	*end = (struct chain_end){ .name = *name, .ttl = TTL_MAX };
+	while (scan_answers(end, r, type, &next)) {
 		if (++end->hops > DNS_CHAIN_MAX)
 			return false;
 		end->name = next;
@@ -227,7 +227,7 @@ negative_ttl(const struct reply *r, uint32_t *ttl)
 /* --- The records ---------------------------------------------------------- */
 
 static bool
-take_mx(struct dns_found *out, const struct reply *r, const struct rr *rr)
+add_mx(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	struct dns_mx *mx = &out->mx[out->n];
 	struct dns_wire host;
@@ -242,7 +242,7 @@ take_mx(struct dns_found *out, const struct reply *r, const struct rr *rr)
 }
 
 static bool
-take_addr(struct dns_found *out, const struct reply *r, const struct rr *rr)
+add_addr(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	struct sts_addr *addr = &out->addr[out->n];
 	bool v6 = rr->type == DNS_RR_AAAA;
@@ -254,7 +254,7 @@ take_addr(struct dns_found *out, const struct reply *r, const struct rr *rr)
 	return true;
 }
 
-/* Behind the texts so far. */
+/* Where the text of the next record begins. */
 static char *
 text_end(const struct dns_found *out)
 {
@@ -270,7 +270,7 @@ text_end(const struct dns_found *out)
  * 3.1.
  */
 static bool
-take_txt(struct dns_found *out, const struct reply *r, const struct rr *rr)
+add_txt(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	struct scan s = scan_bytes(r->p + rr->rdata, rr->len);
 	char *start = text_end(out), *p = start;
@@ -288,9 +288,9 @@ take_txt(struct dns_found *out, const struct reply *r, const struct rr *rr)
 	return rr->len > 0;
 }
 
-/* In the words of RFC 6698 2.2, the hexadecimal digits without blanks. */
+/* In the presentation format of RFC 6698 2.2, hexadecimal without blanks. */
 static bool
-take_tlsa(struct dns_found *out, const struct reply *r, const struct rr *rr)
+add_tlsa(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	char *start = text_end(out), *p = start;
@@ -314,7 +314,10 @@ take_tlsa(struct dns_found *out, const struct reply *r, const struct rr *rr)
 	return true;
 }
 
-/* A record has 11 bytes besides its data, and its text at most 12. */
+/*
+ * 2 * message: TLSA data become two digits a byte, and "255 255 255 " is less
+ * than twice the 11 bytes, at the least, of name, type, class, ttl and length.
+ */
 static bool
 make_room(struct dns_found *out, unsigned type, size_t n, size_t message)
 {
@@ -335,26 +338,26 @@ make_room(struct dns_found *out, unsigned type, size_t n, size_t message)
 }
 
 static bool
-take(struct dns_found *out, const struct reply *r, const struct rr *rr)
+add_record(struct dns_found *out, const struct reply *r, const struct rr *rr)
 {
 	switch (rr->type) {
 	case DNS_RR_TXT:
-		return take_txt(out, r, rr);
+		return add_txt(out, r, rr);
 	case DNS_RR_TLSA:
-		return take_tlsa(out, r, rr);
+		return add_tlsa(out, r, rr);
 	case DNS_RR_MX:
-		return take_mx(out, r, rr);
+		return add_mx(out, r, rr);
 	case DNS_RR_A:
 	case DNS_RR_AAAA:
-		return take_addr(out, r, rr);
+		return add_addr(out, r, rr);
 	default:
 		return true; /* dns_probe(): that it is there is enough */
 	}
 }
 
 static enum dns_why
-take_all(struct dns_found *out, const struct reply *r, const struct end *end,
-    unsigned type)
+add_records(struct dns_found *out, const struct reply *r,
+    const struct chain_end *end, unsigned type)
 {
 	struct records all = r->answer;
 	struct rr rr;
@@ -364,7 +367,7 @@ take_all(struct dns_found *out, const struct reply *r, const struct end *end,
 	while (next_rr(&rr, r, &all))
 		if (rr.class == CLASS_IN && rr.type == type &&
 		    dns_wire_is(&end->name, rr.name.bytes, rr.name.len) &&
-		    take(out, r, &rr))
+		    add_record(out, r, &rr))
 			out->n++;
 	if (out->n == 0)
 		return DNS_WHY_MALFORMED;
@@ -373,12 +376,12 @@ take_all(struct dns_found *out, const struct reply *r, const struct end *end,
 }
 
 /*
- * Nothing was found and the rcode is good.  Only a server that says so with
- * an SOA, or one that recurses, can know: a referral, or an alias into a zone
- * that the server does not serve, looks the same but is no answer.
+ * NOERROR without a record, or NXDOMAIN.  A NOERROR counts only with an SOA or
+ * from a server that recurses: a referral, or an alias into a zone that the
+ * server does not serve, looks the same but is no answer.
  */
 static enum dns_why
-nothing(struct dns_found *out, const struct reply *r, uint32_t ttl)
+negative_answer(struct dns_found *out, const struct reply *r, uint32_t ttl)
 {
 	bool soa = negative_ttl(r, &ttl);
 
@@ -408,38 +411,38 @@ rcode_why(unsigned rcode)
 }
 
 static enum dns_why
-judge(struct dns_found *out, struct reply *r, const struct dns_wire *name,
+classify(struct dns_found *out, struct reply *r, const struct dns_wire *name,
     unsigned type)
 {
 	size_t at = HEADER;
 	enum dns_why why;
-	struct end end;
+	struct chain_end end;
 
 	if (r->len < HEADER || ((r->flags = u16(r, 2)) & QR) == 0)
 		return DNS_WHY_MALFORMED;
 	r->rcode = r->flags & RCODE;
-	/* Of a truncated one the end may be missing, and it is no answer. */
+	/* What is truncated may lack its end; it is refused below. */
 	if (!(skip_questions(r, &at) && find_sections(r, at)) &&
 	    (r->flags & TC) == 0)
 		return DNS_WHY_MALFORMED;
 	out->no_edns =
 	    r->rcode == FORMERR || r->rcode == NOTIMP || r->rcode == BADVERS;
-	/* A server that could not read the question need not repeat it. */
+	/* A server that could not parse the question need not repeat it. */
 	if (out->no_edns)
 		return DNS_WHY_RCODE;
-	if (!is_ours(r, HEADER, name, type))
+	if (!repeats_question(r, HEADER, name, type))
 		return DNS_WHY_MALFORMED;
 	if ((why = rcode_why(r->rcode)) != DNS_WHY_OK)
 		return why;
 	if ((r->flags & TC) != 0)
 		return DNS_WHY_TRUNCATED;
-	if (!follow(&end, r, name, type))
+	if (!follow_cnames(&end, r, name, type))
 		return DNS_WHY_MALFORMED;
 	if (end.n == 0)
-		return nothing(out, r, end.ttl);
+		return negative_answer(out, r, end.ttl);
 	if (r->rcode != NOERROR)
 		return DNS_WHY_MALFORMED; /* "no such name", and its records */
-	return take_all(out, r, &end, type);
+	return add_records(out, r, &end, type);
 }
 
 void
@@ -449,7 +452,7 @@ dns_reply_read(struct dns_found *out, const uint8_t *message, size_t len,
 	struct reply r = { .p = message, .len = len };
 
 	*out = (struct dns_found){ .why = DNS_WHY_MALFORMED };
-	out->why = judge(out, &r, name, type);
+	out->why = classify(out, &r, name, type);
 }
 
 void
