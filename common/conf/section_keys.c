@@ -227,7 +227,7 @@ sts_conf_report_end(struct sts_load *l)
 		return;
 	l->line = l->sink_line;
 	sts_conf_problem(l, "missing-key",
-	    "sink = tlsrpt wants a tlsrpt_socket, too");
+	    "sink = tlsrpt requires a tlsrpt_socket, too");
 }
 
 #define AT(field) .at = offsetof(struct sts_conf, report.field)

@@ -94,11 +94,11 @@ bad_option(const struct cli_cmd *cmd, int c, char **argv)
 	const char *word = argv[optind - 1];
 
 	if (c == ':')
-		return cli_usage(cmd, "option '%s' wants an argument",
+		return cli_usage(cmd, "option '%s' requires an argument",
 		    cli_shown(word));
 	if (optopt > ' ' && optopt < 0x7f)
 		return cli_usage(cmd, "unknown option '-%c'", optopt);
-	return cli_usage(cmd, "wrong option '%s'", cli_shown(word));
+	return cli_usage(cmd, "invalid option '%s'", cli_shown(word));
 }
 
 static const char *
@@ -183,7 +183,8 @@ unknown(int argc, char **argv)
 			fprintf(stderr, "mtasts: unknown command '%s %s'",
 			    groups[i], cli_shown(argv[1]));
 		else
-			fprintf(stderr, "mtasts: %s: what of it?", groups[i]);
+			fprintf(stderr, "mtasts: %s: no subcommand given",
+			    groups[i]);
 		fprintf(stderr, "; usage: mtasts [-c FILE] %s %s ...\n",
 		    groups[i], words[i]);
 		return CLI_USAGE;

@@ -230,19 +230,22 @@ cli_help(const struct cli_cmd *cmd)
 		puts("  --json      one JSON object per line");
 	if ((cmd->opts & CLI_OWN) != 0)
 		puts(
-		    "  --dry-run   say who would get a report, and where; send "
-		    "none\n"
-		    "  --print     write the reports to standard output; send "
-		    "none\n"
-		    "  --day       only that day (UTC); today's with one of "
-		    "the "
-		    "two above\n"
-		    "  --domain    only that policy domain\n"
-		    "  --forward   hand sessions to the collector of "
-		    "libtlsrpt\n"
-		    "exit status: 0 all is well; 1 nothing was recorded on the "
-		    "day;\n"
-		    "  2 wrong usage; 3 fault of this host");
+		    "  --dry-run        say who would get a report, and where\n"
+		    "  --print          write reports to standard output\n"
+		    "  --day DAY        only that day (UTC); today goes with\n"
+		    "                   the two above, which send nothing\n"
+		    "  --domain NAME    only that policy domain\n"
+		    "  --forward        hand sessions to libtlsrpt's "
+		    "collector\n"
+		    "  --status         count the reports, by state\n"
+		    "  --json           with --status: as a JSON object\n"
+		    "  --sandbox-test   try to break out of the sandbox\n"
+		    "  --abi N          with --sandbox-test: as if "
+		    "landlock(7)\n"
+		    "                   were no newer than N\n"
+		    "exit status: 0 all is well; 1 nothing was recorded on\n"
+		    "  the day, or it is not over; 2 wrong usage; 3 fault of\n"
+		    "  this host");
 }
 
 /* --- Progress ------------------------------------------------------------- */

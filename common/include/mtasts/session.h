@@ -80,7 +80,8 @@ enum sts_rc sts_record_session(struct sts_ctx *,
 /* The options of "mtasts report", as its usage shows them. */
 #define STS_REPORT_USAGE                                                       \
 	"[--dry-run] [--print] [--day YYYY-MM-DD|yesterday|today] "            \
-	"[--domain NAME]|--forward|--status [--json]|--sandbox-test [--abi N]"
+	"[--domain NAME] | --forward | --status [--json] | "                   \
+	"--sandbox-test [--abi N]"
 
 struct sts_report_options {
 	const char *conf;           /* of -c; points into argv */
