@@ -52,13 +52,12 @@ fault(const char *text)
 
 /* Of a day that was asked for. */
 static int
-nothing(int64_t day)
+nothing(int64_t day, const char *or_else)
 {
 	char name[REPORT_DAY_TEXT];
 
-	fprintf(stderr,
-	    "mtasts report: no sessions of %s (UTC), or it is not over\n",
-	    report_day(name, day));
+	fprintf(stderr, "mtasts report: no sessions of %s (UTC)%s\n",
+	    report_day(name, day), or_else);
 	return 1;
 }
 
@@ -142,7 +141,7 @@ find_days(struct program *p, struct days *days, int spool, int64_t only,
 			p->failed = true;
 		}
 	}
-	return only != -1 && !found ? nothing(only) : 0;
+	return only != -1 && !found ? nothing(only, ", or it is not over") : 0;
 }
 
 /* Only to be looked at: any day, today's as far as it has come. */
@@ -154,7 +153,7 @@ find_day(struct program *p, struct days *days, int64_t day, struct sts_err *err)
 	days->day[0] = day;
 	rc = start_sort(p, days, 0, err);
 	if (rc == STS_ABSENT)
-		return nothing(day);
+		return nothing(day, "");
 	if (rc != STS_OK)
 		return fault(err->text);
 	days->n = 1;
