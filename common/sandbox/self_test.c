@@ -41,6 +41,8 @@
 
 enum { SCENE_PATH = 64, INSIDE_PATH = 300, MAX_TRIALS = 80 };
 
+enum { SAID = 99 }; /* exit status: it has told what is amiss */
+
 /* What there is to be had. */
 struct scene {
 	char dir[SCENE_PATH]; /* ours, outside of all that the process needs */
@@ -822,8 +824,12 @@ self_test_try(struct self_test *t, const struct sandbox *box,
 	snprintf(t->scene.inside, sizeof t->scene.inside, "%s", inside);
 	snprintf(t->why, sizeof t->why, "%s", box->why);
 	t->abi = box->abi;
-	if (!make_file(in_inside(&t->scene, "~file")))
-		_exit(2);
+	if (!make_file(in_inside(&t->scene, "~file"))) {
+		printf("cannot write to %s: %s; to be run as its owner\n",
+		    inside, strerror(errno));
+		fflush(stdout);
+		_exit(SAID);
+	}
 	for (; t->next < ARRAY_LEN(trials); t->next++)
 		t->inside[t->next] =
 		    trials[t->next].could(&t->scene) ? ALLOWED : REFUSED;
@@ -845,10 +851,12 @@ run_inside(struct self_test *t, self_test_fn *fn, void *arg, bool first)
 		amiss = fn(arg, t, first);
 		printf("%s\n", amiss);
 		fflush(stdout);
-		_exit(2);
+		_exit(SAID);
 	}
 	close(t->scene.stream);
 	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		return false;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SAID)
 		return false;
 	if (t->next >= ARRAY_LEN(trials))
 		return true;

@@ -272,6 +272,10 @@ main(int argc, char *argv[])
 		return self_test(work_in_test, &o);
 	else if (sts_conf_load(&conf, o.conf, &err) == STS_OK)
 		done = work(&o, conf, &err);
+	if (o.what == TEST) {
+		fprintf(stderr, "%s: %s\n", argv[0], err.text);
+		return 3;
+	}
 	if (err.text[0] != '\0')
 		serve_refuse(err.text);
 	sts_conf_free(conf);
