@@ -182,10 +182,13 @@ static void
 explain(struct sts_answer *a, const struct sts_next *next, const char *note,
     const struct sts_domain_conf *d)
 {
-	const char *why =
-	    note[0] != '\0' ? note : sts_reason_name(next->entry.why);
+	const char *why = next->entry.why == STS_WHY_NO_RECORD
+	    ? "no TXT record"
+	    : sts_reason_name(next->entry.why);
 	const char *fact = "no policy";
 
+	if (note[0] != '\0')
+		why = note;
 	if (a->policy != NULL)
 		fact = a->source == STS_FROM_NETWORK ? "policy fetched"
 						     : "policy in the cache";
