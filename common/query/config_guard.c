@@ -97,7 +97,9 @@ sts_config_guard(struct sts_store *store, const struct sts_conf *c,
 		    path, c->cache_dir, link_name);
 	if (same_inode(now, was) && age >= 0 && age < BEING_WRITTEN)
 		return sts_fail(err, STS_LOCAL, 0,
-		    "%s is perhaps still being written", path);
+		    "%s was changed less than 2 s ago and may not be complete "
+		    "yet",
+		    path);
 	remember(store, c);
 	return STS_OK;
 }

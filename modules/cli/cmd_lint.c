@@ -237,7 +237,7 @@ cli_lint_config(struct cli *cli, int argc, char **argv)
 
 	if (argc > 1)
 		return cli_usage(cli->cmd, "lint config: one file at most");
-	if (!remarks_init(&r, cli, path ? cli_shown(path) : "configuration"))
+	if (!remarks_init(&r, cli, path ? cli_shown(path) : "mtasts.conf"))
 		return remarks_lost(&r);
 	rc = sts_conf_check(path, remarks_take, &r, &err);
 	if (rc == STS_NOMEM || r.lost)

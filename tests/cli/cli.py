@@ -111,7 +111,7 @@ def usage() -> None:
     for argv in (["--help"], ["report", "--help"]):
         r = Ran(argv)
         check(f"report in {argv}", b"report [--dry-run] [--print] [--day "
-              b"YYYY-MM-DD|yesterday|today] [--domain NAME]|--forward"
+              b"YYYY-MM-DD|yesterday|today] [--domain NAME] | --forward"
               in r.out, r)
     # What makes sense is up to the configuration.
     for argv in (["--day", "yesterday"], ["--print", "--day", "today"],
