@@ -209,7 +209,7 @@ static void
 permit_files(const struct rules *r, const struct sandbox_plan *p)
 {
 	if (p->cache_dir != NULL)
-		permit(r, p->cache_dir, CACHE);
+		permit(r, p->cache_dir, p->cache_read ? READ : CACHE);
 	if (p->spool == SANDBOX_SPOOL_APPEND)
 		permit(r, p->spool_dir, SPOOL_APPEND);
 	else if (p->spool == SANDBOX_SPOOL_ALL)

@@ -143,7 +143,7 @@ restrict_self(struct sandbox *s, const struct sandbox_plan *p)
 {
 	const struct {
 		const char *path, *rights;
-	} veils[] = { { p->cache_dir, "rwc" },
+	} veils[] = { { p->cache_dir, p->cache_read ? "r" : "rwc" },
 		{ p->spool == SANDBOX_SPOOL_NONE ? NULL : p->spool_dir, "rwc" },
 		{ p->conf->ca_file, "r" }, { p->conf->ca_path, "r" },
 		{ "/etc/resolv.conf", "r" }, { "/etc/ssl", "r" } };

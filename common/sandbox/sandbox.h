@@ -23,6 +23,7 @@ enum sandbox_spool {
 struct sandbox_plan {
 	const struct sts_conf *conf; /* its nameservers, its CA store */
 	const char *cache_dir;       /* read and written below; NULL: none */
+	bool cache_read;             /* the cache is read and not written */
 	const char *spool_dir;       /* as spool says */
 	enum sandbox_spool spool;
 	uint64_t memory;    /* RLIMIT_AS; 0: as it is */

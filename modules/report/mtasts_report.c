@@ -229,6 +229,7 @@ enter_sandbox(struct program *p, struct sandbox *box, int abi)
 	const struct sandbox_plan plan = {
 		.conf = p->conf,
 		.cache_dir = p->conf->cache_dir,
+		.cache_read = true,
 		.spool_dir = p->conf->report.spool_dir,
 		.spool = SANDBOX_SPOOL_ALL,
 		.memory = MEMORY_MAX,
@@ -237,9 +238,11 @@ enter_sandbox(struct program *p, struct sandbox *box, int abi)
 
 	(void)http_init();
 	sandbox_enter(box, &plan);
+	/* Where landlock is, the cache takes no mark: each run says so then. */
 	if (box->why[0] != '\0' &&
-	    sts_store_claim(p->cache, STS_MARK_SANDBOX_SAID, NULL, p->now,
-		STS_DAY))
+	    (box->abi > 0 ||
+		sts_store_claim(p->cache, STS_MARK_SANDBOX_SAID, NULL, p->now,
+		    STS_DAY)))
 		syslog(LOG_WARNING,
 		    "the reports run without a part of their sandbox: %s",
 		    box->why);

@@ -96,6 +96,25 @@ lock_inside(void)
 }
 
 static bool
+read_cache(void)
+{
+	return reads(in(dir, "policy"));
+}
+
+static bool
+write_policy(void)
+{
+	return writes(in(dir, "policy"), O_WRONLY);
+}
+
+static bool
+replace_policy(void)
+{
+	return unlinkat(AT_FDCWD, in(dir, "policy"), 0) == 0 &&
+	    writes(in(dir, "policy"), O_WRONLY | O_CREAT);
+}
+
+static bool
 write_spool(void)
 {
 	return writes(in(spool, "day"), O_RDWR | O_CREAT | O_APPEND);
@@ -220,6 +239,11 @@ static const struct {
 	{ "remove from the spool as the reports do", unlink_spool, true, true,
 	    true, 0 },
 	{ "link below the spool", link_spool, true, true, false, 1 },
+	{ "read the cache as the reports do", read_cache, true, true, true, 0 },
+	{ "write a policy as the reports do", write_policy, true, true, false,
+	    1 },
+	{ "replace a policy as the reports do", replace_policy, true, true,
+	    false, 1 },
 	{ "read a CA", read_ca, true, false, true, 0 },
 	{ "read a CA that a link leads to", read_linked_ca, true, false, true,
 	    0 },
@@ -245,6 +269,7 @@ attempt(size_t i, bool boxed, int *abi)
 		.ca_path = certs };
 	struct sandbox_plan plan = { .conf = &conf,
 		.cache_dir = cases[i].cache ? dir : NULL,
+		.cache_read = cases[i].spool_all,
 		.spool_dir = spool,
 		.spool = cases[i].spool_all ? SANDBOX_SPOOL_ALL
 					    : SANDBOX_SPOOL_APPEND,
@@ -343,7 +368,8 @@ set_up(void **state)
 	if (mkdtemp(dir) == NULL || mkdtemp(spool) == NULL ||
 	    mkdtemp(certs) == NULL || mkdtemp(elsewhere) == NULL)
 		return -1;
-	return !writes(in(certs, "0.pem"), O_WRONLY | O_CREAT) ||
+	return !writes(in(dir, "policy"), O_WRONLY | O_CREAT) ||
+	    !writes(in(certs, "0.pem"), O_WRONLY | O_CREAT) ||
 	    !writes(in(elsewhere, "linked"), O_WRONLY | O_CREAT) ||
 	    !writes(in(elsewhere, "other"), O_WRONLY | O_CREAT) ||
 	    !writes(in(elsewhere, "ca"), O_WRONLY | O_CREAT) ||
