@@ -145,6 +145,11 @@ finish(struct day *m, struct sts_err *err)
 		syslog(LOG_WARNING,
 		    "%s: %" PRIu64 " damaged lines of %" PRIu64 " left out",
 		    m->pending.name, m->odd, m->odd + m->sessions);
+	if (m->pending.too_many > 0)
+		syslog(LOG_WARNING,
+		    "%s: %" PRIu64 " reports not made, for their owners have "
+		    "hundreds of that day",
+		    m->pending.name, m->pending.too_many);
 	p->failed |= m->pending.failed;
 	if (!stores(p) || p->only != NULL || m->pending.failed)
 		return STS_OK;
@@ -164,11 +169,12 @@ make_reports(struct program *p, int64_t day, struct day_sort *sorted)
 	enum sts_rc rc;
 
 	report_day(m.pending.name, day);
+	pending_reports_begin(&m.pending);
 	rc = m.parts == NULL ? sts_fail(&err, STS_NOMEM, 0, "out of memory")
 			     : sort_day(&m, &err);
 	if (rc == STS_OK)
 		rc = each_domain(&m, &err);
-	pending_reports_wait(&m.pending);
+	pending_reports_end(&m.pending);
 	if (rc == STS_OK)
 		rc = finish(&m, &err);
 	if (rc != STS_OK) {

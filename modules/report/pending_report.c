@@ -8,12 +8,23 @@
 #include <syslog.h>
 
 #include "base/err.h"
+#include "net/registrable_domain.h"
 #include <mtasts/session.h>
 
-enum { AT_ONCE = 64 };
+/*
+ * An owner whose names are many, and whose servers are silent, takes neither
+ * the time nor the disk of others.  Few of his reports are sent, whatever there
+ * are: report_caps.h.
+ */
+enum {
+	AT_ONCE = 64,
+	OWNER_SILENT = 16, /* then his are asked when they would be sent */
+	OWNER_REPORTS = 256
+};
 
 struct pending {
 	struct pending_reports *all;
+	uint64_t kept, silent; /* counts of the owner, in all->owners */
 	struct report_state state;
 	struct report_doc *doc;
 };
@@ -47,6 +58,15 @@ add_destination(struct pending *r, const char *uri, size_t len)
 	g->state = DEST_WAITS;
 	g->next = first_try(r->all);
 	r->state.n++;
+}
+
+/* Without memory a limit may be missed. */
+static void
+count(struct pending_reports *all, uint64_t key, int by)
+{
+	uint32_t n = key_counts_get(&all->owners, key);
+
+	(void)key_counts_set(&all->owners, key, by < 0 ? n - (n > 0) : n + 1);
 }
 
 static void
@@ -127,30 +147,58 @@ wanted(void *arg, enum sts_rc rc, const struct sts_tlsrpt *where)
 	for (size_t i = 0; rc == STS_OK && i < where->n; i++)
 		add_destination(r, where->rua[i].p, where->rua[i].len);
 	/* Asked again when it would be sent, for a day at most. */
-	if (rc == STS_TEMPFAIL)
+	if (rc == STS_TEMPFAIL) {
 		add_destination(r, "?", 1);
-	if (rc == STS_ABSENT)
+		count(r->all, r->silent, 1);
+	}
+	if (rc == STS_ABSENT) {
+		count(r->all, r->kept, -1);
 		drop(r);
-	else if (!report_doc_wants_tlsa(r->doc) || !ask_tlsa(r))
+	} else if (!report_doc_wants_tlsa(r->doc) || !ask_tlsa(r))
 		keep(r);
 }
 
 /* --- From outside -----------------------------------------------------------
  */
 
+void
+pending_reports_begin(struct pending_reports *all)
+{
+	(void)!getrandom(all->owners.secret, sizeof all->owners.secret,
+	    GRND_NONBLOCK);
+}
+
 bool
 pending_report_ask(struct pending_reports *all, const struct report *report)
 {
-	struct pending *r = calloc(1, sizeof *r);
+	const char *owner = registrable_domain(report->domain);
+	struct sts_str kept[] = { str_of("kept"), str_of(owner) };
+	struct sts_str silent[] = { str_of("silent"), str_of(owner) };
+	struct pending *r;
 
-	if (r == NULL)
+	/* That for his domain itself is always made. */
+	if (stores(all->program) && owner != report->domain &&
+	    key_counts_get(&all->owners, key_of(&all->owners, kept, 2)) >=
+		OWNER_REPORTS) {
+		all->too_many++;
+		return true;
+	}
+	if ((r = calloc(1, sizeof *r)) == NULL)
 		return false;
 	r->all = all;
+	r->kept = key_of(&all->owners, kept, 2);
+	r->silent = key_of(&all->owners, silent, 2);
 	memcpy(r->state.day, all->name, sizeof r->state.day);
 	snprintf(r->state.domain, sizeof r->state.domain, "%s", report->domain);
 	memcpy(r->state.unique, report->unique, sizeof r->state.unique);
 	r->doc = report_doc(report);
 	all->n++;
+	count(all, r->kept, 1);
+	if (owner != report->domain &&
+	    key_counts_get(&all->owners, r->silent) >= OWNER_SILENT) {
+		wanted(r, STS_TEMPFAIL, NULL);
+		return true;
+	}
 	if (!rua_lookup(all->program, report->domain, wanted, r)) {
 		wanted(r, STS_TEMPFAIL, NULL);
 		return false;
@@ -162,9 +210,10 @@ pending_report_ask(struct pending_reports *all, const struct report *report)
 }
 
 void
-pending_reports_wait(struct pending_reports *all)
+pending_reports_end(struct pending_reports *all)
 {
 	while (
 	    all->n > 0 && event_base_loop(all->program->base, EVLOOP_ONCE) == 0)
 		;
+	key_counts_clear(&all->owners);
 }

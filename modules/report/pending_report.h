@@ -3,6 +3,7 @@
 #ifndef REPORT_PENDING_REPORT_H
 #define REPORT_PENDING_REPORT_H
 
+#include "key_counts.h"
 #include "program.h"
 #include "report.h"
 
@@ -11,9 +12,14 @@ struct pending_reports {
 	struct program *program;
 	int64_t day;
 	char name[REPORT_DAY_TEXT];
-	size_t n;    /* without an answer yet */
-	bool failed; /* one could not be stored */
+	size_t n;          /* without an answer yet */
+	bool failed;       /* one could not be stored */
+	uint64_t too_many; /* left out, as the owner has that many */
+	struct key_counts owners;
 };
+
+/* Before the first, with program, day and name set. */
+void pending_reports_begin(struct pending_reports *);
 
 /*
  * Ask the domain, which may make other reports go on; the report, lent, goes
@@ -21,7 +27,7 @@ struct pending_reports {
  */
 bool pending_report_ask(struct pending_reports *, const struct report *);
 
-/* Until each domain has answered, or its time was up. */
-void pending_reports_wait(struct pending_reports *);
+/* Until each domain has answered, or its time was up; there is no more then. */
+void pending_reports_end(struct pending_reports *);
 
 #endif

@@ -10,6 +10,7 @@ failed".  Status 0: all passed; 1: some failed; 2: no world.
 """
 import base64
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -661,6 +662,43 @@ def dns_later(new):
     wants("b5.test", "v=TLSRPTv1; rua=mailto:tls@b5.test")
     h.run(later="+1h")
     one_mail(h, "tls@b5.test")
+
+
+@row("an owner whose servers are silent: a few of his names are asked, then others")
+def silent_owner(new):
+    h = new()
+    since = dns.mark()
+    dns.set_records({"q1.test": ["NS silent.badns.test."]})
+    wants("q2.test", "v=TLSRPTv1; rua=mailto:tls@q2.test")
+    h.add(*[session(f"s{i:03}.q1.test") for i in range(300)],
+          session("q1.test"), session("q2.test"))
+    r = h.run("--dry-run")  # that sends nothing, and so asks once
+    log = (dns.DIR / "unbound.log").read_text("latin-1")[since:]
+    asked = set(re.findall(r"_smtp\._tls\.(s\d+\.q1\.test)\. TXT", log))
+    # 16 in vain, and as many at once as there are.
+    assert 16 <= len(asked) <= 16 + 64, len(asked)
+    lines = r.stdout.splitlines()
+    assert sum(x.endswith(".q1.test ?") for x in lines) == 300, r
+    assert f"{day(1)} q1.test ?" in lines, r
+    assert f"{day(1)} q2.test mailto:tls@q2.test" in lines, r
+
+
+@row("an owner with many reports: what is over his share takes no disk")
+def owner_share(new):
+    h = new()
+    dns.set_records({f"_smtp._tls.s{i}.q3.test": [dns.txt(
+        f"v=TLSRPTv1; rua=mailto:r@m{i}.test")] for i in range(300)} | {
+        f"_smtp._tls.{d}": [dns.txt(f"v=TLSRPTv1; rua=mailto:tls@{d}")]
+        for d in ("q3.test", "z.q4.test")})
+    h.add(*[session(f"a{i}.q3.test") for i in range(300)],  # want none
+          *[session(f"s{i}.q3.test") for i in range(300)],
+          session("q3.test"), session("z.q4.test"))
+    r = h.run()
+    assert r.returncode == 0, r
+    out = [p.name for p in (h.spool / "out").iterdir()]
+    assert f"{day(1)}~" in out and f"{day(1)}~q3.test" in out, out
+    assert sum(n.endswith(".q3.test") for n in out) == 256 - 1, len(out)
+    assert {"tls@q3.test", "tls@z.q4.test"} <= {a[-1] for a, _ in h.mails()}
 
 
 @row("2000 domains, every tenth wants a report")
