@@ -52,9 +52,9 @@ caps_count(struct report_caps *c, const struct caps_keys *k)
 {
 	add(&c->counts, k->place);
 	add(&c->counts, k->owner);
-	add(&c->counts, k->to);
 	if (!k->outside)
 		return;
+	add(&c->counts, k->to);
 	add(&c->counts, k->pair);
 	add(&c->counts, k->foreign);
 }
@@ -71,7 +71,7 @@ caps_take(struct report_caps *c, const struct caps_keys *k)
 	if (key_counts_get(n, k->owner) >= CAPS_OWNER ||
 	    (k->outside && key_counts_get(n, k->foreign) >= CAPS_OUTSIDE))
 		return DEST_WITHHELD_OWNER;
-	if (key_counts_get(n, k->to) >= c->max)
+	if (k->outside && key_counts_get(n, k->to) >= c->max)
 		return DEST_WITHHELD_FULL;
 	caps_count(c, k);
 	return DEST_WAITS;

@@ -24,7 +24,7 @@ enum {
 };
 
 struct report_caps {
-	uint32_t max; /* of all to the places of one owner */
+	uint32_t max; /* of all others to the places of one owner */
 	struct key_counts counts;
 };
 

@@ -69,6 +69,8 @@ static const struct {
 	{ NULL, DAY, "8.test", "mailto:z@c.test", "c.test", DEST_WAITS },
 	{ NULL, DAY, "9.test", "mailto:z@c.test", "c.test",
 	    DEST_WITHHELD_FULL },
+	/* He has asked himself: others cannot use up what is his. */
+	{ NULL, DAY, "c.test", "mailto:x@c.test", "c.test", DEST_WAITS },
 	{ NULL, DAY, "9.test", "https://c.test/", "c.test", DEST_WAITS },
 	{ NULL, NEXT, "9.test", "mailto:z@c.test", "c.test", DEST_WAITS },
 };
