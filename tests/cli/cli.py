@@ -113,6 +113,9 @@ def usage() -> None:
         check(f"report in {argv}", b"report [--dry-run] [--print] [--day "
               b"YYYY-MM-DD|yesterday|today] [--domain NAME] | --forward"
               in r.out, r)
+    r = Ran(["report", "--help"])
+    for word in (b"--status", b"--json", b"--sandbox-test", b"--abi"):
+        check(f"report --help has {word}", b"\n  " + word + b" " in r.out, r)
     # What makes sense is up to the configuration.
     for argv in (["--day", "yesterday"], ["--print", "--day", "today"],
                  ["--domain", "A.example."], ["--forward"], []):
