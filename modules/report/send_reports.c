@@ -104,7 +104,7 @@ discovered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
 	run->asking--;
 	run->active--;
 	if (rc == STS_TEMPFAIL)
-		job_end(job, JOB_AGAIN, "DNS");
+		job_end(job, JOB_AGAIN, "the domain could not be asked");
 	else {
 		if ((state = queued_report_open(run, p)) != NULL) {
 			state->n = 0;
