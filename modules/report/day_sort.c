@@ -99,7 +99,7 @@ make_dir(struct day_sort *s, const char *spool, uint64_t size,
 	if (room < size)
 		return sts_fail(err, STS_LOCAL, 0,
 		    "sorting the sessions needs %llu MiB in %s, where %llu "
-		    "MiB are free; the day is made by a later run",
+		    "MiB are free; a later run makes the reports",
 		    (unsigned long long)(size >> 20) + 1, spool,
 		    (unsigned long long)(room >> 20));
 	snprintf(s->dir, sizeof s->dir, "%s/" BESIDE "XXXXXX", spool);
@@ -116,8 +116,8 @@ make_dir(struct day_sort *s, const char *spool, uint64_t size,
  * ---------------------------------------------------------------- */
 
 /*
- * The domain is the third field.  Its own limit on files that are merged at
- * once, 16, would have it write a large day twice.
+ * The domain is the third field.  By default sort(1) merges 16 files at once,
+ * and would write a large day to the disk twice.
  */
 static int
 spawn(struct day_sort *s, const char *spool, int to, int from, int fault)
@@ -227,7 +227,7 @@ close_file(FILE **f)
 	return rc;
 }
 
-/* Its end, with its own words where it has any. */
+/* Wait for its end; err has what it wrote to standard error. */
 static enum sts_rc
 reap(struct day_sort *s, struct sts_err *err)
 {
@@ -242,7 +242,8 @@ reap(struct day_sort *s, struct sts_err *err)
 	s->pid = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return STS_OK;
-	n = read(s->fault, text, sizeof text); /* all of it is there */
+	/* It has exited, so what it wrote is in the pipe. */
+	n = read(s->fault, text, sizeof text);
 	if (n > 0 && text[n - 1] == '\n')
 		n--;
 	return sts_fail(err, STS_LOCAL, 0, "sort(1) failed (%s %d)%s%.*s",
@@ -255,7 +256,8 @@ static enum sts_rc
 not_read(struct day_sort *s, struct sts_err *err)
 {
 	if (reap(s, err) == STS_OK)
-		sts_fail(err, STS_LOCAL, 0, "sort(1) did not read all lines");
+		sts_fail(err, STS_LOCAL, 0,
+		    "sort(1) ended before it had read all lines");
 	return STS_LOCAL;
 }
 
@@ -289,7 +291,7 @@ day_sort_next(struct day_sort *s, char **line, size_t *len, struct sts_err *err)
 	if (s->got == s->put && n == -1)
 		return STS_ABSENT;
 	return sts_fail(err, STS_LOCAL, 0,
-	    "sort(1) had %llu lines and gave back %llu",
+	    "sort(1) was given %llu lines and returned %llu",
 	    (unsigned long long)s->put, (unsigned long long)s->got);
 }
 

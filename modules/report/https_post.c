@@ -34,10 +34,10 @@ struct post {
 	post_done *done;
 	void *arg;
 	struct curl_slist *resolve, *head;
-	size_t len, heard;
+	size_t len, answer_len;
 	struct sts_addr tried[POST_ADDR_MAX];
 	size_t ntried;
-	const char *local; /* trouble of our own; NULL: none */
+	const char *local; /* a fault of this host; NULL: none */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -62,9 +62,9 @@ resolve_list(const struct rua *to, const struct sts_addr *addr, size_t n)
 }
 
 /*
- * The second fence: the names were looked up and judged before, but what
- * counts is where the connection goes.  libcurl has ways of its own to read an
- * address out of a URL.
+ * gate_refuses() has passed the addresses of the name, but what counts is where
+ * the connection goes: libcurl has ways of its own to read an address out of a
+ * URL.
  */
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
@@ -79,21 +79,21 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 		return CURL_SOCKET_BAD;
 	fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 	if (fd == -1 && errno != EAFNOSUPPORT)
-		post->local = "no socket to be had";
+		post->local = "cannot create a socket on this host";
 	else if (fd != -1 && post->ntried < POST_ADDR_MAX)
 		post->tried[post->ntried++] = addr;
 	return fd == -1 ? CURL_SOCKET_BAD : fd;
 }
 
-/* What a server says beside its status is not for us; some of it may come. */
+/* The body of the answer is not used; up to ANSWER_MAX of it is read. */
 static size_t
-drop(char *p, size_t size, size_t n, void *arg)
+discard(char *p, size_t size, size_t n, void *arg)
 {
 	struct post *post = arg;
 
 	(void)p;
-	post->heard += size * n;
-	return post->heard > ANSWER_MAX ? 0 : size * n;
+	post->answer_len += size * n;
+	return post->answer_len > ANSWER_MAX ? 0 : size * n;
 }
 
 static bool
@@ -158,7 +158,8 @@ set_callbacks(CURL *curl, struct post *post)
 	return curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
 		   open_socket) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, post) == CURLE_OK &&
-	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK &&
+	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard) ==
+	    CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_WRITEDATA, post) == CURLE_OK &&
 	    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, post->why) == CURLE_OK;
 }
@@ -170,7 +171,7 @@ header(void)
 
 	list = curl_slist_append(NULL,
 	    "Content-Type: application/tlsrpt+gzip"); /* RFC 8460 5.4 */
-	/* A large one goes out at once, too: who waits for 100? */
+	/* Do not wait for "100 Continue" before a large report. */
 	longer = list == NULL ? NULL : curl_slist_append(list, "Expect:");
 	if (longer == NULL)
 		curl_slist_free_all(list);
@@ -196,7 +197,8 @@ set_why(struct post_answer *a, const struct post *post, long status,
 	else if (post->local != NULL)
 		(void)snprintf(a->why, sizeof a->why, "%s", post->local);
 	else if (code == CURLE_OK)
-		(void)snprintf(a->why, sizeof a->why, "no answer to all of it");
+		(void)snprintf(a->why, sizeof a->why,
+		    "the server answered before it had all of the report");
 	else
 		sts_escape(a->why, sizeof a->why,
 		    str_of(post->why[0] != '\0' ? post->why
@@ -214,8 +216,8 @@ ended(struct curl_run *run, CURLcode code)
 	(void)curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(run->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
 	(void)curl_easy_getinfo(run->curl, CURLINFO_CONNECT_TIME_T, &connected);
-	if (code == CURLE_WRITE_ERROR && post->heard > ANSWER_MAX)
-		code = CURLE_OK; /* it was we who had heard enough */
+	if (code == CURLE_WRITE_ERROR && post->answer_len > ANSWER_MAX)
+		code = CURLE_OK; /* we stopped reading the answer */
 	a.fate =
 	    post_fate(status, sent == (curl_off_t)post->len, code == CURLE_OK);
 	a.silent = status == 0 && post->local == NULL;

@@ -23,15 +23,15 @@ struct day {
 	struct pending_reports pending;
 	char domain[STS_NAME_SIZE]; /* whose totals they are; "": none yet */
 	struct sts_totals totals;
-	uint64_t sessions, odd; /* lines that were sessions, and others */
+	uint64_t sessions, damaged; /* lines that were sessions, and others */
 };
 
 /* --- Into the order of domains
  * ------------------------------------------------ */
 
-/* Lines that can be none are left out here, for sort(1) has no limits. */
+/* What has no domain is left out here: sort(1) would take any line. */
 static enum sts_rc
-put_lines(struct day *m, struct sts_day *lines, struct sts_err *err)
+sort_lines(struct day *m, struct sts_day *lines, struct sts_err *err)
 {
 	const char *only = m->program->only;
 	struct sts_str domain;
@@ -42,7 +42,7 @@ put_lines(struct day *m, struct sts_day *lines, struct sts_err *err)
 
 	while ((rc = sts_day_next(lines, &line, &len, &at, err)) == STS_OK) {
 		if (!sts_session_domain((struct sts_str){ line, len }, &domain))
-			m->odd++;
+			m->damaged++;
 		else if (only == NULL || str_is(domain, only))
 			rc = day_sort_put(m->sorted, line, len, err);
 		if (rc != STS_OK)
@@ -59,7 +59,7 @@ sort_day(struct day *m, struct sts_err *err)
 	enum sts_rc rc = sts_day_open(p->spool, m->pending.day, &lines, err);
 
 	if (rc == STS_OK)
-		rc = put_lines(m, lines, err);
+		rc = sort_lines(m, lines, err);
 	sts_day_close(lines);
 	return rc;
 }
@@ -79,8 +79,10 @@ domain_ends(struct day *m, struct sts_err *err)
 	if (m->domain[0] == '\0')
 		return STS_OK;
 	if (strlen(m->domain) > OUTBOX_DOMAIN_MAX)
-		syslog(LOG_WARNING, "%s: no report to a name of %zu bytes", day,
-		    strlen(m->domain));
+		syslog(LOG_WARNING,
+		    "%s: no report for a domain of %zu bytes: its name is too "
+		    "long for a file",
+		    day, strlen(m->domain));
 	else if ((!stores(p) || !outbox_has(p->outbox, day, m->domain)) &&
 	    (report = report_parts_fill(m->parts, p, m->domain, m->pending.day,
 		 &m->totals)) != NULL &&
@@ -100,7 +102,8 @@ domain_begins(struct day *m, struct sts_str domain, struct sts_err *err)
 	memcpy(next, domain.p, domain.len);
 	next[domain.len] = '\0';
 	if (strcmp(next, m->domain) < 0)
-		return sts_fail(err, STS_LOCAL, 0, "sort(1) did not sort");
+		return sts_fail(err, STS_LOCAL, 0,
+		    "the output of sort(1) is not sorted");
 	if ((rc = domain_ends(m, err)) == STS_OK)
 		memcpy(m->domain, next, sizeof m->domain);
 	return rc;
@@ -111,7 +114,7 @@ domain_begins(struct day *m, struct sts_str domain, struct sts_err *err)
  * the last one if the sort ended well: no report is short.
  */
 static enum sts_rc
-each_domain(struct day *m, struct sts_err *err)
+report_domains(struct day *m, struct sts_err *err)
 {
 	struct sts_session s;
 	char *line;
@@ -120,7 +123,7 @@ each_domain(struct day *m, struct sts_err *err)
 
 	while ((rc = day_sort_next(m->sorted, &line, &len, err)) == STS_OK) {
 		if (!sts_session_decode(&s, line, len)) {
-			m->odd++;
+			m->damaged++;
 			continue;
 		}
 		m->sessions++;
@@ -137,14 +140,14 @@ each_domain(struct day *m, struct sts_err *err)
  * -------------------------------------------------------------------- */
 
 static enum sts_rc
-finish(struct day *m, struct sts_err *err)
+finish_day(struct day *m, struct sts_err *err)
 {
 	struct program *p = m->program;
 
-	if (m->odd > 0)
+	if (m->damaged > 0)
 		syslog(LOG_WARNING,
 		    "%s: %" PRIu64 " damaged lines of %" PRIu64 " left out",
-		    m->pending.name, m->odd, m->odd + m->sessions);
+		    m->pending.name, m->damaged, m->damaged + m->sessions);
 	if (m->pending.too_many > 0)
 		syslog(LOG_WARNING,
 		    "%s: %" PRIu64 " reports not made, for their owners have "
@@ -173,10 +176,10 @@ make_reports(struct program *p, int64_t day, struct day_sort *sorted)
 	rc = m.parts == NULL ? sts_fail(&err, STS_NOMEM, 0, "out of memory")
 			     : sort_day(&m, &err);
 	if (rc == STS_OK)
-		rc = each_domain(&m, &err);
+		rc = report_domains(&m, &err);
 	pending_reports_end(&m.pending);
 	if (rc == STS_OK)
-		rc = finish(&m, &err);
+		rc = finish_day(&m, &err);
 	if (rc != STS_OK) {
 		syslog(LOG_ERR, "%s: %s", m.pending.name, err.text);
 		p->failed = true;

@@ -17,7 +17,7 @@
  * are: report_caps.h.
  */
 enum {
-	AT_ONCE = 64,
+	PENDING_MAX = 64,
 	OWNER_SILENT = 16, /* then his are asked when they would be sent */
 	OWNER_REPORTS = 256
 };
@@ -29,7 +29,7 @@ struct pending {
 	struct report_doc *doc;
 };
 
-/* RFC 8460 4.1: not all at once, and not all at midnight. */
+/* RFC 8460 4.1: at a random time after midnight. */
 static int64_t
 first_try(const struct pending_reports *all)
 {
@@ -70,14 +70,14 @@ count(struct pending_reports *all, uint64_t key, int by)
 }
 
 static void
-drop(struct pending *r)
+free_pending(struct pending *r)
 {
 	r->all->n--;
 	report_doc_free(r->doc);
 	free(r);
 }
 
-/* False: no memory, or no disk. */
+/* False: no memory, or it cannot be written; it was logged. */
 static bool
 store(struct pending *r, const char *json, size_t len)
 {
@@ -95,8 +95,9 @@ store(struct pending *r, const char *json, size_t len)
 	return rc == STS_OK;
 }
 
+/* All answers are there: store it, or print it, and forget it. */
 static void
-keep(struct pending *r)
+finish(struct pending *r)
 {
 	struct program *p = r->all->program;
 	size_t len;
@@ -112,7 +113,7 @@ keep(struct pending *r)
 	if (json != NULL && stores(p) && r->state.n > 0 && !store(r, json, len))
 		r->all->failed = true;
 	free(json);
-	drop(r);
+	free_pending(r);
 }
 
 static void
@@ -120,8 +121,8 @@ tlsa_answered(void *arg, const struct dns_answer *a)
 {
 	struct pending *r = arg;
 
-	report_doc_tlsa(r->doc, a->txt, a->n); /* of none, none */
-	keep(r);
+	report_doc_tlsa(r->doc, a->txt, a->n); /* n is 0 without an answer */
+	finish(r);
 }
 
 /*
@@ -140,7 +141,7 @@ ask_tlsa(struct pending *r)
 }
 
 static void
-wanted(void *arg, enum sts_rc rc, const struct sts_tlsrpt *where)
+rua_answered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *where)
 {
 	struct pending *r = arg;
 
@@ -153,9 +154,9 @@ wanted(void *arg, enum sts_rc rc, const struct sts_tlsrpt *where)
 	}
 	if (rc == STS_ABSENT) {
 		count(r->all, r->kept, -1);
-		drop(r);
+		free_pending(r);
 	} else if (!report_doc_wants_tlsa(r->doc) || !ask_tlsa(r))
-		keep(r);
+		finish(r);
 }
 
 /* --- From outside -----------------------------------------------------------
@@ -196,14 +197,14 @@ pending_report_ask(struct pending_reports *all, const struct report *report)
 	count(all, r->kept, 1);
 	if (owner != report->domain &&
 	    key_counts_get(&all->owners, r->silent) >= OWNER_SILENT) {
-		wanted(r, STS_TEMPFAIL, NULL);
+		rua_answered(r, STS_TEMPFAIL, NULL);
 		return true;
 	}
-	if (!rua_lookup(all->program, report->domain, wanted, r)) {
-		wanted(r, STS_TEMPFAIL, NULL);
+	if (!rua_lookup(all->program, report->domain, rua_answered, r)) {
+		rua_answered(r, STS_TEMPFAIL, NULL);
 		return false;
 	}
-	while (all->n >= AT_ONCE)
+	while (all->n >= PENDING_MAX)
 		if (event_base_loop(all->program->base, EVLOOP_ONCE) != 0)
 			return false;
 	return true;

@@ -22,8 +22,9 @@ struct pending_reports {
 void pending_reports_begin(struct pending_reports *);
 
 /*
- * Ask the domain, which may make other reports go on; the report, lent, goes
- * to the outbox where it is wanted.  False: no memory, or no event loop.
+ * Ask the domain for its _smtp._tls record.  The report, lent for the call,
+ * goes to the outbox if there is one.  Where many domains are being asked,
+ * waits for the answer of another.  False: no memory, or no event loop.
  */
 bool pending_report_ask(struct pending_reports *, const struct report *);
 

@@ -31,7 +31,7 @@ struct post_host {
 	struct post_host *same; /* of the bucket */
 	TAILQ_ENTRY(post_host) next;
 	struct post_queue *queue;
-	bool listed; /* it may begin something */
+	bool listed; /* in fresh or turns */
 	enum host_state state;
 	char why[160];
 	struct sts_addr addr[POST_ADDR_MAX];
@@ -81,9 +81,9 @@ key_of_address(const struct post_queue *q, const struct sts_addr *a)
 	return key_of(&q->dead, &part, 1);
 }
 
-/* After a failure one at a time, for the run to be no longer than it must. */
+/* After a failure one POST at a time: each may take its full timeout. */
 static void
-list(struct post_host *h)
+enqueue_host(struct post_host *h)
 {
 	unsigned most = h->failures == 0 ? HOST_AT_ONCE : 1;
 
@@ -98,7 +98,7 @@ list(struct post_host *h)
 }
 
 static void
-end_all(struct post_host *h, enum job_fate fate, const char *why)
+end_jobs(struct post_host *h, enum job_fate fate, const char *why)
 {
 	struct job *job;
 
@@ -130,7 +130,7 @@ resolved(void *arg, const struct dns_answer *d)
 	if (d->outcome == DNS_TEMPFAIL)
 		(void)snprintf(h->why, sizeof h->why, "DNS: %s",
 		    dns_why_name(d->why));
-	list(h);
+	enqueue_host(h);
 	run->go_on(run);
 }
 
@@ -150,7 +150,7 @@ ask(struct post_host *h)
 	(void)snprintf(h->why, sizeof h->why, "out of memory");
 }
 
-/* Those of its addresses where connections do not just fail. */
+/* Its addresses but those that FAILURES_MAX connections failed to. */
 static size_t
 alive(const struct post_host *h, struct sts_addr out[POST_ADDR_MAX])
 {
@@ -167,11 +167,12 @@ alive(const struct post_host *h, struct sts_addr out[POST_ADDR_MAX])
 /* --- POSTs -------------------------------------------------------------- */
 
 /*
- * A stranger's name may lead to the address of another's collector, so there
- * it counts only that nobody could connect: that is not up to him.
+ * A host may have the address of somebody else's collector.  So a POST
+ * without an HTTP answer counts against the host, but against the address only
+ * where no connection was made, which the owner of the name cannot bring about.
  */
 static void
-learn(struct post_host *h, const struct post_answer *a)
+note_failures(struct post_host *h, const struct post_answer *a)
 {
 	struct post_queue *q = h->queue;
 	uint64_t key;
@@ -209,9 +210,9 @@ posted(void *arg, const struct post_answer *a)
 	h->running--;
 	h->queue->running--;
 	run->active--;
-	learn(h, a);
+	note_failures(h, a);
 	job_end(job, fates[a->fate], a->why);
-	list(h);
+	enqueue_host(h);
 	run->go_on(run);
 }
 
@@ -230,7 +231,8 @@ begin(struct post_host *h, const struct sts_addr *addr, size_t naddr)
 	if (sts_rua_read(&to, str_of(g->uri)) != NULL || to.kind != RUA_HTTPS ||
 	    !post_start(q->posts, &to, addr, naddr, job->report->gz,
 		job->report->len, posted, job)) {
-		job_end(job, JOB_AGAIN, "libcurl cannot be set up");
+		job_end(job, JOB_AGAIN,
+		    "out of memory, or libcurl cannot be set up");
 		return;
 	}
 	h->running++;
@@ -240,22 +242,22 @@ begin(struct post_host *h, const struct sts_addr *addr, size_t naddr)
 
 /* One step of the host whose turn it is. */
 static void
-turn(struct post_host *h)
+next_step(struct post_host *h)
 {
 	struct sts_addr addr[POST_ADDR_MAX];
 	size_t n;
 
 	if (h->state == HOST_NOWHERE)
-		end_all(h, JOB_AGAIN, h->why);
+		end_jobs(h, JOB_AGAIN, h->why);
 	else if (h->failures >= FAILURES_MAX || (n = alive(h, addr)) == 0)
-		end_all(h, JOB_SKIPPED, "nobody answers there");
+		end_jobs(h, JOB_SKIPPED, "nobody answers there");
 	else
 		begin(h, addr, n);
-	list(h);
+	enqueue_host(h);
 }
 
 static struct post_host *
-unlist(struct host_list *from)
+dequeue_host(struct host_list *from)
 {
 	struct post_host *h = TAILQ_FIRST(from);
 
@@ -272,13 +274,13 @@ post_queue_run(struct post_queue *q)
 	struct post_host *h;
 
 	while (!q->run->over && q->lookups < LOOKUPS_MAX &&
-	    (h = unlist(&q->fresh)) != NULL) {
+	    (h = dequeue_host(&q->fresh)) != NULL) {
 		ask(h);
-		list(h);
+		enqueue_host(h);
 	}
 	while (!q->run->over && q->running < q->max &&
-	    (h = unlist(&q->turns)) != NULL)
-		turn(h);
+	    (h = dequeue_host(&q->turns)) != NULL)
+		next_step(h);
 }
 
 void
@@ -286,14 +288,14 @@ post_queue_add(struct post_queue *q, struct job *job)
 {
 	(void)q;
 	TAILQ_INSERT_TAIL(&job->host->jobs, job, next);
-	list(job->host);
+	enqueue_host(job->host);
 }
 
 /* --- All of it ---------------------------------------------------------- */
 
-/* How many POSTs the descriptors are enough for. */
+/* How many POSTs at once there are file descriptors for. */
 static unsigned
-places(void)
+posts_max(void)
 {
 	struct rlimit limit;
 	rlim_t want = 2 * POSTS_MAX + FD_OTHERS;
@@ -322,7 +324,7 @@ post_queue_new(struct sending *run, struct sts_err *err)
 		return NULL;
 	}
 	q->run = run;
-	q->max = places();
+	q->max = posts_max();
 	memcpy(q->dead.secret, run->caps.counts.secret, sizeof q->dead.secret);
 	TAILQ_INIT(&q->fresh);
 	TAILQ_INIT(&q->turns);
