@@ -174,6 +174,8 @@ set_fate(struct job *job, struct destination *g, enum job_fate fate,
 		tell(job, g, "given up", why);
 	} else if (fate == JOB_AGAIN)
 		tell(job, g, "failed, tried again later", why);
+	else
+		run->skipped++;
 }
 
 void

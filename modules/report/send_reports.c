@@ -341,11 +341,11 @@ sum_up(const struct sending *run)
 	    0)
 		return;
 	syslog(LOG_INFO,
-	    "TLS reports: %lu sent, %lu unknown, %lu to be tried again (%lu "
-	    "of them not tried, as nobody answers there), %lu given up, %lu "
-	    "left for the next run, %lu withheld (place %lu, outside %lu, "
-	    "owner %lu, full %lu)",
-	    n[JOB_SENT], n[JOB_UNKNOWN], again, n[JOB_SKIPPED],
+	    "TLS reports: %lu sent, %lu perhaps sent, %lu to be tried again "
+	    "(%lu of them not tried now, as nobody answers there), %lu given "
+	    "up, %lu left for the next run, %lu withheld (place %lu, outside "
+	    "%lu, owner %lu, full %lu; see mtasts-report(8))",
+	    n[JOB_SENT], n[JOB_UNKNOWN], again, run->skipped,
 	    run->given_up + n[JOB_FINAL], run->left, withheld,
 	    w[DEST_WITHHELD_PLACE], w[DEST_WITHHELD_OUTSIDE],
 	    w[DEST_WITHHELD_OWNER], w[DEST_WITHHELD_FULL]);

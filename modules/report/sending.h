@@ -51,7 +51,9 @@ struct sending {
 	bool over;       /* nothing is begun any more */
 	bool no_mail;    /* the same, for mail alone */
 	/* Of this run, for the log. */
-	unsigned long ended[JOB_UNKNOWN + 1], given_up, left;
+	unsigned long ended[JOB_UNKNOWN + 1], left;
+	unsigned long given_up; /* after a day, of JOB_AGAIN and JOB_SKIPPED */
+	unsigned long skipped;  /* JOB_SKIPPED without those */
 	unsigned long withheld[DEST_STATES];
 };
 
