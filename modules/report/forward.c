@@ -44,14 +44,14 @@ struct forward {
 	struct policy_lines *policy;
 	int64_t until; /* ms, of this part of the run */
 	bool stop;     /* the collector takes no more, or a fault */
-	uint64_t given, unwanted, waiting;
+	uint64_t sent, unwanted, waiting;
 	/* The day in hand. */
 	char name[REPORT_DAY_TEXT];
 	struct sts_day *lines;
 	struct forward_offset *reached;
 	uint64_t limit; /* up to here there are whole lines */
 	size_t apart;   /* sessions of the day that wait */
-	uint64_t old, odd, refused, unasked, overflow;
+	uint64_t old, damaged, refused, unasked, overflow;
 };
 
 typedef void read_fn(struct forward *);
@@ -67,9 +67,10 @@ fault(struct forward *f, const struct sts_err *err)
 
 /* --- One session -------------------------------------------------------- */
 
-/* It waits for room, but not for ever. */
+/* While the collector takes nothing, tries again for FULL_MAX. */
 static enum sts_rc
-give(struct forward *f, const struct sink_session *s, struct sts_err *err)
+send_with_retries(struct forward *f, const struct sink_session *s,
+    struct sts_err *err)
 {
 	int64_t full = sts_now_ms() + FULL_MAX, now;
 	struct timespec pause = { 0, 1000000 };
@@ -121,8 +122,8 @@ describe(struct forward *f, struct sink_session *out, struct texts *t,
 }
 
 static enum sts_rc
-hand_over(struct forward *f, const struct sts_session *s, const char *domain,
-    const char *record, struct sts_err *err)
+forward_session(struct forward *f, const struct sts_session *s,
+    const char *domain, const char *record, struct sts_err *err)
 {
 	struct sink_session out = { .record = record };
 	struct texts t;
@@ -130,27 +131,28 @@ hand_over(struct forward *f, const struct sts_session *s, const char *domain,
 
 	memcpy(t.domain, domain, strlen(domain) + 1);
 	describe(f, &out, &t, s);
-	rc = give(f, &out, err);
+	rc = send_with_retries(f, &out, err);
 	if (rc == STS_INVALID && out.lines[0] != '\0') {
 		/* Rather without the policy's text than not at all. */
 		out.lines = "";
 		out.policy = NULL;
-		rc = give(f, &out, err);
+		rc = send_with_retries(f, &out, err);
 	}
 	if (rc == STS_OK)
-		f->given++;
+		f->sent++;
 	if (rc != STS_INVALID)
 		return rc;
 	f->refused++;
-	return STS_OK; /* it will not be taken next time either */
+	return STS_OK; /* the next run would fare no better */
 }
 
-/* What the collector does not take, or this host cannot note, ends the run. */
+/* STS_TEMPFAIL: the collector is busy; all else is a fault of this host. */
 static void
-check(struct forward *f, enum sts_rc rc, const struct sts_err *err)
+stop_on_failure(struct forward *f, enum sts_rc rc, const struct sts_err *err)
 {
 	if (rc == STS_TEMPFAIL) {
-		syslog(LOG_WARNING, "sessions wait: %s", err->text);
+		syslog(LOG_WARNING, "sessions wait for the next run: %s",
+		    err->text);
 		f->stop = true;
 	} else if (rc != STS_OK)
 		fault(f, err);
@@ -183,7 +185,7 @@ copy_name(char out[STS_NAME_SIZE], struct sts_str name)
 }
 
 static bool
-ended(const struct forward *f)
+is_over(const struct forward *f)
 {
 	return f->stop || sts_now_ms() >= f->until;
 }
@@ -191,8 +193,8 @@ ended(const struct forward *f)
 /* --- New lines ---------------------------------------------------------- */
 
 /*
- * The domain could not be asked.  An owner whose sessions fill the room that
- * is left loses them, as in base/accountant.h.
+ * The domain could not be asked.  An owner with as many waiting sessions as
+ * there are free places loses the next, as in base/accountant.h.
  */
 static enum sts_rc
 wait_apart(struct forward *f, struct rua_owner *owner,
@@ -225,18 +227,18 @@ new_session(struct forward *f, const struct sts_session *s, uint64_t offset,
 	if (f->program->now - s->time > OLD)
 		f->old++;
 	else if (rc == STS_TEMPFAIL) {
-		check(f, wait_apart(f, rua_record_owner(r), &w, next, &err),
-		    &err);
+		stop_on_failure(f,
+		    wait_apart(f, rua_record_owner(r), &w, next, &err), &err);
 		return;
 	} else if (rc == STS_ABSENT)
 		f->unwanted++;
 	else {
-		rc = hand_over(f, s, w.domain, record, &err);
-		check(f, rc, &err);
+		rc = forward_session(f, s, w.domain, record, &err);
+		stop_on_failure(f, rc, &err);
 		if (rc != STS_OK)
 			return;
 	}
-	check(f, forward_offset_pass(f->reached, next, &err), &err);
+	stop_on_failure(f, forward_offset_pass(f->reached, next, &err), &err);
 }
 
 /* Ask the domains of the next lines; where the window ends. */
@@ -282,14 +284,14 @@ new_window(struct forward *f, uint64_t from, uint64_t to)
 	size_t len;
 
 	sts_day_seek(f->lines, from);
-	while (!ended(f) &&
+	while (!is_over(f) &&
 	    sts_day_next(f->lines, &line, &len, &at, NULL) == STS_OK &&
 	    at < to) {
 		next = at + len + 1 < f->limit ? at + len + 1 : f->limit;
 		if (sts_session_decode(&s, line, len))
 			new_session(f, &s, at, next);
 		else
-			f->odd++;
+			f->damaged++;
 	}
 }
 
@@ -316,21 +318,22 @@ new_lines(struct forward *f)
 
 	if (from < f->limit)
 		count_apart(f);
-	while (!ended(f) && from < f->limit) {
+	while (!is_over(f) && from < f->limit) {
 		to = ask_window(f, from);
 		if (!f->stop)
 			new_window(f, from, to);
 		from = to;
 	}
-	/* Behind the last line there may be blank ones. */
-	if (!ended(f) && from == f->limit)
-		check(f, forward_offset_pass(f->reached, f->limit, &err), &err);
+	/* Empty lines at the end are no sessions. */
+	if (!is_over(f) && from == f->limit)
+		stop_on_failure(f,
+		    forward_offset_pass(f->reached, f->limit, &err), &err);
 }
 
 /* --- Sessions that wait -------------------------------------------------- */
 
 static enum sts_rc
-hand_over_late(struct forward *f, const struct forward_waiting *w,
+forward_waiting_session(struct forward *f, const struct forward_waiting *w,
     const char *record, struct sts_err *err)
 {
 	struct sts_session s;
@@ -342,10 +345,10 @@ hand_over_late(struct forward *f, const struct forward_waiting *w,
 	if (sts_day_next(f->lines, &line, &len, &at, NULL) != STS_OK ||
 	    at != w->offset || !sts_session_decode(&s, line, len) ||
 	    !str_is(s.domain, w->domain)) {
-		f->odd++;
+		f->damaged++;
 		return STS_OK;
 	}
-	return hand_over(f, &s, w->domain, record, err);
+	return forward_session(f, &s, w->domain, record, err);
 }
 
 static void
@@ -369,24 +372,25 @@ waiting_session(struct forward *f, size_t i)
 	} else if (rc == STS_ABSENT)
 		f->unwanted++;
 	else {
-		rc = hand_over_late(f, &w, record, &err);
-		check(f, rc, &err);
+		rc = forward_waiting_session(f, &w, record, &err);
+		stop_on_failure(f, rc, &err);
 		if (rc != STS_OK)
 			return;
 	}
-	check(f, forward_offset_done(f->reached, i, &err), &err);
+	stop_on_failure(f, forward_offset_done(f->reached, i, &err), &err);
 }
 
 static void
 waiting_sessions(struct forward *f)
 {
 	size_t n = forward_offset_count(f->reached), i, nr;
-	/* Elsewhere each time: of one owner's domains only some are asked. */
+	/* From another place each time: of an owner's domains only some are
+	 * asked in one run. */
 	size_t start = n == 0 ? 0 : (size_t)sts_now_ms() * 7919 % n;
 	struct rua_record *r[WINDOW];
 	struct forward_waiting w;
 
-	for (size_t from = 0; from < n && !ended(f); from = i) {
+	for (size_t from = 0; from < n && !is_over(f); from = i) {
 		nr = 0;
 		for (i = from; i < n && nr < WINDOW && !f->stop; i++)
 			if (forward_offset_waiting(f->reached, (start + i) % n,
@@ -404,8 +408,8 @@ waiting_sessions(struct forward *f)
 /* --- A day -------------------------------------------------------------- */
 
 /*
- * Up to where lines are whole.  Somebody may just be writing the last one, as
- * long as the day is not over; then what has no end never gets one.
+ * Up to where lines are whole.  Today the last one may still be being written;
+ * once the day is over, a last line without LF is as long as it will get.
  */
 static enum sts_rc
 find_limit(struct forward *f, int spool, bool over, struct stat *st,
@@ -439,13 +443,13 @@ find_limit(struct forward *f, int spool, bool over, struct stat *st,
 }
 
 static void
-say(const struct forward *f)
+log_lost(const struct forward *f)
 {
 	static const char dropped[] = "%s: %" PRIu64 " sessions dropped, %s";
 
 	if (f->old > 0)
 		syslog(LOG_WARNING, dropped, f->name, f->old,
-		    "for the collector did not take them within 48 hours");
+		    "as the collector did not take them within 48 hours");
 	if (f->unasked > 0)
 		syslog(LOG_WARNING, dropped, f->name, f->unasked,
 		    "for their domains could not be asked within 48 hours "
@@ -456,10 +460,11 @@ say(const struct forward *f)
 		    "cannot be asked whether they want reports");
 	if (f->refused > 0)
 		syslog(LOG_WARNING, dropped, f->name, f->refused,
-		    "too large for the collector");
-	if (f->odd > 0)
-		syslog(LOG_WARNING, "%s: %" PRIu64 " damaged lines left out",
-		    f->name, f->odd);
+		    "as they are too large for the collector");
+	if (f->damaged > 0)
+		syslog(LOG_WARNING,
+		    "%s: %" PRIu64 " damaged lines of the spool left out",
+		    f->name, f->damaged);
 }
 
 /* As after our own reports: kept for a while, then removed; true: it is. */
@@ -490,14 +495,14 @@ read_day(struct forward *f, int spool, int64_t day, bool over, read_fn *part)
 	bool done = false;
 	struct stat st;
 
-	f->old = f->odd = f->refused = f->unasked = f->overflow = 0;
+	f->old = f->damaged = f->refused = f->unasked = f->overflow = 0;
 	f->apart = 0;
 	if (sts_day_open(p->spool, day, &f->lines, &err) == STS_OK &&
 	    find_limit(f, spool, over, &st, &err) == STS_OK &&
 	    forward_offset_open(&f->reached, spool, f->name, &st, &err) ==
 		STS_OK) {
 		part(f);
-		say(f);
+		log_lost(f);
 		done = forward_offset_end(f->reached) == f->limit &&
 		    !forward_offset_waits(f->reached);
 	} else { /* other days may be better */
@@ -522,12 +527,12 @@ read_days(struct forward *f, int spool, int64_t *day, size_t n, read_fn *part,
 	bool over;
 
 	f->until = until;
-	for (size_t i = 0; i < n && !ended(f); i++) {
+	for (size_t i = 0; i < n && !is_over(f); i++) {
 		if (day[i] == -1)
 			continue;
 		over = day[i] + STS_DAY + STS_SPOOL_GRACE <= p->now;
 		report_day(f->name, day[i]);
-		/* What went into reports of our own is not told twice. */
+		/* Not what already is in reports of our own. */
 		if ((outbox_day_done(p->outbox, f->name) ||
 			read_day(f, spool, day[i], over, part)) &&
 		    over && expire(f, spool, day[i]))
@@ -550,15 +555,15 @@ all_days(struct forward *f, int spool)
 		fault(f, &err);
 		return;
 	}
-	/* Whoever could not be asked before comes last. */
+	/* New sessions first: domains that could not be asked may be slow. */
 	read_days(f, spool, day, n, new_lines, begin + NEW_MAX);
 	read_days(f, spool, day, n, waiting_sessions, begin + RUN_MAX);
-	if (f->given > 0 || f->waiting > 0)
+	if (f->sent > 0 || f->waiting > 0)
 		syslog(LOG_INFO,
-		    "%" PRIu64 " sessions handed to the collector; %" PRIu64
+		    "%" PRIu64 " sessions sent to the collector, %" PRIu64
 		    " of domains that want no reports, %" PRIu64
-		    " of domains that could not be asked yet",
-		    f->given, f->unwanted, f->waiting);
+		    " wait, as their domains could not be asked yet",
+		    f->sent, f->unwanted, f->waiting);
 }
 
 void

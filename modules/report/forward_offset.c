@@ -69,7 +69,8 @@ put(int fd, const char *text, size_t len, size_t at, struct sts_err *err)
 	if (n >= 0 && (size_t)n == len)
 		return STS_OK;
 	return sts_fail(err, STS_LOCAL, 0,
-	    "cannot note in the spool what has been handed over: %s",
+	    "cannot write to the spool which sessions went to the collector: "
+	    "%s",
 	    n == -1 ? strerror(errno) : "disk full");
 }
 
@@ -86,7 +87,7 @@ put_first(const struct forward_offset *r, int fd, struct sts_err *err)
 /* --- Reading -------------------------------------------------------------- */
 
 static bool
-take_number(struct scan *s, char behind, uint64_t *out)
+parse_number(struct scan *s, char behind, uint64_t *out)
 {
 	struct sts_str n = scan_while(s, is_digit);
 
@@ -95,18 +96,18 @@ take_number(struct scan *s, char behind, uint64_t *out)
 }
 
 static bool
-take_first(struct forward_offset *r, const char *text, size_t len)
+parse_first(struct forward_offset *r, const char *text, size_t len)
 {
 	struct scan s = scan_bytes(text, len < FIRST ? len : FIRST);
 
-	return scan_lit(&s, VERSION) && take_number(&s, ' ', &r->inode) &&
-	    take_number(&s, '\n', &r->end) && scan_left(&s) == 0 &&
+	return scan_lit(&s, VERSION) && parse_number(&s, ' ', &r->inode) &&
+	    parse_number(&s, '\n', &r->end) && scan_left(&s) == 0 &&
 	    len >= FIRST;
 }
 
 /* line: without its line feed. */
 static bool
-take_line(struct forward_waiting *w, struct sts_str line, bool *done)
+parse_line(struct forward_waiting *w, struct sts_str line, bool *done)
 {
 	struct scan s = scan_str(line);
 	struct sts_str name;
@@ -114,8 +115,8 @@ take_line(struct forward_waiting *w, struct sts_str line, bool *done)
 
 	*done = scan_lit(&s, "x ");
 	if ((!*done && !scan_lit(&s, "w ")) ||
-	    !take_number(&s, ' ', &w->offset) || !take_number(&s, ' ', &time) ||
-	    time > INT64_MAX)
+	    !parse_number(&s, ' ', &w->offset) ||
+	    !parse_number(&s, ' ', &time) || time > INT64_MAX)
 		return false;
 	w->time = (int64_t)time;
 	name = scan_rest(&s);
@@ -137,7 +138,7 @@ line_at(const struct forward_offset *r, size_t at)
 
 /* False: some of it is damaged. */
 static bool
-take_lines(struct forward_offset *r)
+parse_lines(struct forward_offset *r)
 {
 	struct forward_waiting w;
 	struct sts_str line;
@@ -149,7 +150,7 @@ take_lines(struct forward_offset *r)
 			r->len = at;
 			break;
 		}
-		if (!take_line(&w, line, &done)) {
+		if (!parse_line(&w, line, &done)) {
 			good = false;
 			continue;
 		}
@@ -192,20 +193,21 @@ load(struct forward_offset *r, size_t size, const struct stat *file,
 
 	if (rc != STS_OK)
 		return rc;
-	first = take_first(r, r->text, r->len);
+	first = parse_first(r, r->text, r->len);
 	if (!first && size > 0)
 		syslog(LOG_WARNING,
-		    "%s of the spool is damaged; sessions may be handed over "
-		    "again",
+		    "%s of the spool is damaged: sessions of that day may go "
+		    "to the "
+		    "collector twice",
 		    r->name);
 	if (first && r->inode == (uint64_t)file->st_ino) {
 		/* The machine went down, and its end with it. */
 		if (r->end > (uint64_t)file->st_size)
 			r->end = (uint64_t)file->st_size;
-		if (!take_lines(r))
+		if (!parse_lines(r))
 			syslog(LOG_WARNING,
-			    "%s of the spool is damaged; sessions that waited "
-			    "are lost",
+			    "%s of the spool is damaged: sessions that waited "
+			    "for their domains are lost",
 			    r->name);
 	} else {
 		r->inode = (uint64_t)file->st_ino;
@@ -215,8 +217,8 @@ load(struct forward_offset *r, size_t size, const struct stat *file,
 	/* A torn line, or all that was about another file. */
 	return ftruncate(r->fd, (off_t)r->len) == 0
 	    ? STS_OK
-	    : sts_fail(err, STS_LOCAL, 0, "cannot change the spool: %s",
-		  strerror(errno));
+	    : sts_fail(err, STS_LOCAL, 0, "cannot truncate %s of the spool: %s",
+		  r->name, strerror(errno));
 }
 
 static enum sts_rc
@@ -234,7 +236,8 @@ open_file(struct forward_offset *r, size_t *size, struct sts_err *err)
 	if (fstat(r->fd, &st) == -1 || !S_ISREG(st.st_mode) ||
 	    st.st_nlink != 1 || st.st_uid != geteuid())
 		return sts_fail(err, STS_LOCAL, 0,
-		    "%s of the spool is not a file of ours", r->name);
+		    "%s of the spool is not a regular file of our own",
+		    r->name);
 	*size = (size_t)st.st_size;
 	return STS_OK;
 }
@@ -326,7 +329,8 @@ forward_offset_begun(int spool, const char *day)
 		return false;
 	good = sts_read_all(fd, text, sizeof text, &len);
 	close(fd);
-	return good && len == FIRST && take_first(&r, text, FIRST) && r.end > 0;
+	return good && len == FIRST && parse_first(&r, text, FIRST) &&
+	    r.end > 0;
 }
 
 void
@@ -366,7 +370,7 @@ forward_offset_waiting(const struct forward_offset *r, size_t i,
 	bool done;
 
 	return !r->entry[i].done &&
-	    take_line(w, line_at(r, r->entry[i].at), &done);
+	    parse_line(w, line_at(r, r->entry[i].at), &done);
 }
 
 enum sts_rc
