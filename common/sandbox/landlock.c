@@ -77,24 +77,27 @@ enum {
 	OF_FILES = READ_FILE | WRITE_FILE | TRUNCATE
 };
 
-/* What is being made: the rules of one process. */
+/* A ruleset that is being made. */
 struct rules {
 	int fd;
-	uint64_t handled; /* of files: a rule may name no other right */
-	char *why;
+	uint64_t handled; /* file access rights; a rule may grant no other */
+	char *why;        /* of struct sandbox */
+	bool failed;      /* why has the first failure */
 };
 
+/* Only the first: there may be one for each file of the CA store. */
 static void
-fault(const struct rules *r, const char *what)
+fault(struct rules *r, const char *what)
 {
-	if (r->why[0] == '\0')
-		snprintf(r->why, SANDBOX_WHY, "landlock: %s: %s", what,
+	if (!r->failed)
+		sandbox_lacks(r->why, "landlock: %s: %s", what,
 		    strerror(errno));
+	r->failed = true;
 }
 
-/* What is not there needs no rule; should it come, the process is outdated. */
+/* No rule for what is not there.  sandbox_outdated() sees most of it come. */
 static void
-permit(const struct rules *r, const char *path, uint64_t access)
+permit(struct rules *r, const char *path, uint64_t access)
 {
 	int fd = open(path, O_PATH | O_CLOEXEC);
 	struct path_beneath beneath;
@@ -115,7 +118,7 @@ permit(const struct rules *r, const char *path, uint64_t access)
 }
 
 static void
-permit_port(const struct rules *r, unsigned port)
+permit_port(struct rules *r, unsigned port)
 {
 	struct net_port rule = { CONNECT_TCP, port };
 
@@ -128,8 +131,8 @@ permit_port(const struct rules *r, unsigned port)
  */
 
 /*
- * Where a file may be replaced by rename(2), the rule is better about its
- * directory; but only where nobody keeps secrets beside it.
+ * Files of such a directory are replaced by rename(2), so the rule is better
+ * about the directory.  No secret is kept in any of these.
  */
 static bool
 is_public(const char *dir)
@@ -151,7 +154,7 @@ is_public(const char *dir)
 }
 
 static void
-permit_file(const struct rules *r, const char *path)
+permit_file(struct rules *r, const char *path)
 {
 	char full[PATH_MAX];
 	char *slash;
@@ -170,11 +173,11 @@ permit_file(const struct rules *r, const char *path)
 }
 
 /*
- * A directory of certificates is mostly links; where one leads is permitted,
- * too, or its certificate would be a CA that we do not know.
+ * A directory of certificates is mostly links, so what they lead to is
+ * permitted, too: the CA would be unknown otherwise.
  */
 static void
-permit_links(const struct rules *r, const char *path)
+permit_links(struct rules *r, const char *path)
 {
 	char to[PATH_MAX], last[PATH_MAX] = "", *slash;
 	DIR *dir = opendir(path);
@@ -206,7 +209,7 @@ permit_links(const struct rules *r, const char *path)
 }
 
 static void
-permit_files(const struct rules *r, const struct sandbox_plan *p)
+permit_files(struct rules *r, const struct sandbox_plan *p)
 {
 	if (p->cache_dir != NULL)
 		permit(r, p->cache_dir, p->cache_read ? READ : CACHE);
@@ -218,7 +221,7 @@ permit_files(const struct rules *r, const struct sandbox_plan *p)
 }
 
 static void
-permit_ca(const struct rules *r, const struct sts_conf *conf)
+permit_ca(struct rules *r, const struct sts_conf *conf)
 {
 	static const char *const files[] = { SANDBOX_CA_FILES };
 	const char *path = conf->ca_path;
@@ -237,7 +240,7 @@ permit_ca(const struct rules *r, const struct sts_conf *conf)
 }
 
 static void
-permit_ports(const struct rules *r, const struct sts_conf *conf)
+permit_ports(struct rules *r, const struct sts_conf *conf)
 {
 	static const unsigned ports[] = { 25, 53, 443, 853 };
 
@@ -256,7 +259,7 @@ handled(int abi)
 {
 	struct ruleset set = { .fs = FS_1 };
 
-	/* A name moved to another directory is refused without a rule. */
+	/* Not REFER: renaming to another directory is refused anyway. */
 	if (abi >= 3)
 		set.fs |= TRUNCATE;
 	if (abi >= 5)
@@ -282,7 +285,7 @@ sandbox_landlock(const struct sandbox_plan *p, char why[SANDBOX_WHY])
 	if (abi > ABI_KNOWN)
 		abi = ABI_KNOWN;
 	if (abi <= 0) {
-		snprintf(why, SANDBOX_WHY, "the kernel has no landlock");
+		sandbox_lacks(why, "the kernel has no landlock");
 		return 0;
 	}
 	set = handled(abi);

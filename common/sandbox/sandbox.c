@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,6 +17,19 @@
 #endif
 
 enum { CPU_S = 30, FILES = 1024 };
+
+void
+sandbox_lacks(char why[SANDBOX_WHY], const char *fmt, ...)
+{
+	size_t len = strlen(why);
+	va_list ap;
+
+	if (len > 0 && len + 2 < SANDBOX_WHY)
+		len += (size_t)snprintf(why + len, SANDBOX_WHY - len, "; ");
+	va_start(ap, fmt);
+	(void)vsnprintf(why + len, SANDBOX_WHY - len, fmt, ap);
+	va_end(ap);
+}
 
 /* --- Limits ---------------------------------------------------------------
  */
@@ -46,7 +60,7 @@ typedef __rlimit_resource_t resource;
 typedef int resource;
 #endif
 
-/* Never raised: what the administrator set is the limit of the limit. */
+/* Only ever lowered: the administrator may have set less. */
 static bool
 limit(resource what, uint64_t most)
 {
@@ -71,8 +85,7 @@ limits(struct sandbox *s, const struct sandbox_plan *p)
 	if (p->file_size > 0)
 		done &= limit(RLIMIT_FSIZE, p->file_size);
 	if (!done)
-		snprintf(s->why, sizeof s->why, "resource limits: %s",
-		    strerror(errno));
+		sandbox_lacks(s->why, "resource limits: %s", strerror(errno));
 }
 
 /* --- What was replaced ----------------------------------------------------
@@ -99,7 +112,7 @@ same(const struct stat *a, const struct stat *b)
 	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* One that is being replaced is looked at again the next time. */
+/* One that is not there just now may be being replaced: ask again later. */
 static bool
 is_out_of_reach(struct sandbox_watched *w)
 {
@@ -134,7 +147,7 @@ sandbox_outdated(struct sandbox *s)
 static void
 fault(struct sandbox *s, const char *what)
 {
-	snprintf(s->why, sizeof s->why, "%s: %s", what, strerror(errno));
+	sandbox_lacks(s->why, "%s: %s", what, strerror(errno));
 }
 
 /* Files outside of what is unveiled are not there. */
@@ -162,10 +175,13 @@ restrict_self(struct sandbox *s, const struct sandbox_plan *p)
 static void
 restrict_self(struct sandbox *s, const struct sandbox_plan *p)
 {
-	/* What is taken over must not be looked into, nor look into us. */
+	/*
+	 * Nobody may trace us or read our memory, and a set-user-ID program
+	 * gives nothing back.
+	 */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		snprintf(s->why, sizeof s->why, "prctl: %s", strerror(errno));
+		sandbox_lacks(s->why, "prctl: %s", strerror(errno));
 	s->abi = sandbox_landlock(p, s->why);
 	(void)sandbox_seccomp(p, s->why);
 }
@@ -176,7 +192,7 @@ static void
 restrict_self(struct sandbox *s, const struct sandbox_plan *p)
 {
 	(void)p;
-	snprintf(s->why, sizeof s->why, "this system has none that we know");
+	sandbox_lacks(s->why, "no sandbox is known for this system");
 }
 
 #endif
@@ -190,12 +206,13 @@ sandbox_enter(struct sandbox *s, const struct sandbox_plan *p)
 	tzset(); /* syslog(3) has read the time zone before */
 	watch(s, "/etc/resolv.conf", WATCH_READ);
 	watch(s, conf->ca_file, WATCH_READ);
-	/* Its links may lead elsewhere now. */
+	/* New links in it may lead to files that no rule permits. */
 	watch(s,
 	    conf->ca_file == NULL && conf->ca_path == NULL ? SANDBOX_CA_PATH
 							   : conf->ca_path,
 	    WATCH_ANY);
-	watch(s, "/dev/log", WATCH_ANY); /* there is no new AF_UNIX socket */
+	/* A new syslogd has a new socket, and we can make no AF_UNIX one. */
+	watch(s, "/dev/log", WATCH_ANY);
 	limits(s, p);
 	restrict_self(s, p);
 }

@@ -52,7 +52,7 @@ struct sandbox_watched {
 
 struct sandbox {
 	int abi;               /* of landlock, in force; 0: there is none */
-	char why[SANDBOX_WHY]; /* which part is not in force; "": all is */
+	char why[SANDBOX_WHY]; /* which parts are not in force; "": all are */
 	size_t nwatched;
 	struct sandbox_watched watched[SANDBOX_WATCHED];
 };
@@ -60,7 +60,7 @@ struct sandbox {
 /*
  * Limits, no new privileges, landlock(7), seccomp(2); pledge(2) and unveil(2)
  * on OpenBSD.  A part that the system does not offer, or that fails, is named
- * in why, and the caller must say so aloud.  Paths of the plan are lent as
+ * in why, and the caller must log it.  Paths of the plan are lent as
  * long as sandbox_outdated() is called.
  */
 void sandbox_enter(struct sandbox *, const struct sandbox_plan *);
@@ -80,10 +80,14 @@ void sandbox_more_cpu(void);
 
 /* --- Its parts, for sandbox.c ------------------------------------------- */
 
+/* One more part that is not in force: add it to why. */
+__attribute__((format(printf, 2, 3))) void sandbox_lacks(char why[SANDBOX_WHY],
+    const char *fmt, ...);
+
 #ifdef __linux__
 /*
- * The version of landlock in force; 0 with why: there is none.  Rules that are
- * not to be had are named in why, too.
+ * The version of landlock in force; 0, and the reason in why: there is none.  A
+ * rule that cannot be set is named in why, too, the first of several.
  */
 int sandbox_landlock(const struct sandbox_plan *, char why[SANDBOX_WHY]);
 /* False: why says what failed. */

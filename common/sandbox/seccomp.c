@@ -138,8 +138,8 @@ static const int allowed[] = {
 	SCMP_SYS(mkdirat),
 };
 
-/* Never called by us or our libraries. */
-static const int deadly[] = { SCMP_SYS(execve), SCMP_SYS(execveat),
+/* Neither we nor our libraries call these: they end the process. */
+static const int fatal[] = { SCMP_SYS(execve), SCMP_SYS(execveat),
 	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
 	SCMP_SYS(process_vm_writev), SCMP_SYS(pidfd_getfd), SCMP_SYS(mount),
 	SCMP_SYS(umount2), SCMP_SYS(move_mount), SCMP_SYS(open_tree),
@@ -155,7 +155,7 @@ static const int deadly[] = { SCMP_SYS(execve), SCMP_SYS(execveat),
 /* --- Arguments ------------------------------------------------------------
  */
 
-/* The kernel looks at 32 bits of an int; above them there may be anything. */
+/* The kernel looks at 32 bits of an int; the upper half may be anything. */
 static struct scmp_arg_cmp
 is(unsigned arg, uint64_t value)
 {
@@ -193,7 +193,7 @@ allow_sockets(scmp_filter_ctx f)
 		{ SOCK_DGRAM, 0 }, { SOCK_DGRAM, IPPROTO_UDP } };
 	const uint64_t type =
 	    ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC) & UINT64_C(0xffffffff);
-	/* if_nametoindex(3) and syslog(3) try it, and do without. */
+	/* if_nametoindex(3) and syslog(3) try this, and do without it. */
 	int rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket),
 	    1, is(0, AF_UNIX));
 
@@ -274,7 +274,7 @@ allow_by_argument(scmp_filter_ctx f)
 		int call;
 		struct scmp_arg_cmp arg;
 	} rules[] = {
-		/* No code that was not there from the start. */
+		/* No new executable memory. */
 		{ SCMP_SYS(mmap), bits(2, PROT_EXEC, 0) },
 		{ SCMP_SYS(mmap2), bits(2, PROT_EXEC, 0) },
 		{ SCMP_SYS(mprotect), bits(2, PROT_EXEC, 0) },
@@ -304,13 +304,13 @@ add_all(scmp_filter_ctx f, const struct sandbox_plan *p)
 	int rc =
 	    seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
-	/* A tree of the numbers instead of a list; libseccomp 2.5. */
+	/* A binary tree of the numbers, not a list; libseccomp 2.5. */
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; i < ARRAY_LEN(allowed) && rc == 0; i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; i < ARRAY_LEN(deadly) && rc == 0 && !p->strict; i++)
-		rc = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-	/* Of the reports: sort(1), and those who hand mail to sendmail(8). */
+	for (size_t i = 0; i < ARRAY_LEN(fatal) && rc == 0 && !p->strict; i++)
+		rc = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, fatal[i], 0);
+	/* mtasts-report waits for sort(1) and its mailers. */
 	if (rc == 0 && p->spool == SANDBOX_SPOOL_ALL)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(wait4), 0);
 	return rc == 0 ? allow_by_argument(f) : rc;
@@ -327,7 +327,7 @@ sandbox_seccomp(const struct sandbox_plan *p, char why[SANDBOX_WHY])
 		rc = seccomp_load(f);
 	seccomp_release(f);
 	if (rc != 0)
-		snprintf(why, SANDBOX_WHY, "seccomp: %s", strerror(-rc));
+		sandbox_lacks(why, "seccomp: %s", strerror(-rc));
 	return rc == 0;
 }
 

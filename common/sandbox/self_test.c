@@ -861,7 +861,7 @@ run_inside(struct self_test *t, self_test_fn *fn, void *arg, bool first)
 	if (t->next >= ARRAY_LEN(trials))
 		return true;
 	if (t->abi == -1 || (WIFEXITED(status) && WEXITSTATUS(status) != 0)) {
-		printf("the process ended before its end (status %#x)\n",
+		printf("the process ended before the trials did (status %#x)\n",
 		    (unsigned)status);
 		return false;
 	}
@@ -914,11 +914,14 @@ self_test(self_test_fn *fn, void *arg)
 	bool going = t != MAP_FAILED, first = true;
 	int status = 3;
 
-	if (going) {
+	if (!going)
+		printf("out of memory\n");
+	else {
 		t->abi = -1;
 		going = set_scene(&t->scene);
 		if (!going)
-			printf("cannot make ready in /tmp: %s\n",
+			printf("cannot make the files to be tried in /tmp: "
+			       "%s\n",
 			    strerror(errno));
 		for (unsigned i = 0; going && i < ARRAY_LEN(trials); i++)
 			t->outside[i] = try_outside(t, i);

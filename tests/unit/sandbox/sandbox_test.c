@@ -388,12 +388,34 @@ tear_down(void **state)
 	return system(command);
 }
 
+/* What is missing is all named, or the log hides a part of it. */
+static void
+test_lacks(void **state)
+{
+	char why[SANDBOX_WHY] = "", longer[SANDBOX_WHY + 1];
+
+	(void)state;
+	sandbox_lacks(why, "%s", "one");
+	assert_string_equal(why, "one");
+	sandbox_lacks(why, "%s", "two");
+	assert_string_equal(why, "one; two");
+	memset(longer, 'x', SANDBOX_WHY);
+	longer[SANDBOX_WHY] = '\0';
+	for (size_t cut = 0; cut <= SANDBOX_WHY; cut++) {
+		why[0] = '\0';
+		sandbox_lacks(why, "%s", longer + cut);
+		sandbox_lacks(why, "%s", longer);
+		assert_true(strlen(why) < SANDBOX_WHY);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sandbox),
 		cmocka_unit_test(test_outdated),
+		cmocka_unit_test(test_lacks),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
