@@ -31,7 +31,7 @@ struct serve {
 	struct event *outdated;
 	bool greeted;   /* the version of the adapter has come */
 	bool all_asked; /* standard input has ended */
-	bool deaf;      /* nobody reads the answers */
+	bool unread;    /* the adapter has closed its end */
 	bool failed;
 	size_t used;
 	char buf[STS_QUESTION_MAX];
@@ -96,7 +96,7 @@ answer(struct serve *s, const char *domain, const struct lookup_result *r)
 	enum sts_use use = r->use;
 	size_t len = 0;
 
-	if (s->deaf)
+	if (s->unread)
 		return;
 	entry = malloc(STS_ENTRY_MAX + 1);
 	if (entry != NULL)
@@ -105,10 +105,10 @@ answer(struct serve *s, const char *domain, const struct lookup_result *r)
 		use = STS_USE_LOCAL;
 		sentence = entry == NULL
 		    ? "worker: out of memory"
-		    : "worker: an entry that cannot be written";
+		    : "worker: cannot encode the entry of its answer";
 	}
-	s->deaf = !put_answer(line,
-		      sts_answer_encode(line, domain, use, len, sentence)) ||
+	s->unread = !put_answer(line,
+			sts_answer_encode(line, domain, use, len, sentence)) ||
 	    !put_answer(entry, len);
 	free(entry);
 }
@@ -116,7 +116,11 @@ answer(struct serve *s, const char *domain, const struct lookup_result *r)
 /* --- Work ------------------------------------------------------------------
  */
 
-/* Better a question unanswered than by nameservers that are gone. */
+/*
+ * Only while nothing is at work.  A question that is just coming stays unread;
+ * the adapter finds this worker gone and asks a new one, which can read the new
+ * files.
+ */
 static bool
 is_outdated(struct serve *s)
 {
@@ -125,12 +129,12 @@ is_outdated(struct serve *s)
 		return false;
 	syslog(LOG_INFO,
 	    "worker: resolv.conf, the CA store or the log's socket was "
-	    "replaced: ending, to be started anew");
+	    "replaced: this worker ends, and a new one is started");
 	event_base_loopbreak(s->lookups->base);
 	return true;
 }
 
-/* Probes and idle connections may be left: nobody waits for those. */
+/* Probes may still be under way, but nobody waits for them. */
 static void
 work_is_done(struct serve *s)
 {
@@ -179,7 +183,7 @@ begin(struct serve *s, const struct sts_question *q)
 /* --- Questions -------------------------------------------------------------
  */
 
-/* Another version, or no adapter of ours: its mail has to wait. */
+/* The adapter is of another version, or none of ours: mail waits. */
 static void
 refuse(struct serve *s, const char *why)
 {
@@ -189,7 +193,7 @@ refuse(struct serve *s, const char *why)
 }
 
 static void
-take_line(struct serve *s, char *text, size_t len)
+handle_line(struct serve *s, char *text, size_t len)
 {
 	struct sts_str line = { text, len };
 	struct sts_question q;
@@ -202,7 +206,7 @@ take_line(struct serve *s, char *text, size_t len)
 			    "worker: asked by another version of mtasts; "
 			    "restart the mail server after an upgrade");
 	} else if (!sts_question_decode(&q, line))
-		refuse(s, "worker: a question that it does not understand");
+		refuse(s, "worker: cannot parse a question of the adapter");
 	else if (q.kind != STS_QUESTION_SESSION)
 		begin(s, &q);
 	else if (s->checks != NULL)
@@ -211,17 +215,17 @@ take_line(struct serve *s, char *text, size_t len)
 }
 
 static void
-take_lines(struct serve *s)
+handle_lines(struct serve *s)
 {
 	struct scan in = scan_bytes(s->buf, s->used);
 	struct sts_str line;
 
 	while (!s->failed && scan_word(&in, '\n', &line))
-		take_line(s, s->buf + (line.p - s->buf), line.len);
+		handle_line(s, s->buf + (line.p - s->buf), line.len);
 	s->used = scan_left(&in);
 	memmove(s->buf, in.p, s->used);
 	if (s->used == sizeof s->buf)
-		refuse(s, "worker: a question that it does not understand");
+		refuse(s, "worker: cannot parse a question of the adapter");
 }
 
 static void
@@ -237,7 +241,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 	n = read(fd, s->buf + s->used, sizeof s->buf - s->used);
 	if (n > 0) {
 		s->used += (size_t)n;
-		take_lines(s);
+		handle_lines(s);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		event_del(s->readable);
 		s->all_asked = true;
@@ -257,7 +261,7 @@ idle(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-look_outdated(evutil_socket_t fd, short what, void *arg)
+check_outdated(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -281,7 +285,7 @@ serve_new(struct lookups *l, struct domain_requests *requests,
 	if (brief)
 		s->idle = evtimer_new(l->base, idle, s);
 	s->outdated =
-	    event_new(l->base, -1, EV_TIMEOUT | EV_PERSIST, look_outdated, s);
+	    event_new(l->base, -1, EV_TIMEOUT | EV_PERSIST, check_outdated, s);
 	if (s->readable == NULL || s->outdated == NULL ||
 	    (brief && s->idle == NULL)) {
 		serve_free(s);
@@ -309,7 +313,7 @@ serve_run(struct serve *s)
 {
 	static const struct timeval now_and_then = { OUTDATED_S, 0 };
 
-	s->deaf = !put_version();
+	s->unread = !put_version();
 	if (event_add(s->readable, NULL) == -1 ||
 	    event_add(s->outdated, &now_and_then) == -1)
 		return false;

@@ -22,9 +22,12 @@
 
 /* --- The verdict ---------------------------------------------------------- */
 
-/* RFC 8460 4.3.1, as cert_result() of mtasts-report has it. */
+/*
+ * RFC 8460 4.3.1: the same result types as of cert_result() in modules/report.
+ * True, as verdict() returns it.
+ */
 static bool
-certificate(struct sts_session *s, enum sts_cert cert)
+set_cert_result(struct sts_session *s, enum sts_cert cert)
 {
 	switch (cert) {
 	case STS_CERT_HOST_MISMATCH:
@@ -80,7 +83,7 @@ verdict(struct sts_session *s, const struct finding *f)
 		return false;
 	switch (f->end) {
 	case STS_REPLY_CERT:
-		return certificate(s, f->cert);
+		return set_cert_result(s, f->cert);
 	case STS_REPLY_COMPLETE:
 		if (!up)
 			s->reason = str_of("TLS failed; it works by now");
