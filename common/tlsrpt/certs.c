@@ -41,7 +41,7 @@ path_of(char path[PATH], const char *day, const char *name)
 /* --- Storing ----------------------------------------------------------------
  */
 
-/* A new file, in a directory that may have to be made. */
+/* A new file; makes the directory where it is missing. */
 static int
 create(const struct sts_spool *s, const char *day, const char *path)
 {
@@ -59,29 +59,29 @@ create(const struct sts_spool *s, const char *day, const char *path)
 	return openat(s->dir->fd, path, flags, 0640);
 }
 
-/* Under its name it is whole: nobody reads it before. */
+/* Written under another name first, so that nobody reads a part of it. */
 static bool
 store(const struct sts_spool *s, const char *day, const char *path,
     struct sts_str der)
 {
-	char other[STS_SESSION_CERT], beside[PATH];
+	char random_name[STS_SESSION_CERT], temporary[PATH];
 	uint64_t random;
 	bool good;
 	int fd;
 
 	if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
 		return false;
-	snprintf(other, sizeof other, "~%016" PRIx64, random);
-	path_of(beside, day, other);
-	if ((fd = create(s, day, beside)) == -1)
+	snprintf(random_name, sizeof random_name, "~%016" PRIx64, random);
+	path_of(temporary, day, random_name);
+	if ((fd = create(s, day, temporary)) == -1)
 		return false;
 	(void)fchmod(fd, 0640);
 	good = sts_write_all(fd, der.p, der.len);
 	if (close(fd) == -1)
 		good = false;
-	if (good && renameat(s->dir->fd, beside, s->dir->fd, path) == 0)
+	if (good && renameat(s->dir->fd, temporary, s->dir->fd, path) == 0)
 		return true;
-	(void)unlinkat(s->dir->fd, beside, 0);
+	(void)unlinkat(s->dir->fd, temporary, 0);
 	return false;
 }
 
@@ -102,7 +102,7 @@ sts_spool_keep_cert(const struct sts_spool *s, const char *day,
 	path_of(path, day, name);
 	there = (fstatat(s->dir->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISREG(st.st_mode)) ||
-	    (sts_shares_cert(&shares, domain, der.len) == STS_SHARE_TAKEN &&
+	    (sts_shares_cert(&shares, domain, der.len) == STS_SHARE_CHARGED &&
 		store(s, day, path, der));
 	sts_shares_close(&shares);
 	return there;

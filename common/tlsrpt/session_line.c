@@ -161,7 +161,7 @@ hex(char c)
 
 /* In place: what comes out is never longer. */
 static bool
-text(struct scan *s, char *line, struct sts_str *out)
+parse_text(struct scan *s, char *line, struct sts_str *out)
 {
 	struct sts_str in;
 	char *to;
@@ -192,14 +192,14 @@ text(struct scan *s, char *line, struct sts_str *out)
 }
 
 static bool
-take_cert(struct scan *s, struct sts_str *out)
+parse_cert(struct scan *s, struct sts_str *out)
 {
 	*out = scan_rest(s);
 	return out->len == 0 || sts_session_is_cert(*out);
 }
 
 static bool
-take_time(struct scan *s, int64_t *t)
+parse_time(struct scan *s, int64_t *t)
 {
 	struct sts_str w;
 	uint64_t n;
@@ -213,7 +213,7 @@ take_time(struct scan *s, int64_t *t)
 }
 
 static bool
-take_words(struct scan *s, struct sts_session *out)
+parse_type_and_mode(struct scan *s, struct sts_session *out)
 {
 	struct sts_str type, mode;
 
@@ -231,7 +231,7 @@ take_words(struct scan *s, struct sts_session *out)
 }
 
 static bool
-take_result(struct scan *s, struct sts_session *out)
+parse_result(struct scan *s, struct sts_session *out)
 {
 	struct sts_str w;
 
@@ -253,14 +253,16 @@ sts_session_decode(struct sts_session *out, char *line, size_t len)
 
 	memset(out, 0, sizeof *out);
 	return len < STS_SESSION_LINE_MAX && scan_lit(&s, "2\t") &&
-	    take_time(&s, &out->time) && text(&s, line, &out->domain) &&
-	    sts_domain_is_normal(normal, out->domain) && take_words(&s, out) &&
-	    text(&s, line, &out->id) && out->id.len < STS_ID_SIZE &&
+	    parse_time(&s, &out->time) && parse_text(&s, line, &out->domain) &&
+	    sts_domain_is_normal(normal, out->domain) &&
+	    parse_type_and_mode(&s, out) && parse_text(&s, line, &out->id) &&
+	    out->id.len < STS_ID_SIZE &&
 	    (out->id.len == 0 || str_all(out->id, is_alnum)) &&
-	    take_result(&s, out) && text(&s, line, &out->sending_ip) &&
-	    text(&s, line, &out->mx_host) && text(&s, line, &out->mx_helo) &&
-	    text(&s, line, &out->receiving_ip) &&
-	    text(&s, line, &out->reason) && take_cert(&s, &out->cert);
+	    parse_result(&s, out) && parse_text(&s, line, &out->sending_ip) &&
+	    parse_text(&s, line, &out->mx_host) &&
+	    parse_text(&s, line, &out->mx_helo) &&
+	    parse_text(&s, line, &out->receiving_ip) &&
+	    parse_text(&s, line, &out->reason) && parse_cert(&s, &out->cert);
 }
 
 bool

@@ -15,11 +15,11 @@ struct header {
 	char magic[sizeof MAGIC];
 	uint64_t key[4];
 	uint32_t certs; /* bytes of all certificates */
-	uint32_t full;  /* it was said that the day's file is full */
+	uint32_t full;  /* it was logged that the day's file is full */
 };
 
-/* A counter of bytes, and whether it was said that no more can be had. */
-#define SAID 0x80000000u
+/* Set in a counter of bytes: it was logged that its limit is reached. */
+#define LOGGED 0x80000000u
 
 enum {
 	SLOTS = 4096,
@@ -54,8 +54,8 @@ read_header(struct sts_shares *s)
 }
 
 /*
- * Into an empty file; one of many at once does it.  Who finds it at work goes
- * without: the next will have it.
+ * Into an empty file.  Of several processes one has the lock and does it; the
+ * others go without for this session.
  */
 static bool
 write_header(struct sts_shares *s)
@@ -107,7 +107,7 @@ sts_shares_close(struct sts_shares *s)
 /* --- Counting ---------------------------------------------------------------
  */
 
-/* Where something is counted, and how much of it there may be. */
+/* The counters of an owner, and their limit. */
 struct count {
 	off_t at[HASHES];
 	uint32_t was[HASHES];
@@ -147,19 +147,19 @@ read_count(const struct sts_shares *s, struct count *c)
 static uint32_t
 used(const struct count *c)
 {
-	uint32_t a = c->was[0] & ~SAID, b = c->was[1] & ~SAID;
+	uint32_t a = c->was[0] & ~LOGGED, b = c->was[1] & ~LOGGED;
 
 	return a < b ? a : b;
 }
 
-/* At least n, and what flag says; one that has more keeps it. */
+/* Raise the counters to n and set the flag; a higher one stays. */
 static bool
 raise_count(const struct sts_shares *s, const struct count *c, uint32_t n,
     uint32_t flag)
 {
 	for (unsigned i = 0; i < HASHES; i++) {
-		uint32_t was = c->was[i] & ~SAID;
-		uint32_t is = (n > was ? n : was) | flag | (c->was[i] & SAID);
+		uint32_t was = c->was[i] & ~LOGGED;
+		uint32_t is = (n > was ? n : was) | flag | (c->was[i] & LOGGED);
 
 		if (is != c->was[i] &&
 		    pwrite(s->fd, &is, sizeof is, c->at[i]) !=
@@ -169,24 +169,24 @@ raise_count(const struct sts_shares *s, const struct count *c, uint32_t n,
 	return true;
 }
 
-/* All of the counts, or none of them. */
+/* Charge bytes to each of the counts, or to none where one is at its limit. */
 static enum sts_share_answer
-take(struct sts_shares *s, struct count *c, size_t n, uint64_t bytes)
+charge(struct sts_shares *s, struct count *c, size_t n, uint64_t bytes)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!read_count(s, &c[i]))
 			return STS_SHARE_UNKNOWN;
 		if (used(&c[i]) + bytes <= c[i].limit)
 			continue;
-		if ((c[i].was[0] & c[i].was[1] & SAID) != 0)
-			return STS_SHARE_SAID;
-		return raise_count(s, &c[i], 0, SAID) ? STS_SHARE_REFUSED
-						      : STS_SHARE_UNKNOWN;
+		if ((c[i].was[0] & c[i].was[1] & LOGGED) != 0)
+			return STS_SHARE_REFUSED_AGAIN;
+		return raise_count(s, &c[i], 0, LOGGED) ? STS_SHARE_REFUSED
+							: STS_SHARE_UNKNOWN;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!raise_count(s, &c[i], used(&c[i]) + (uint32_t)bytes, 0))
 			return STS_SHARE_UNKNOWN;
-	return STS_SHARE_TAKEN;
+	return STS_SHARE_CHARGED;
 }
 
 /* The last two labels, or one. */
@@ -211,10 +211,10 @@ sts_shares_line(struct sts_shares *s, struct sts_str domain, size_t bytes)
 		count_of(s, parent, false, s->max / 2 / PARENT_PART),
 	};
 
-	return take(s, c, parent.len == owner.len ? 1 : 2, bytes);
+	return charge(s, c, parent.len == owner.len ? 1 : 2, bytes);
 }
 
-/* Two that are one are no worse: they have the same counters. */
+/* One counter, for both hashes. */
 static struct count
 count_at(size_t offset, uint64_t limit)
 {
@@ -236,7 +236,7 @@ sts_shares_cert(struct sts_shares *s, struct sts_str domain, size_t bytes)
 	};
 
 	bytes = (bytes + BLOCK - 1) / BLOCK * BLOCK;
-	return take(s, c, parent.len == owner.len ? 2 : 3, bytes);
+	return charge(s, c, parent.len == owner.len ? 2 : 3, bytes);
 }
 
 enum sts_share_answer
@@ -244,5 +244,5 @@ sts_shares_full(struct sts_shares *s)
 {
 	struct count c = count_at(offsetof(struct header, full), 0);
 
-	return take(s, &c, 1, 1);
+	return charge(s, &c, 1, 1);
 }

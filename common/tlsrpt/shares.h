@@ -8,9 +8,9 @@
  *
  * Numbers in the byte order of this machine, of 32 bits each.  The key is
  * random.  An owner has two counters, chosen by two keyed hashes; what he has
- * used is the lower of them, so who shares one with a large owner is not
- * charged for him.  Who counts at the same time may be lost: the numbers are
- * off by a little then, and nobody waits.
+ * used is the lower of them, so an owner that shares one with a large owner is
+ * not charged for that.  There is no lock: of two processes that count at the
+ * same time one may be lost, and the numbers are a little too low then.
  *
  * The owner is a guess (sts_domain_owner), and with a short name below a
  * country anybody can be as many owners as he likes.  So the last two labels
@@ -36,10 +36,10 @@ bool sts_shares_open(struct sts_shares *, const struct sts_spool *,
 void sts_shares_close(struct sts_shares *);
 
 enum sts_share_answer {
-	STS_SHARE_TAKEN,
-	STS_SHARE_REFUSED, /* for the first time */
-	STS_SHARE_SAID,    /* once more */
-	STS_SHARE_UNKNOWN  /* the numbers cannot be read or written */
+	STS_SHARE_CHARGED,
+	STS_SHARE_REFUSED,       /* for the first time, to be logged */
+	STS_SHARE_REFUSED_AGAIN, /* and not to be logged */
+	STS_SHARE_UNKNOWN        /* the counters cannot be read or written */
 };
 
 /* A line of a session of domain, which is in the second half of the file. */
@@ -50,7 +50,7 @@ enum sts_share_answer sts_shares_line(struct sts_shares *,
 enum sts_share_answer sts_shares_cert(struct sts_shares *,
     struct sts_str domain, size_t bytes);
 
-/* The day's file is full: REFUSED or SAID, or UNKNOWN. */
+/* The day's file is full: REFUSED, REFUSED_AGAIN or UNKNOWN. */
 enum sts_share_answer sts_shares_full(struct sts_shares *);
 
 #endif

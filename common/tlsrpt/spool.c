@@ -56,7 +56,8 @@ lost(const struct line *l, int error)
 static enum sts_rc
 refused(const struct line *l, enum sts_share_answer a, const char *why)
 {
-	return sts_fail(l->err, a == STS_SHARE_SAID ? STS_ABSENT : STS_LOCAL, 0,
+	return sts_fail(l->err,
+	    a == STS_SHARE_REFUSED_AGAIN ? STS_ABSENT : STS_LOCAL, 0,
 	    "sessions of %.*s are missing in the TLS report of %s: %s",
 	    (int)l->domain.len, l->domain.p, l->day, why);
 }
@@ -83,7 +84,7 @@ may_grow(const struct line *l, uint64_t size, size_t len)
 	}
 	if (full)
 		return refused(l, a, "the day's file is full");
-	if (a == STS_SHARE_REFUSED || a == STS_SHARE_SAID)
+	if (a == STS_SHARE_REFUSED || a == STS_SHARE_REFUSED_AGAIN)
 		return refused(l, a,
 		    "the share of its owner in the day's file is used up");
 	return STS_OK;
