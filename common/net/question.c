@@ -150,9 +150,9 @@ attempt(struct dns_question *q, const struct dns_attempt *step)
 	arm(q, 0);
 }
 
-/* What an attempt's outcome tells of the server, and of the connection. */
+/* What an attempt's outcome says of its server, and of the connection. */
 static void
-learn(const struct dns_try *try, enum dns_why why)
+note_outcome(const struct dns_try *try, enum dns_why why)
 {
 	struct dns_pool *pool = try->q->pool;
 	const struct dns_attempt *step = &try->step;
@@ -333,13 +333,13 @@ go_on(struct dns_question *q)
 		finish(q, q->plan.why);
 }
 
-/* An answer: is it the end?  It is taken out of the attempt. */
+/* The attempt is over; true: its answer, now that of the question, is final. */
 static bool
-look_at(struct dns_question *q, struct dns_try *try)
+accept_answer(struct dns_question *q, struct dns_try *try)
 {
 	enum dns_why why = try->found.why;
 
-	learn(try, why);
+	note_outcome(try, why);
 	if (is_final(why)) {
 		q->found = try->found;
 		try->found = (struct dns_found){ .why = DNS_WHY_OK };
@@ -386,7 +386,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 		if (q->try[i].ready) {
 			any = true;
 			again = again || &q->try[i] == last;
-			if (look_at(q, &q->try[i])) {
+			if (accept_answer(q, &q->try[i])) {
 				finish(q, q->found.why);
 				return;
 			}
@@ -396,7 +396,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (!again && last != NULL) {
-		learn(last, DNS_WHY_TIMEOUT);
+		note_outcome(last, DNS_WHY_TIMEOUT);
 		dns_attempts_note(&q->plan, &last->step, DNS_WHY_TIMEOUT,
 		    false);
 	}

@@ -94,8 +94,8 @@ note_mx_offer(struct sts_ctx *ctx, const char *domain, bool policy,
 
 /* False: fn wants no more. */
 static bool
-tell(struct sts_store *s, const char *name, const char *address, int64_t since,
-    sts_mx_offer_fn *fn, void *arg)
+each_offer(struct sts_store *s, const char *name, const char *address,
+    int64_t since, sts_mx_offer_fn *fn, void *arg)
 {
 	struct sts_file f = { .size = STS_MX_OFFER_MAX + STS_MX_OFFER_LINE };
 	struct sts_mx_offer h;
@@ -131,8 +131,8 @@ sts_mx_offers(struct sts_ctx *ctx, const char *address, int64_t since,
 	if ((rc = sts_ctx_store(ctx, err)) != STS_OK)
 		return rc;
 	sts_addr_text(&addr, text);
-	if (tell(ctx->store, before, text, since, fn, arg))
-		(void)tell(ctx->store, file, text, since, fn, arg);
+	if (each_offer(ctx->store, before, text, since, fn, arg))
+		(void)each_offer(ctx->store, file, text, since, fn, arg);
 	return STS_OK;
 }
 
@@ -219,7 +219,7 @@ probe_due(struct sts_ctx *ctx, const struct choice *c, int i)
 
 /* Hosts of one preference keep their order for a while, then change it. */
 static uint32_t
-turn(struct sts_ctx *ctx, int64_t now)
+random_order(struct sts_ctx *ctx, int64_t now)
 {
 	if (ctx->random == 0)
 		ctx->random =
@@ -238,7 +238,7 @@ best(struct sts_ctx *ctx, struct choice *c, const struct sts_policy *policy,
     struct sts_err *why)
 {
 	bool seen[STS_MX_HOSTS_MAX] = { false };
-	uint32_t random = turn(ctx, c->now);
+	uint32_t random = random_order(ctx, c->now);
 	int i;
 
 	memset(c->seen, 0, c->set.n * sizeof c->seen[0]);

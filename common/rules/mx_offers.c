@@ -24,7 +24,7 @@ sts_mx_offer_line(char out[STS_MX_OFFER_LINE], int64_t when, bool policy,
 }
 
 static bool
-has(struct sts_str list, const char *address)
+has_address(struct sts_str list, const char *address)
 {
 	struct scan s = scan_str(list);
 	struct sts_str one;
@@ -43,7 +43,7 @@ has(struct sts_str list, const char *address)
 
 /* The address first: most lines are about others. */
 static bool
-take(struct sts_str line, const char *address, struct sts_mx_offer *out)
+parse_offer(struct sts_str line, const char *address, struct sts_mx_offer *out)
 {
 	struct scan s = scan_str(line);
 	struct sts_str when, how, domain, host;
@@ -51,7 +51,8 @@ take(struct sts_str line, const char *address, struct sts_mx_offer *out)
 
 	if (!scan_word(&s, ' ', &when) || !scan_word(&s, ' ', &how) ||
 	    !scan_word(&s, ' ', &domain) || !scan_word(&s, ' ', &host) ||
-	    !has(scan_rest(&s), address) || !str_u64(when, INT64_MAX, &ms))
+	    !has_address(scan_rest(&s), address) ||
+	    !str_u64(when, INT64_MAX, &ms))
 		return false;
 	out->when = (int64_t)ms;
 	out->policy = str_is(how, "policy");
@@ -67,7 +68,7 @@ sts_mx_offer_next(struct scan *s, const char *address, struct sts_mx_offer *out)
 	struct sts_str line;
 
 	while (scan_word(s, '\n', &line))
-		if (take(line, address, out))
+		if (parse_offer(line, address, out))
 			return true;
 	return false;
 }

@@ -14,8 +14,8 @@
 #include <mtasts/session.h>
 #include <mtasts/sts.h>
 
-struct judge {
-	struct txt_fields fields; /* first: the fields' reader gets it */
+struct rua_list {
+	struct txt_fields fields; /* first: read_field() gets a pointer to it */
 	bool seen_rua;
 	struct sts_tlsrpt *out;
 	struct rua read[STS_RUA_MAX]; /* those of out */
@@ -66,9 +66,9 @@ has_scheme(struct sts_str uri)
 	    scan_left(&s) > 0;
 }
 
-/* Nothing can be sent there; 3 wants others of the list used all the same. */
+/* RFC 8460 3: what cannot be used is skipped, and the others are used. */
 static void
-skip(struct judge *j, struct sts_str uri, const char *why)
+skip(struct rua_list *j, struct sts_str uri, const char *why)
 {
 	sts_problem_add(&j->fields.said, false, j->fields.n, "rua-skipped",
 	    "\"%s\" is skipped: %s", sts_show(uri).text, why);
@@ -76,7 +76,7 @@ skip(struct judge *j, struct sts_str uri, const char *why)
 
 /* RFC 8460 7: one mailbox or URL gets one report, however it is spelt. */
 static void
-keep(struct judge *j, struct sts_str uri, const struct rua *read)
+add_rua(struct rua_list *j, struct sts_str uri, const struct rua *read)
 {
 	struct sts_tlsrpt *out = j->out;
 
@@ -94,7 +94,7 @@ keep(struct judge *j, struct sts_str uri, const struct rua *read)
 }
 
 static void
-take_uri(struct judge *j, struct sts_str uri)
+read_uri(struct rua_list *j, struct sts_str uri)
 {
 	struct rua read;
 	const char *why;
@@ -105,11 +105,11 @@ take_uri(struct judge *j, struct sts_str uri)
 	else if ((why = sts_rua_read(&read, uri)) != NULL)
 		skip(j, uri, why);
 	else
-		keep(j, uri, &read);
+		add_rua(j, uri, &read);
 }
 
 static void
-take_rua(struct judge *j, struct sts_str v)
+read_rua(struct rua_list *j, struct sts_str v)
 {
 	struct scan s = scan_str(v);
 	struct sts_str uri;
@@ -127,16 +127,16 @@ take_rua(struct judge *j, struct sts_str v)
 		}
 		while (uri.len > 0 && is_wsp(uri.p[uri.len - 1]))
 			uri.len--;
-		take_uri(j, uri);
+		read_uri(j, uri);
 	} while (more);
 }
 
 static void
-take_field(struct txt_fields *t, struct sts_str name, struct sts_str v,
+read_field(struct txt_fields *t, struct sts_str name, struct sts_str v,
     struct sts_str whole)
 {
 	if (str_is(name, "rua"))
-		take_rua((struct judge *)t, v);
+		read_rua((struct rua_list *)t, v);
 	else if (!sts_txt_field_value(v))
 		sts_problem_add(&t->said, true, t->n, "value-syntax",
 		    "the value in \"%s\" is empty or has a byte that may not "
@@ -151,12 +151,12 @@ enum sts_rc
 sts_tlsrpt_select(struct sts_tlsrpt *out, const struct sts_str *txt, size_t n,
     sts_problem_fn *fn, void *arg, struct sts_err *err)
 {
-	struct judge j = {
+	struct rua_list j = {
 		.fields = {
 			.said = { fn, arg, err, false },
 			.version = "v=TLSRPTv1",
 			.like = "v=tlsrpt",
-			.field = take_field,
+			.field = read_field,
 		},
 		.out = out,
 	};
