@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mtasts lint: judge what is published or configured, without a network. */
+/* mtasts lint: check what is published or configured, without a network. */
 #include "cmd_lint.h"
 
 #include <errno.h>

@@ -14,9 +14,9 @@
 
 enum { ARGS_MAX = 16 };
 
-/* For good: nothing of what comes then is root's business. */
+/* For good: the saved ids, too. */
 static bool
-drop(unsigned uid, unsigned gid)
+drop_privileges(unsigned uid, unsigned gid)
 {
 	gid_t group = gid;
 
@@ -64,7 +64,7 @@ cli_report(struct cli *cli, int argc, char **argv)
 	}
 	for (int i = 0; i < argc; i++)
 		args[n++] = argv[i];
-	if (!drop(uid, gid))
+	if (!drop_privileges(uid, gid))
 		return cli_fault("cannot become the owner of the spool "
 				 "directory: %s",
 		    strerror(errno));

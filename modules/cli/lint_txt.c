@@ -103,7 +103,7 @@ txt_result(struct remarks *r, const struct sts_txt *rec)
 }
 
 static int
-judge_txt(const struct cli *cli, const struct sts_str *txt, size_t n)
+check_sts(const struct cli *cli, const struct sts_str *txt, size_t n)
 {
 	struct sts_txt rec;
 	struct sts_err err = { 0 };
@@ -144,7 +144,7 @@ tlsrpt_result(struct remarks *r, const struct sts_tlsrpt *t, bool usable)
 }
 
 static int
-judge_tlsrpt(const struct cli *cli, const struct sts_str *txt, size_t n)
+check_tlsrpt(const struct cli *cli, const struct sts_str *txt, size_t n)
 {
 	struct sts_tlsrpt out;
 	struct sts_err err = { 0 };
@@ -163,7 +163,7 @@ judge_tlsrpt(const struct cli *cli, const struct sts_str *txt, size_t n)
 
 static int
 lint(struct cli *cli, int argc, char **argv,
-    int (*judge)(const struct cli *, const struct sts_str *, size_t))
+    int (*check)(const struct cli *, const struct sts_str *, size_t))
 {
 	struct sts_str *rec = NULL;
 	char *text = NULL, *room = NULL;
@@ -198,7 +198,7 @@ lint(struct cli *cli, int argc, char **argv,
 	else if (!json_is_array(root) || !join(rec, room, root, &why))
 		status = cli_usage(cli->cmd, "input: %s", why);
 	else
-		status = judge(cli, rec, n);
+		status = check(cli, rec, n);
 out:
 	json_decref(root);
 	free(rec);
@@ -210,11 +210,11 @@ out:
 int
 cli_lint_txt(struct cli *cli, int argc, char **argv)
 {
-	return lint(cli, argc, argv, judge_txt);
+	return lint(cli, argc, argv, check_sts);
 }
 
 int
 cli_lint_tlsrpt(struct cli *cli, int argc, char **argv)
 {
-	return lint(cli, argc, argv, judge_tlsrpt);
+	return lint(cli, argc, argv, check_tlsrpt);
 }
