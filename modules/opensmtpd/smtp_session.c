@@ -78,7 +78,7 @@ result(const struct session *s)
 }
 
 static void
-tell(const struct session *s, const struct session_hooks *h)
+report_end(const struct session *s, const struct session_hooks *h)
 {
 	if (s->address[0] != '\0')
 		h->ended(h->arg, s, result(s));
@@ -90,7 +90,7 @@ tell(const struct session *s, const struct session_hooks *h)
  * EHLO, so who does not know EHLO does not support STARTTLS.
  */
 static bool
-judge(const struct session *s, struct session_count *c)
+find_result(const struct session *s, struct session_count *c)
 {
 	c->reason = NULL;
 	c->result = STS_STARTTLS_NOT_SUPPORTED;
@@ -111,7 +111,7 @@ count(struct session *s, const char *domain, const struct session_hooks *h)
 {
 	struct session_count c = { .session = s, .domain = domain };
 
-	if (s->address[0] != '\0' && judge(s, &c))
+	if (s->address[0] != '\0' && find_result(s, &c))
 		h->count(h->arg, &c);
 	s->told = true;
 }
@@ -127,8 +127,8 @@ connected(struct sessions *all, struct session *s, const struct filter_line *f,
 
 	/* The same once more: smtpd tries again in clear. */
 	if (s != NULL && !s->mail) {
-		tell(s, h);
-		if (judge(s, &c) && c.result == STS_VALIDATION_FAILURE)
+		report_end(s, h);
+		if (find_result(s, &c) && c.result == STS_VALIDATION_FAILURE)
 			memcpy(before, s->address, sizeof before);
 	}
 	if (s == NULL)
@@ -294,7 +294,7 @@ gone(struct sessions *all, struct session *s, const struct session_hooks *h)
 	if (!s->told && !session_tls_up(s))
 		count(s, "", h);
 	if (!s->mail)
-		tell(s, h);
+		report_end(s, h);
 	forget(all, s);
 }
 
@@ -317,7 +317,7 @@ session_report(struct sessions *all, const struct filter_line *f, int64_t now,
 	else if (f->event == FILTER_SERVER)
 		server(s, f->rest);
 	if (!began && s->mail)
-		tell(s, h);
+		report_end(s, h);
 	if (f->event == FILTER_GONE)
 		gone(all, s, h);
 }

@@ -59,7 +59,7 @@ file_name(char out[FILE_NAME], const char *day)
 /* --- Writing -------------------------------------------------------------- */
 
 static enum sts_rc
-put(int fd, const char *text, size_t len, size_t at, struct sts_err *err)
+write_at(int fd, const char *text, size_t len, size_t at, struct sts_err *err)
 {
 	ssize_t n;
 
@@ -75,13 +75,13 @@ put(int fd, const char *text, size_t len, size_t at, struct sts_err *err)
 }
 
 static enum sts_rc
-put_first(const struct forward_offset *r, int fd, struct sts_err *err)
+write_first(const struct forward_offset *r, int fd, struct sts_err *err)
 {
 	char text[FIRST + 1];
 
 	snprintf(text, sizeof text, VERSION "%020" PRIu64 " %020" PRIu64 "\n",
 	    r->inode, r->end);
-	return put(fd, text, FIRST, 0, err);
+	return write_at(fd, text, FIRST, 0, err);
 }
 
 /* --- Reading -------------------------------------------------------------- */
@@ -262,7 +262,7 @@ forward_offset_open(struct forward_offset **out, int spool, const char *day,
 		rc = load(r, size, file, err);
 	/* What a full disk could not note later, it cannot now. */
 	if (rc == STS_OK)
-		rc = put_first(r, r->fd, err);
+		rc = write_first(r, r->fd, err);
 	if (rc == STS_OK)
 		*out = r;
 	else
@@ -286,12 +286,12 @@ shorten(const struct forward_offset *r)
 	    0600);
 	if (fd == -1)
 		return;
-	good = put_first(r, fd, NULL) == STS_OK;
+	good = write_first(r, fd, NULL) == STS_OK;
 	for (size_t i = 0; i < r->n && good; i++) {
 		if (r->entry[i].done)
 			continue;
 		line = line_at(r, r->entry[i].at);
-		good = put(fd, line.p, line.len + 1, len, NULL) == STS_OK;
+		good = write_at(fd, line.p, line.len + 1, len, NULL) == STS_OK;
 		len += line.len + 1;
 	}
 	good = good && fsync(fd) == 0;
@@ -380,7 +380,7 @@ forward_offset_pass(struct forward_offset *r, uint64_t next,
 	if (r->end >= next)
 		return STS_OK;
 	r->end = next;
-	return put_first(r, r->fd, err);
+	return write_first(r, r->fd, err);
 }
 
 enum sts_rc
@@ -390,7 +390,7 @@ forward_offset_wait(struct forward_offset *r, const struct forward_waiting *w,
 	char text[LINE_MAX_BYTES];
 	int len = snprintf(text, sizeof text, "w %" PRIu64 " %" PRId64 " %s\n",
 	    w->offset, w->time, w->domain);
-	enum sts_rc rc = put(r->fd, text, (size_t)len, r->len, err);
+	enum sts_rc rc = write_at(r->fd, text, (size_t)len, r->len, err);
 
 	if (rc != STS_OK)
 		return rc;
@@ -408,5 +408,5 @@ forward_offset_done(struct forward_offset *r, size_t i, struct sts_err *err)
 		return STS_OK;
 	e->done = true;
 	r->left--;
-	return put(r->fd, "x", 1, e->at, err);
+	return write_at(r->fd, "x", 1, e->at, err);
 }

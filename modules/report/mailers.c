@@ -144,7 +144,7 @@ drop_mailer(struct mailer *p)
 }
 
 static void
-answered(evutil_socket_t fd, short what, void *arg)
+result_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct mailer *p = arg;
 	mailer_done *done = p->done;
@@ -180,7 +180,8 @@ start(struct mailer *p, struct event_base *base, const struct sts_conf *conf)
 		return false;
 	}
 	p->fd = fd[0];
-	event_assign(&p->event, base, p->fd, EV_READ | EV_PERSIST, answered, p);
+	event_assign(&p->event, base, p->fd, EV_READ | EV_PERSIST, result_ready,
+	    p);
 	if (event_add(&p->event, NULL) == 0)
 		return true;
 	drop_mailer(p);

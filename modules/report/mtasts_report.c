@@ -50,9 +50,9 @@ fault(const char *text)
 
 /* --- Days --------------------------------------------------------------- */
 
-/* Of a day that was asked for. */
+/* --day named a day that has none. */
 static int
-nothing(int64_t day, const char *or_else)
+no_sessions(int64_t day, const char *or_else)
 {
 	char name[REPORT_DAY_TEXT];
 
@@ -141,7 +141,8 @@ find_days(struct program *p, struct days *days, int spool, int64_t only,
 			p->failed = true;
 		}
 	}
-	return only != -1 && !found ? nothing(only, ", or it is not over") : 0;
+	return only != -1 && !found ? no_sessions(only, ", or it is not over")
+				    : 0;
 }
 
 /* Only to be looked at: any day, today's as far as it has come. */
@@ -153,7 +154,7 @@ find_day(struct program *p, struct days *days, int64_t day, struct sts_err *err)
 	days->day[0] = day;
 	rc = start_sort(p, days, 0, err);
 	if (rc == STS_ABSENT)
-		return nothing(day, "");
+		return no_sessions(day, "");
 	if (rc != STS_OK)
 		return fault(err->text);
 	days->n = 1;

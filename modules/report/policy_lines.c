@@ -110,7 +110,7 @@ policy_lines_split(struct sts_str text)
 }
 
 static void
-look(struct policy_lines *l)
+load_policy(struct policy_lines *l)
 {
 	const struct sts_entry *e = &l->loaded.entry;
 
@@ -137,7 +137,7 @@ policy_lines_find(struct policy_lines *l, const char *domain, struct sts_str id,
 		memcpy(l->domain, domain, strlen(domain) + 1);
 		memcpy(l->id, id.p, id.len);
 		l->id[id.len] = '\0';
-		look(l);
+		load_policy(l);
 	}
 	if (l->lines != NULL) {
 		*lines = l->lines;

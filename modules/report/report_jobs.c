@@ -102,8 +102,8 @@ jobs_leave(struct jobs *jobs)
 }
 
 static void
-tell(const struct job *job, const struct destination *g, const char *what,
-    const char *why)
+log_outcome(const struct job *job, const struct destination *g,
+    const char *what, const char *why)
 {
 	char shown[300];
 
@@ -162,18 +162,18 @@ set_fate(struct job *job, struct destination *g, enum job_fate fate,
 		g->first = run->program->now;
 	if (fate == JOB_SENT) {
 		g->state = DEST_SENT;
-		tell(job, g, "sent", "");
+		log_outcome(job, g, "sent", "");
 	} else if (fate == JOB_UNKNOWN) {
 		g->state = DEST_UNKNOWN;
-		tell(job, g, "it may have been sent or not", why);
+		log_outcome(job, g, "it may have been sent or not", why);
 	} else if (fate == JOB_FINAL) {
 		g->state = DEST_GIVEN_UP;
-		tell(job, g, "given up", why);
+		log_outcome(job, g, "given up", why);
 	} else if (!destination_failed(g, run->program->now)) {
 		run->given_up++;
-		tell(job, g, "given up", why);
+		log_outcome(job, g, "given up", why);
 	} else if (fate == JOB_AGAIN)
-		tell(job, g, "failed, tried again later", why);
+		log_outcome(job, g, "failed, tried again later", why);
 	else
 		run->skipped++;
 }

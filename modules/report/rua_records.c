@@ -201,7 +201,7 @@ ask(struct rua_record *r)
 
 /* May an answer still come, or a place for the question? */
 static bool
-hopeful(const struct rua_record *r, bool slow)
+may_be_answered(const struct rua_record *r, bool slow)
 {
 	const struct rua_owner *o = r->owner;
 
@@ -221,7 +221,7 @@ ask_some(struct rua_record *const *r, size_t nr, bool slow, size_t *n)
 			return false;
 	*n = 0;
 	for (size_t i = 0; i < nr; i++)
-		*n += hopeful(r[i], slow);
+		*n += may_be_answered(r[i], slow);
 	return true;
 }
 

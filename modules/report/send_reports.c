@@ -24,9 +24,10 @@ enum {
 
 /* --- What may be sent, and where ------------------------------------------ */
 
-/* False: not a URI that can be sent to. */
+/* Which place is it, for the caps, and which host?  False: not a URI that can
+ * be sent to. */
 static bool
-aim(struct job *job, const char *uri)
+set_place(struct job *job, const char *uri)
 {
 	struct sending *run = job->run;
 	struct rua to;
@@ -79,7 +80,7 @@ add_dest(struct job *job, struct report_state *state, struct sts_str uri)
 		return;
 	memset(g, 0, sizeof *g);
 	memcpy(g->uri, uri.p, uri.len);
-	if (!aim(new, g->uri)) {
+	if (!set_place(new, g->uri)) {
 		job_drop(new);
 		return;
 	}
@@ -94,7 +95,7 @@ add_dest(struct job *job, struct report_state *state, struct sts_str uri)
 }
 
 static void
-discovered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
+rua_answered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
 {
 	struct job *job = arg;
 	struct sending *run = job->run;
@@ -123,7 +124,7 @@ ask(struct job *job)
 {
 	struct sending *run = job->run;
 
-	if (!rua_lookup(run->program, job->report->domain, discovered, job)) {
+	if (!rua_lookup(run->program, job->report->domain, rua_answered, job)) {
 		sending_no_memory(run);
 		job_drop(job);
 		return;
@@ -160,7 +161,7 @@ struct found {
 };
 
 static bool
-keep(struct job ***list, size_t *n, size_t *room, struct job *job)
+append_job(struct job ***list, size_t *n, size_t *room, struct job *job)
 {
 	struct job **more;
 
@@ -177,7 +178,7 @@ keep(struct job ***list, size_t *n, size_t *room, struct job *job)
 
 /* False: no memory. */
 static bool
-find_dest(struct found *f, struct queued_report *p, const struct destination *g,
+find_job(struct found *f, struct queued_report *p, const struct destination *g,
     size_t at)
 {
 	struct sending *run = f->run;
@@ -188,23 +189,23 @@ find_dest(struct found *f, struct queued_report *p, const struct destination *g,
 		return false;
 	job->due = waits && g->next <= run->program->now;
 	if (strcmp(g->uri, "?") == 0 && job->due)
-		return keep(&f->again, &f->nagain, &f->room_again, job);
-	if (g->state >= DEST_WITHHELD_PLACE || !aim(job, g->uri)) {
+		return append_job(&f->again, &f->nagain, &f->room_again, job);
+	if (g->state >= DEST_WITHHELD_PLACE || !set_place(job, g->uri)) {
 		job_drop(job);
 		return true;
 	}
 	if (waits && g->first == 0)
-		return keep(&f->new, &f->nnew, &f->room_new, job);
+		return append_job(&f->new, &f->nnew, &f->room_new, job);
 	caps_count(&run->caps, &job->keys);
 	if (job->due)
-		return keep(&f->again, &f->nagain, &f->room_again, job);
+		return append_job(&f->again, &f->nagain, &f->room_again, job);
 	job_drop(job);
 	return true;
 }
 
-/* A crash: nobody knows how far that was. */
+/* "sending" is of a run that was killed: nobody knows whether it went out. */
 static void
-settle(struct sending *run, struct report_state *state)
+note_interrupted(struct sending *run, struct report_state *state)
 {
 	bool any = false;
 
@@ -227,13 +228,13 @@ settle(struct sending *run, struct report_state *state)
 }
 
 static void
-find(void *arg, struct report_state *state)
+find_jobs(void *arg, struct report_state *state)
 {
 	struct found *f = arg;
 	size_t size = strlen(state->domain) + 1;
 	struct queued_report *p = calloc(1, sizeof *p + size);
 
-	settle(f->run, state);
+	note_interrupted(f->run, state);
 	if (p == NULL) {
 		sending_no_memory(f->run);
 		return;
@@ -242,7 +243,7 @@ find(void *arg, struct report_state *state)
 	memcpy(p->day, state->day, sizeof p->day);
 	memcpy(p->domain, state->domain, size);
 	for (size_t i = 0; i < state->n; i++)
-		if (!find_dest(f, p, &state->dest[i], i))
+		if (!find_job(f, p, &state->dest[i], i))
 			sending_no_memory(f->run);
 	if (--p->users == 0)
 		free(p);
@@ -271,7 +272,7 @@ is_owner(const struct job *job)
 }
 
 static void
-admit(struct job *job)
+apply_caps(struct job *job)
 {
 	struct sending *run = job->run;
 	enum destination_state may = caps_take(&run->caps, &job->keys);
@@ -290,11 +291,12 @@ admit(struct job *job)
 }
 
 /*
- * Of an owner's reports the one for his domain itself comes before those for
- * names below it; else it is a matter of luck, each day anew.
+ * Of an owner's reports the one for the registrable domain comes before those
+ * for names below it; else the order is random, so each has its chance some
+ * day.
  */
 static void
-choose(struct found *f)
+queue_jobs(struct found *f)
 {
 	struct sending *run = f->run;
 
@@ -304,7 +306,7 @@ choose(struct found *f)
 		for (size_t i = 0; i < f->nnew; i++)
 			if (f->new[i] != NULL &&
 			    (pass == 1 || is_owner(f->new[i]))) {
-				admit(f->new[i]);
+				apply_caps(f->new[i]);
 				f->new[i] = NULL;
 			}
 	for (size_t i = 0; i < f->nagain; i++)
@@ -317,7 +319,7 @@ choose(struct found *f)
 /* --- The run -------------------------------------------------------------- */
 
 static void
-time_is_up(evutil_socket_t fd, short what, void *arg)
+stop_beginning(evutil_socket_t fd, short what, void *arg)
 {
 	struct sending *run = arg;
 
@@ -326,7 +328,7 @@ time_is_up(evutil_socket_t fd, short what, void *arg)
 	run->over = true;
 }
 
-/* One line: there may be thousands. */
+/* One line for the run, which may have sent thousands. */
 static void
 sum_up(const struct sending *run)
 {
@@ -366,20 +368,21 @@ set_up(struct sending *run, struct sts_err *err)
 }
 
 static void
-work(struct sending *run)
+send_due(struct sending *run)
 {
 	const struct timeval most = { RUN_SECONDS, 0 };
 	struct found f = { .run = run };
-	struct event *end = evtimer_new(run->program->base, time_is_up, run);
+	struct event *end =
+	    evtimer_new(run->program->base, stop_beginning, run);
 	struct sts_err err;
 
 	if (end == NULL || evtimer_add(end, &most) == -1)
 		sending_no_memory(run);
-	if (outbox_each(run->program->outbox, find, &f, &err) != STS_OK) {
+	if (outbox_each(run->program->outbox, find_jobs, &f, &err) != STS_OK) {
 		syslog(LOG_ERR, "%s; those reports wait", err.text);
 		run->program->failed = true;
 	}
-	choose(&f);
+	queue_jobs(&f);
 	free(f.new);
 	free(f.again);
 	go_on(run);
@@ -397,7 +400,7 @@ send_reports(struct program *p)
 	struct sts_err err = { 0 };
 
 	if (set_up(&run, &err))
-		work(&run);
+		send_due(&run);
 	else {
 		syslog(LOG_ERR, "%s", err.text);
 		p->failed = true;

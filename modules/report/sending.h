@@ -14,7 +14,7 @@ struct queued_report {
 	struct report_state *state;
 	void *gz; /* NULL until needed */
 	size_t len;
-	unsigned users; /* its jobs, and find() while it adds them */
+	unsigned users; /* its jobs, and find_jobs() while it adds them */
 	unsigned jobs;  /* of these, those at work */
 	char domain[];
 };
