@@ -239,7 +239,8 @@ visit(struct outbox *o, const char *name, struct report_state *p,
 	if (buf == NULL)
 		return sts_fail(err, STS_LOCAL, 0,
 		    "cannot read out/%s in the spool directory: %s", name,
-		    strerror(errno));
+		    errno == EINVAL ? "not a regular file, or too large"
+				    : strerror(errno));
 	text.p = buf;
 	if (report_state_read(p, text))
 		fn(arg, p);
