@@ -873,7 +873,7 @@ run_inside(struct self_test *t, self_test_fn *fn, void *arg, bool first)
 
 /* False: it should have been refused. */
 static bool
-tell(const struct self_test *t, unsigned i)
+print_result(const struct self_test *t, unsigned i)
 {
 	static const char *const words[] = { "not tried", "refused", "ALLOWED",
 		"refused (the process ended)" };
@@ -901,7 +901,7 @@ sum_up(const struct self_test *t)
 	if (t->why[0] != '\0')
 		printf("not in force: %s\n", t->why);
 	for (i = 0; i < ARRAY_LEN(trials); i++)
-		bad += !tell(t, i);
+		bad += !print_result(t, i);
 	printf("%u tried, %u allowed that should be refused\n", i, bad);
 	return bad > 0;
 }

@@ -80,7 +80,7 @@ row_same(const struct sts_totals_row *a, const struct sts_totals_row *b)
 
 /* One of its strings, into the row's own bytes. */
 static char *
-keep(char *to, struct sts_str *s)
+copy_text(char *to, struct sts_str *s)
 {
 	if (s->len > 0)
 		memcpy(to, s->p, s->len);
@@ -99,12 +99,12 @@ new_row(struct sts_totals_policy *p, const struct sts_totals_row *like)
 	if (r == NULL)
 		return NULL;
 	*r = *like;
-	to = keep(r->text, &r->sending_ip);
-	to = keep(to, &r->mx_host);
-	to = keep(to, &r->mx_helo);
-	to = keep(to, &r->receiving_ip);
-	to = keep(to, &r->reason);
-	keep(to, &r->cert);
+	to = copy_text(r->text, &r->sending_ip);
+	to = copy_text(to, &r->mx_host);
+	to = copy_text(to, &r->mx_helo);
+	to = copy_text(to, &r->receiving_ip);
+	to = copy_text(to, &r->reason);
+	copy_text(to, &r->cert);
 	if (p->last_row == NULL)
 		p->row = r;
 	else
@@ -116,7 +116,7 @@ new_row(struct sts_totals_policy *p, const struct sts_totals_row *like)
 
 /* The row that is like it; NULL: there is none. */
 static struct sts_totals_row *
-look_up(const struct sts_totals_policy *p, struct sts_totals_row *like)
+find_like(const struct sts_totals_policy *p, struct sts_totals_row *like)
 {
 	struct sts_totals_row *r;
 
@@ -139,7 +139,7 @@ find_row(struct sts_totals_policy *p, const struct sts_session *s)
 		.cert = s->cert,
 		.time = s->time,
 	};
-	struct sts_totals_row *r = look_up(p, &like);
+	struct sts_totals_row *r = find_like(p, &like);
 
 	if (r != NULL)
 		return r;
@@ -147,7 +147,7 @@ find_row(struct sts_totals_policy *p, const struct sts_session *s)
 		return new_row(p, &like);
 	/* Nothing of what a stranger may vary. */
 	like = (struct sts_totals_row){ .result = s->result, .other = true };
-	r = look_up(p, &like);
+	r = find_like(p, &like);
 	return r != NULL ? r : new_row(p, &like);
 }
 

@@ -60,8 +60,8 @@ is_noncharacter(const char *p)
 }
 
 /*
- * In UTF-8 and without NUL, so that a C string and a datagram can hold it; and
- * fit for I-JSON, RFC 7493 2.1.
+ * UTF-8 without NUL, for the lines become C strings; and without noncharacters,
+ * for a report is I-JSON, RFC 7493 2.1.
  */
 static bool
 is_text(struct sts_str line)
@@ -85,7 +85,7 @@ policy_lines_split(struct sts_str text)
 {
 	struct scan s = scan_str(text);
 	struct sts_str line;
-	/* Each line costs its LF or our NUL; an odd one may be a single byte */
+	/* At worst each line is a byte that becomes the text of odd. */
 	char *all = malloc(text.len * sizeof odd + 2), *to = all;
 	bool more = all != NULL;
 

@@ -7,9 +7,9 @@
 
 enum post_fate {
 	POST_TAKEN,
-	POST_AGAIN,   /* not taken, but may be another time */
-	POST_REFUSED, /* nor ever */
-	POST_UNKNOWN  /* it may have been taken or not */
+	POST_AGAIN,   /* not accepted, but may be later */
+	POST_REFUSED, /* never will be */
+	POST_UNKNOWN  /* it may have been accepted or not */
 };
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "report_caps.h"
 
-/* Without tag and quotes, in lower case: who reads it is the same. */
+/* Without tag and quotes, in lower case: most servers deliver all of these to
+ * one mailbox. */
 static struct sts_str
 mailbox(char out[RUA_SIZE], const struct rua *to)
 {

@@ -28,9 +28,14 @@ struct report_caps {
 	struct key_counts counts;
 };
 
+/* What a report counts for; mail and https apart, but in owner and foreign. */
 struct caps_keys {
-	bool outside;
-	uint64_t place, pair, foreign, owner, to;
+	bool outside;     /* the place is not the owner's */
+	uint64_t place;   /* of the owner, to the place */
+	uint64_t pair;    /* of the owner, to all places of the place's owner */
+	uint64_t foreign; /* of the owner, to all places outside */
+	uint64_t owner;   /* of the owner, to anywhere */
+	uint64_t to;      /* of all, to the places of the place's owner */
 };
 
 /*

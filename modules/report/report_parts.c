@@ -34,11 +34,11 @@ report_parts_new(void)
 }
 
 void
-report_parts_free(struct report_parts *d)
+report_parts_free(struct report_parts *parts)
 {
-	for (size_t i = 0; d != NULL && i < POLICIES; i++)
-		sts_loaded_clear(&d->loaded[i]);
-	free(d);
+	for (size_t i = 0; parts != NULL && i < POLICIES; i++)
+		sts_loaded_clear(&parts->loaded[i]);
+	free(parts);
 }
 
 static void
@@ -87,30 +87,30 @@ policy_text(struct sts_loaded *loaded, struct program *p, const char *domain,
 }
 
 static void
-fill_policy(struct report_parts *d, struct program *p, const char *domain,
+fill_policy(struct report_parts *parts, struct program *p, const char *domain,
     int64_t day, const struct sts_totals_policy *policy)
 {
-	size_t i = d->report.n, n = 0;
+	size_t i = parts->report.n, n = 0;
 
 	if (i == POLICIES)
 		return;
 	for (const struct sts_totals_row *r = policy->row;
 	     r != NULL && n < ROWS; r = r->next, n++)
-		fill_row(&d->row[i][n], &d->text[i][n], p, day, r);
-	d->policy[i] = (struct report_policy){
+		fill_row(&parts->row[i][n], &parts->text[i][n], p, day, r);
+	parts->policy[i] = (struct report_policy){
 		.type = sts_policy_type_name(policy->type),
-		.text = policy_text(&d->loaded[i], p, domain, policy),
+		.text = policy_text(&parts->loaded[i], p, domain, policy),
 		.success = policy->success,
 		.failure = policy->failure,
-		.row = d->row[i],
+		.row = parts->row[i],
 		.n = n,
 	};
-	d->report.n++;
+	parts->report.n++;
 }
 
 const struct report *
-report_parts_fill(struct report_parts *d, struct program *p, const char *domain,
-    int64_t day, const struct sts_totals *t)
+report_parts_fill(struct report_parts *parts, struct program *p,
+    const char *domain, int64_t day, const struct sts_totals *t)
 {
 	const struct sts_totals_policy *policy;
 	uint64_t failures = 0;
@@ -119,11 +119,11 @@ report_parts_fill(struct report_parts *d, struct program *p, const char *domain,
 		failures += policy->failure;
 	if (failures == 0 && !p->conf->report.success)
 		return NULL;
-	report_begin(&d->report, &p->conf->report, p->submitter, p->host,
+	report_begin(&parts->report, &p->conf->report, p->submitter, p->host,
 	    domain, day);
-	d->report.policy = d->policy;
-	d->report.n = 0;
+	parts->report.policy = parts->policy;
+	parts->report.n = 0;
 	for (policy = t->policy; policy != NULL; policy = policy->next)
-		fill_policy(d, p, domain, day, policy);
-	return &d->report;
+		fill_policy(parts, p, domain, day, policy);
+	return &parts->report;
 }
