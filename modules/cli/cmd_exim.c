@@ -7,7 +7,6 @@
  * whole line; anything else lets the mail wait.  ${run} joins standard output
  * and error, so a fault of this host may be said on either.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +23,7 @@ static unsigned
 delivery_age(void)
 {
 	long hz = sysconf(_SC_CLK_TCK);
-	unsigned long long start;
+	unsigned long long start = 0;
 	char path[32], line[512], *p;
 	struct timespec now;
 	double age;
@@ -37,12 +36,14 @@ delivery_age(void)
 	p = fgets(line, sizeof line, f);
 	fclose(f);
 	/* The name of the program, in brackets, may have blanks of its own. */
-	if (p == NULL || (p = strrchr(line, ')')) == NULL ||
-	    sscanf(p,
-		") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-		"%*s %*s %*s %*s %*s %llu",
-		&start) != 1)
+	p = p == NULL ? NULL : strrchr(line, ')');
+	/* The time is the twentieth word after that. */
+	for (int i = 0; i < 20 && p != NULL; i++)
+		p = strchr(p + 1, ' ');
+	if (p == NULL)
 		return 0;
+	while (*++p >= '0' && *p <= '9')
+		start = start * 10 + (unsigned)(*p - '0');
 	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
 	    (double)start / (double)hz;
 	return age > 0 ? age < 3600 ? (unsigned)(age * 1000) : 3600000 : 0;

@@ -53,7 +53,7 @@ started_soon(void)
 {
 	unsigned n = 0;
 
-	for (int i = 0; i < 40 && n == 0; i++) {
+	for (int i = 0; i < 800 && n == 0; i++) {
 		usleep(25000);
 		n = started();
 	}
