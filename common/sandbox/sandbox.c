@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,19 +16,6 @@
 #endif
 
 enum { CPU_S = 30, FILES = 1024 };
-
-void
-sandbox_lacks(char why[SANDBOX_WHY], const char *fmt, ...)
-{
-	size_t len = strlen(why);
-	va_list ap;
-
-	if (len > 0 && len + 2 < SANDBOX_WHY)
-		len += (size_t)snprintf(why + len, SANDBOX_WHY - len, "; ");
-	va_start(ap, fmt);
-	(void)vsnprintf(why + len, SANDBOX_WHY - len, fmt, ap);
-	va_end(ap);
-}
 
 /* --- Limits ---------------------------------------------------------------
  */

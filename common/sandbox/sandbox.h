@@ -6,9 +6,12 @@
 #ifndef STS_SANDBOX_H
 #define STS_SANDBOX_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "conf/conf.h"
@@ -81,8 +84,18 @@ void sandbox_more_cpu(void);
 /* --- Its parts, for sandbox.c ------------------------------------------- */
 
 /* One more part that is not in force: add it to why. */
-__attribute__((format(printf, 2, 3))) void sandbox_lacks(char why[SANDBOX_WHY],
-    const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) static inline void
+sandbox_lacks(char why[SANDBOX_WHY], const char *fmt, ...)
+{
+	size_t len = strlen(why);
+	va_list ap;
+
+	if (len > 0 && len + 2 < SANDBOX_WHY)
+		len += (size_t)snprintf(why + len, SANDBOX_WHY - len, "; ");
+	va_start(ap, fmt);
+	(void)vsnprintf(why + len, SANDBOX_WHY - len, fmt, ap);
+	va_end(ap);
+}
 
 #ifdef __linux__
 /*
