@@ -16,7 +16,7 @@ sending_no_memory(struct sending *run)
 {
 	if (!run->over)
 		syslog(LOG_ERR, "report: out of memory");
-	run->over = true;
+	run->over = run->no_memory = true;
 	run->program->failed = true;
 }
 

@@ -19,6 +19,8 @@
 
 enum {
 	RUN_SECONDS = 900, /* then nothing is begun any more */
+	/* Later than jitter and pauses have it: the clock was ahead. */
+	CLOCK_AHEAD = 12 * 3600,
 	ASKS_MAX = 64
 };
 
@@ -75,9 +77,12 @@ add_dest(struct job *job, struct report_state *state, struct sts_str uri)
 	struct job *new;
 	enum destination_state may;
 
-	if (uri.len >= sizeof g->uri ||
-	    (new = job_new(run, job->report, state->n)) == NULL)
+	if (uri.len >= sizeof g->uri)
 		return;
+	if ((new = job_new(run, job->report, state->n)) == NULL) {
+		sending_no_memory(run);
+		return;
+	}
 	memset(g, 0, sizeof *g);
 	memcpy(g->uri, uri.p, uri.len);
 	if (!set_place(new, g->uri)) {
@@ -111,7 +116,9 @@ rua_answered(void *arg, enum sts_rc rc, const struct sts_tlsrpt *found)
 			state->n = 0;
 			for (size_t i = 0; rc == STS_OK && i < found->n; i++)
 				add_dest(job, state, found->rua[i]);
-			(void)sending_store(run, state);
+			/* Without memory, not of some: asked once more. */
+			if (!run->no_memory)
+				(void)sending_store(run, state);
 		}
 		queued_report_close(run, p);
 		job_drop(job);
@@ -183,11 +190,12 @@ find_job(struct found *f, struct queued_report *p, const struct destination *g,
 {
 	struct sending *run = f->run;
 	bool waits = g->state == DEST_WAITS;
+	int64_t now = run->program->now;
 	struct job *job = job_new(run, p, at);
 
 	if (job == NULL)
 		return false;
-	job->due = waits && g->next <= run->program->now;
+	job->due = waits && (g->next <= now || g->next - now > CLOCK_AHEAD);
 	if (strcmp(g->uri, "?") == 0 && job->due)
 		return append_job(&f->again, &f->nagain, &f->room_again, job);
 	if (g->state >= DEST_WITHHELD_PLACE || !set_place(job, g->uri)) {

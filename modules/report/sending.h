@@ -50,6 +50,7 @@ struct sending {
 	unsigned active; /* whatever will call back */
 	bool over;       /* nothing is begun any more */
 	bool no_mail;    /* the same, for mail alone */
+	bool no_memory;  /* a cause of over */
 	/* Of this run, for the log. */
 	unsigned long ended[JOB_UNKNOWN + 1], left;
 	unsigned long given_up; /* after a day, of JOB_AGAIN and JOB_SKIPPED */

@@ -559,6 +559,20 @@ def clock_change(new):
     assert days == [day(2), day(1)], days
 
 
+@row("a failure while the clock was days ahead: it is tried now, not then")
+def clock_ahead(new):
+    h = new()
+    wants("a15.test", "v=TLSRPTv1; rua=mailto:tls@a15.test")
+    h.add(session("a15.test"))
+    fail = h.mail / "FAIL"
+    fail.touch()
+    h.run(later="+3d")
+    assert h.states() == {"waits": 1}, h.states()
+    fail.unlink()
+    h.run()
+    one_mail(h, "tls@a15.test")
+
+
 @row("two hosts send different ids and names")
 def two_hosts(new):
     wants("a8.test", "v=TLSRPTv1; rua=mailto:tls@a8.test")
