@@ -61,6 +61,34 @@ no_sessions(int64_t day, const char *or_else)
 	return 1;
 }
 
+struct day_waits {
+	const char *day;
+	bool waits;
+};
+
+static void
+find_waiting(void *arg, struct report_state *state)
+{
+	struct day_waits *d = arg;
+
+	d->waits |=
+	    strcmp(state->day, d->day) == 0 && report_state_waits(state);
+}
+
+/*
+ * RFC 8460 5.5: for a day, too, after a machine was down for weeks.  True where
+ * that is not known.
+ */
+static bool
+waits(const struct program *p, const char *day)
+{
+	struct day_waits d = { .day = day };
+	struct sts_err err;
+
+	return outbox_each(p->outbox, find_waiting, &d, &err) != STS_OK ||
+	    d.waits;
+}
+
 static void
 expire(struct program *p, int64_t day)
 {
@@ -68,7 +96,8 @@ expire(struct program *p, int64_t day)
 	struct sts_err err;
 
 	if (p->now - (day + STS_DAY) < (int64_t)p->conf->report.keep ||
-	    !outbox_day_done(p->outbox, report_day(name, day)))
+	    !outbox_day_done(p->outbox, report_day(name, day)) ||
+	    waits(p, name))
 		return;
 	/* While the sessions are there, so must be what was done with them. */
 	if (sts_spool_remove(p->spool, day, &err) != STS_OK) {

@@ -965,6 +965,23 @@ def expiry(new):
     assert len(h.mails()) == 1
 
 
+@row("RFC 8460 5.5 made late, as the machine was down: tried for a day all the same")
+def expiry_waits(new):
+    h = new(more="keep = 2d\n")
+    wants("d7.test", "v=TLSRPTv1; rua=mailto:tls@d7.test")
+    h.add(session("d7.test", ago=9), ago=9)
+    fail = h.mail / "FAIL"
+    fail.touch()
+    h.run()
+    assert h.state("d7.test", 9)[0].startswith("waits 1 ")
+    assert (h.spool / day(9)).exists()
+    fail.unlink()
+    h.run(later="+1h")
+    one_mail(h, "tls@d7.test")
+    assert not (h.spool / day(9)).exists()
+    assert not list((h.spool / "out").iterdir())
+
+
 @row("no contact: a refusal, not a report")
 def no_contact(new):
     h = new(contact=False)
