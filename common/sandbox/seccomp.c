@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <seccomp.h>
@@ -112,7 +113,6 @@ static const int allowed[] = {
 	SCMP_SYS(fdatasync),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(ftruncate64),
-	SCMP_SYS(fchmod),
 	SCMP_SYS(fadvise64),
 	SCMP_SYS(fadvise64_64),
 	/* names; which of them, says landlock */
@@ -267,6 +267,23 @@ allow_threads(scmp_filter_ctx f)
 	    bits(flags, spaces | CLONE_THREAD, CLONE_THREAD));
 }
 
+/* A program that runs as who made it would be a way out for another user. */
+enum { SPECIAL = S_ISUID | S_ISGID };
+
+/* Landlock before its version 3 knows nothing of O_TRUNC. */
+static int
+allow_open(scmp_filter_ctx f)
+{
+	const uint64_t makes = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+	const struct scmp_arg_cmp create[] = {
+		bits(2, makes | O_TRUNC, O_CREAT),
+		bits(3, SPECIAL, 0),
+	};
+	int rc = allow_one(f, SCMP_SYS(openat), bits(2, makes | O_TRUNC, 0));
+
+	return rc == 0 ? allow_if(f, SCMP_SYS(openat), 2, create) : rc;
+}
+
 static int
 allow_by_argument(scmp_filter_ctx f)
 {
@@ -278,8 +295,7 @@ allow_by_argument(scmp_filter_ctx f)
 		{ SCMP_SYS(mmap), bits(2, PROT_EXEC, 0) },
 		{ SCMP_SYS(mmap2), bits(2, PROT_EXEC, 0) },
 		{ SCMP_SYS(mprotect), bits(2, PROT_EXEC, 0) },
-		/* Landlock before its version 3 knows nothing of it. */
-		{ SCMP_SYS(openat), bits(2, O_TRUNC, 0) },
+		{ SCMP_SYS(fchmod), bits(1, SPECIAL, 0) },
 		/* Times of what is open, not of a name. */
 		{ SCMP_SYS(utimensat), bits(1, UINT64_MAX, 0) },
 		{ SCMP_SYS(utimensat_time64), bits(1, UINT64_MAX, 0) },
@@ -288,6 +304,8 @@ allow_by_argument(scmp_filter_ctx f)
 	};
 	int rc = allow_sockets(f);
 
+	if (rc == 0)
+		rc = allow_open(f);
 	for (size_t i = 0; i < ARRAY_LEN(rules) && rc == 0; i++)
 		rc = allow_one(f, rules[i].call, rules[i].arg);
 	if (rc == 0)

@@ -96,6 +96,34 @@ lock_inside(void)
 }
 
 static bool
+is_setuid(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_ISUID) != 0;
+}
+
+static bool
+make_setuid(void)
+{
+	int fd = open(in(dir, "program"), O_WRONLY | O_CREAT | O_EXCL, 04711);
+	bool made = fd != -1 && is_setuid(in(dir, "program"));
+
+	(void)unlinkat(AT_FDCWD, in(dir, "program"), 0);
+	return made;
+}
+
+static bool
+become_setuid(void)
+{
+	int fd = open(in(dir, "program"), O_WRONLY | O_CREAT | O_EXCL, 0700);
+	bool made = fchmod(fd, 04711) == 0 && is_setuid(in(dir, "program"));
+
+	(void)unlinkat(AT_FDCWD, in(dir, "program"), 0);
+	return made;
+}
+
+static bool
 read_cache(void)
 {
 	return reads(in(dir, "policy"));
@@ -232,6 +260,9 @@ static const struct {
 	{ "link below the cache", link_inside, true, false, true, 0 },
 	{ "cut, and set times and mode", cut_inside, true, false, true, 0 },
 	{ "lock", lock_inside, true, false, true, 0 },
+	{ "make a program that runs as another user", make_setuid, true, false,
+	    false, 0 },
+	{ "make one of a file", become_setuid, true, false, false, 0 },
 	{ "write below the cache where there is none", write_inside, false,
 	    false, false, 1 },
 	{ "write below the spool", write_spool, true, false, true, 0 },
