@@ -72,7 +72,7 @@ cat >$dir/$$.part
 printf '%s\\n' "$@" >$dir/$$.args
 mv $dir/$$.part $dir/$$.eml
 [ ! -e $dir/KILL ] || {{ rm $dir/KILL; kill -9 $(ps -o ppid= -p $PPID); }}
-[ ! -e $dir/ORPHAN ] || {{ rm $dir/ORPHAN; kill -9 $PPID; }}
+rm $dir/ORPHAN 2>/dev/null && kill -9 $PPID || :
 """
 
 
