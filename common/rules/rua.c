@@ -141,7 +141,8 @@ read_mail(struct rua *r, struct sts_str rest)
 		return none;
 	*at = '\0';
 	if (!put_local(local, text) ||
-	    sts_domain_normal(r->host, at + 1, NULL) != STS_OK) {
+	    sts_domain_normal(r->host, at + 1, NULL) != STS_OK ||
+	    strchr(r->host, '.') == NULL) { /* a name of our own network */
 		r->host[0] = '\0';
 		return none;
 	}

@@ -524,6 +524,8 @@ read_days(struct forward *f, int spool, int64_t *day, size_t n, read_fn *part,
     int64_t until)
 {
 	struct program *p = f->program;
+	struct sts_err err;
+	enum sts_rc rc;
 	bool over;
 
 	f->until = until;
@@ -533,8 +535,13 @@ read_days(struct forward *f, int spool, int64_t *day, size_t n, read_fn *part,
 		over = day[i] + STS_DAY + STS_SPOOL_GRACE <= p->now;
 		report_day(f->name, day[i]);
 		/* Not what already is in reports of our own. */
-		if ((outbox_day_done(p->outbox, f->name) ||
-			read_day(f, spool, day[i], over, part)) &&
+		rc = outbox_day_done(p->outbox, f->name, &err);
+		if (rc == STS_LOCAL) {
+			syslog(LOG_ERR, "%s", err.text);
+			p->failed = true;
+			continue;
+		}
+		if ((rc == STS_OK || read_day(f, spool, day[i], over, part)) &&
 		    over && expire(f, spool, day[i]))
 			day[i] = -1;
 	}

@@ -315,8 +315,8 @@ forward_offset_close(struct forward_offset *r)
 	free(r);
 }
 
-bool
-forward_offset_begun(int spool, const char *day)
+enum sts_rc
+forward_offset_begun(int spool, const char *day, struct sts_err *err)
 {
 	struct forward_offset r = { .end = 0 };
 	char name[FILE_NAME], text[FIRST];
@@ -325,12 +325,19 @@ forward_offset_begun(int spool, const char *day)
 	size_t len;
 	bool good;
 
-	if (fd == -1)
-		return false;
-	good = sts_read_all(fd, text, sizeof text, &len);
-	close(fd);
-	return good && len == FIRST && parse_first(&r, text, FIRST) &&
-	    r.end > 0;
+	if (fd == -1 && errno == ENOENT)
+		return STS_ABSENT;
+	good = fd != -1 && sts_read_all(fd, text, sizeof text, &len);
+	if (!good)
+		sts_fail(err, STS_LOCAL, 0, "cannot read %s of the spool: %s",
+		    name, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	if (!good)
+		return STS_LOCAL;
+	return len == FIRST && parse_first(&r, text, FIRST) && r.end > 0
+	    ? STS_OK
+	    : STS_ABSENT;
 }
 
 void

@@ -62,8 +62,13 @@ enum sts_rc forward_offset_done(struct forward_offset *, size_t i,
 /* Does any session wait, new ones included? */
 bool forward_offset_waits(const struct forward_offset *);
 
-/* Has anything of a day been handed over?  And forget it. */
-bool forward_offset_begun(int spool, const char *day);
+/*
+ * Has anything of a day been handed over?  STS_OK: yes.  STS_ABSENT: no.
+ * STS_LOCAL: that is not known.
+ */
+enum sts_rc forward_offset_begun(int spool, const char *day,
+    struct sts_err *err);
+/* Forget the day. */
 void forward_offset_forget(int spool, const char *day);
 
 #endif

@@ -89,7 +89,7 @@ is_recipient(const char *to)
 	bool good = to[0] != '\0';
 
 	for (; *to != '\0'; to++)
-		good &= is_print(*to) && *to != ' ';
+		good &= is_print(*to);
 	return good;
 }
 

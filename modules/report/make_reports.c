@@ -83,11 +83,14 @@ domain_ends(struct day *m, struct sts_err *err)
 		    "%s: no report for a domain of %zu bytes: its name is too "
 		    "long for a file",
 		    day, strlen(m->domain));
-	else if ((!stores(p) || !outbox_has(p->outbox, day, m->domain)) &&
-	    (report = report_parts_fill(m->parts, p, m->domain, m->pending.day,
-		 &m->totals)) != NULL &&
-	    !pending_report_ask(&m->pending, report))
-		rc = sts_fail(err, STS_NOMEM, 0, "out of memory");
+	else if (!stores(p) ||
+	    (rc = outbox_has(p->outbox, day, m->domain, err)) == STS_ABSENT) {
+		rc = STS_OK;
+		report = report_parts_fill(m->parts, p, m->domain,
+		    m->pending.day, &m->totals);
+		if (report != NULL && !pending_report_ask(&m->pending, report))
+			rc = sts_fail(err, STS_NOMEM, 0, "out of memory");
+	}
 	sts_totals_clear(&m->totals);
 	m->domain[0] = '\0';
 	return rc;

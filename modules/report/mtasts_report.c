@@ -96,7 +96,7 @@ expire(struct program *p, int64_t day)
 	struct sts_err err;
 
 	if (p->now - (day + STS_DAY) < (int64_t)p->conf->report.keep ||
-	    !outbox_day_done(p->outbox, report_day(name, day)) ||
+	    outbox_day_done(p->outbox, report_day(name, day), NULL) != STS_OK ||
 	    waits(p, name))
 		return;
 	/* While the sessions are there, so must be what was done with them. */
@@ -108,18 +108,30 @@ expire(struct program *p, int64_t day)
 	outbox_forget(p->outbox, name);
 }
 
+/* Nothing is made while it is not known what was told before. */
+static bool
+not_known(struct program *p, enum sts_rc rc, const struct sts_err *err)
+{
+	if (rc == STS_OK || rc == STS_ABSENT)
+		return false;
+	syslog(LOG_ERR, "%s", err->text);
+	p->failed = true;
+	return true;
+}
+
 /*
  * A day whose first sessions the collector was told of, before the
  * configuration said otherwise, gets no report: it would tell them twice.
+ * False: that is not known.
  */
-static void
-leave_to_collector(struct program *p, int spool, int64_t day)
+static bool
+leave_to_collector(struct program *p, int spool, const char *name)
 {
-	char name[REPORT_DAY_TEXT];
 	struct sts_err err;
+	enum sts_rc rc = forward_offset_begun(spool, name, &err);
 
-	if (!forward_offset_begun(spool, report_day(name, day)))
-		return;
+	if (rc != STS_OK)
+		return !not_known(p, rc, &err);
 	syslog(LOG_WARNING,
 	    "%s: no report, sessions of that day went to the collector", name);
 	if (outbox_end_day(p->outbox, name, &err) != STS_OK) {
@@ -127,6 +139,7 @@ leave_to_collector(struct program *p, int spool, int64_t day)
 		p->failed = true;
 	} else
 		forward_offset_forget(spool, name);
+	return true;
 }
 
 /* No line is read here: that is done in the sandbox. */
@@ -151,6 +164,7 @@ find_days(struct program *p, struct days *days, int spool, int64_t only,
 	char name[REPORT_DAY_TEXT];
 	bool found = false;
 	size_t sorts = 0;
+	enum sts_rc rc;
 
 	if (sts_spool_days(p->spool, p->now, days->day, DAYS_MAX, &days->n,
 		err) != STS_OK)
@@ -160,9 +174,11 @@ find_days(struct program *p, struct days *days, int spool, int64_t only,
 			continue;
 		found = true;
 		report_day(name, days->day[i]);
-		if (spool != -1)
-			leave_to_collector(p, spool, days->day[i]);
-		if (stores(p) && outbox_day_done(p->outbox, name))
+		if (spool != -1 && !leave_to_collector(p, spool, name))
+			continue;
+		rc = stores(p) ? outbox_day_done(p->outbox, name, err)
+			       : STS_ABSENT;
+		if (rc == STS_OK || not_known(p, rc, err))
 			continue;
 		if (sorts++ < SORTS_MAX &&
 		    start_sort(p, days, i, err) != STS_OK) {

@@ -60,28 +60,32 @@ key(char out[OUTBOX_KEY_MAX], const char *day, const char *domain,
 	return out;
 }
 
-static bool
-exists(const struct outbox *o, const char *name)
+static enum sts_rc
+exists(const struct outbox *o, const char *name, struct sts_err *err)
 {
 	struct stat st;
 
-	return fstatat(o->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (fstatat(o->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return STS_OK;
+	return sts_fail(err, errno == ENOENT ? STS_ABSENT : STS_LOCAL, 0,
+	    "cannot look for out/%s in the spool: %s", name, strerror(errno));
 }
 
-bool
-outbox_has(const struct outbox *o, const char *day, const char *domain)
+enum sts_rc
+outbox_has(const struct outbox *o, const char *day, const char *domain,
+    struct sts_err *err)
 {
 	char name[OUTBOX_KEY_MAX];
 
-	return exists(o, key(name, day, domain, ""));
+	return exists(o, key(name, day, domain, ""), err);
 }
 
-bool
-outbox_day_done(const struct outbox *o, const char *day)
+enum sts_rc
+outbox_day_done(const struct outbox *o, const char *day, struct sts_err *err)
 {
 	char name[OUTBOX_KEY_MAX];
 
-	return exists(o, key(name, day, "", ""));
+	return exists(o, key(name, day, "", ""), err);
 }
 
 /* --- Files -------------------------------------------------------------- */

@@ -65,8 +65,12 @@ struct outbox;
 enum sts_rc outbox_open(struct outbox **, int fd, struct sts_err *err);
 void outbox_close(struct outbox *);
 
-bool outbox_has(const struct outbox *, const char *day, const char *domain);
-bool outbox_day_done(const struct outbox *, const char *day);
+/* STS_OK: it is there.  STS_ABSENT: it is not.  STS_LOCAL: that is not known.
+ */
+enum sts_rc outbox_has(const struct outbox *, const char *day,
+    const char *domain, struct sts_err *err);
+enum sts_rc outbox_day_done(const struct outbox *, const char *day,
+    struct sts_err *err);
 enum sts_rc outbox_end_day(struct outbox *, const char *day,
     struct sts_err *err);
 

@@ -81,9 +81,9 @@ test_order(void **state)
 	(void)state;
 	begin();
 	ROW(strcmp(shown(), "0:") == 0 && !forward_offset_waits(r) &&
-		!forward_offset_begun(fd, DAY),
+		forward_offset_begun(fd, DAY, NULL) == STS_ABSENT,
 	    "nothing yet");
-	ROW(pass(10) && forward_offset_begun(fd, DAY), "one");
+	ROW(pass(10) && forward_offset_begun(fd, DAY, NULL) == STS_OK, "one");
 	ROW(wait_for("b.example", 10, 20) && pass(30) &&
 		wait_for("c.example", 30, 40) && forward_offset_waits(r) &&
 		strcmp(shown(), "40:") == 0,
@@ -107,7 +107,7 @@ test_order(void **state)
 		strcmp(shown(), "1000:") == 0,
 	    "the file of the day has lost its end: %s", shown());
 	forward_offset_forget(fd, DAY);
-	ROW(!forward_offset_begun(fd, DAY), "forgotten");
+	ROW(forward_offset_begun(fd, DAY, NULL) == STS_ABSENT, "forgotten");
 	rows_done();
 }
 
@@ -223,7 +223,7 @@ test_planted(void **state)
 		(void)unlink(path());
 		plants[i](path());
 		ROW(!open_it(&file) && err.rc == STS_LOCAL, "plant %zu", i);
-		ROW(!forward_offset_begun(fd, DAY) ||
+		ROW(forward_offset_begun(fd, DAY, NULL) != STS_OK ||
 			plants[i] == plant_hard_link,
 		    "plant %zu: begun", i);
 		(void)rmdir(path());

@@ -59,6 +59,8 @@ static const struct {
 	{ "5321 4.5.3.1.1 64 bytes", LIT("mailto:" L64 "@b.example"), RUA_MAIL,
 	    L64 "@b.example" },
 	{ "and one more", LIT("mailto:" L64 "x@b.example"), RUA_USELESS, "" },
+	{ "a mailbox of this host", LIT("mailto:root@localhost"), RUA_USELESS,
+	    "" },
 	{ "no local part", LIT("mailto:@b.example"), RUA_USELESS, "" },
 	{ "no domain", LIT("mailto:a@"), RUA_USELESS, "" },
 	{ "no @", LIT("mailto:a"), RUA_USELESS, "" },
