@@ -640,6 +640,8 @@ use_device(const struct scene *s)
 	    errno == ENOTTY;
 }
 
+/* A sanitizer needs address space without end, and has no limit. */
+#ifndef __SANITIZE_ADDRESS__
 static bool
 use_all_memory(const struct scene *s)
 {
@@ -648,6 +650,7 @@ use_all_memory(const struct scene *s)
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 		   0) != MAP_FAILED;
 }
+#endif
 
 static const struct trial {
 	const char *what;

@@ -193,6 +193,7 @@ write_much(void)
 	return ftruncate(fd, 2 << 20) == 0;
 }
 
+#ifndef __SANITIZE_ADDRESS__
 static bool
 map_much(void)
 {
@@ -201,6 +202,7 @@ map_much(void)
 	free(p);
 	return p != NULL;
 }
+#endif
 
 static bool
 connect_to(unsigned short port)
