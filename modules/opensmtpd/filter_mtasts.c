@@ -209,6 +209,7 @@ note_unprotected_mail(struct filter *f, const struct session *s,
 	struct sts_err err = f->config.err;
 	enum offered offered = OFFERED_ANY;
 	enum sts_rc rc = STS_LOCAL;
+	char shown[300];
 	bool enforced = false;
 
 	if (ctx != NULL)
@@ -220,14 +221,21 @@ note_unprotected_mail(struct filter *f, const struct session *s,
 	if (offered == OFFERED_POLICY ||
 	    (offered == OFFERED_UNKNOWN && enforced))
 		return;
-	if (enforced)
+	/* It was let go before; now this host cannot say why. */
+	if (ctx == NULL)
+		snprintf(err.text, sizeof err.text,
+		    "the reason is no longer known: %.*s", 120,
+		    f->config.err.text);
+	else if (enforced)
 		snprintf(err.text, sizeof err.text,
 		    "its policy was not known in time");
 	else if (rc == STS_TEMPFAIL)
 		snprintf(err.text, sizeof err.text, "its cache entry is gone");
 	if (err.text[0] != '\0')
 		syslog(LOG_NOTICE, "%.*s %s: %ssent without MTA-STS: %s",
-		    s->idlen, s->id, domain,
+		    s->idlen, s->id,
+		    sts_escape(shown, sizeof shown,
+			(struct sts_str){ domain, strlen(domain) }),
 		    offered == OFFERED_UNKNOWN ? "perhaps " : "", err.text);
 }
 

@@ -12,7 +12,8 @@ from hosts import Log
 REMOTE = "could not ask for a policy, dns_failure = proceed"
 NO_FETCH = "TXT record, but no policy to be had"
 # Said by OpenSMTPD's filter of mail that was accepted as without a policy.
-PAST = ("its cache entry is gone", "its policy was not known in time")
+PAST = ("its cache entry is gone", "its policy was not known in time",
+        "the reason is no longer known")
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Judge:
             return "remote"
         if NO_FETCH in text and not steady:
             return "no policy to be had"
-        # Then it was one of these two when the mail was accepted.
+        # Then it was one of these when the mail was accepted.
         if any(p in text for p in PAST):
             if address in self.run.log.in_vain and not self.run.defer:
                 return "remote, known no more"
