@@ -207,8 +207,11 @@ allow_sockets(scmp_filter_ctx f)
 
 			rc = allow_if(f, SCMP_SYS(socket), 3, args);
 		}
+	/* Of datagrams, an end could send to any socket by its path. */
 	if (rc == 0)
-		rc = allow_one(f, SCMP_SYS(socketpair), is(0, AF_UNIX));
+		rc = allow_if(f, SCMP_SYS(socketpair), 2,
+		    (struct scmp_arg_cmp[]){ is(0, AF_UNIX),
+			bits(1, type, SOCK_STREAM) });
 	/* TCP Fast Open connects without connect(2). */
 	if (rc == 0)
 		rc = allow_one(f, SCMP_SYS(sendto), bits(3, MSG_FASTOPEN, 0));

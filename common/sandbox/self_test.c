@@ -313,6 +313,16 @@ connect_unix(const struct scene *s)
 	return fd != -1 && connect(fd, (struct sockaddr *)&to, len) == 0;
 }
 
+/* An end of such a pair can send to any datagram socket, by its path. */
+static bool
+make_datagram_pair(const struct scene *s)
+{
+	int fd[2];
+
+	(void)s;
+	return socketpair(AF_UNIX, SOCK_DGRAM, 0, fd) == 0;
+}
+
 /* With a socket that was there before, it is for landlock to refuse. */
 static bool
 connect_abstract(const struct scene *s)
@@ -684,6 +694,7 @@ static const struct trial {
 	{ "pidfd_open(2)", kill_by_pidfd, 0 },
 	{ "limits of another process", change_limits, 0 },
 	{ "connect to a socket of this host", connect_unix, 0 },
+	{ "pair of AF_UNIX datagram sockets", make_datagram_pair, 0 },
 	{ "connect to an abstract socket", connect_abstract, 6 },
 	{ "AF_NETLINK socket", open_netlink, 0 },
 	{ "AF_PACKET socket", open_packet, 0 },
