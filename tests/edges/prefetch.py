@@ -947,7 +947,7 @@ def brief(new):
 
 def session(host: str, addr: str) -> bytes:
     """A failed one, so that the host is asked for its certificate."""
-    return "\t".join(["session 1", str(int(time.time())), "pol.test", "sts",
+    return "\t".join(["session 2", str(int(time.time())), "pol.test", "sts",
                       "enforce", "1", "validation-failure", "", host, "",
                       addr, "", ""]).encode() + b"\n"
 
