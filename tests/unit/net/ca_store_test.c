@@ -3,20 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ca_pem.h"
 #include "net/ca_store.h"
 #include "row.h"
-
-static const char good[] =
-    "-----BEGIN CERTIFICATE-----\n"
-    "MIIBbzCCARWgAwIBAgIUM+kwFvJSVLueaoAiXSpYqC3ieeMwCgYIKoZIzj0EAwIw\n"
-    "DTELMAkGA1UEAwwCY2EwHhcNMjYxMTI5MDQ0NjQ2WhcNMzYxMTI2MDQ0NjQ2WjAN\n"
-    "MQswCQYDVQQDDAJjYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABC++ASD+spk6\n"
-    "j/dHVz1Pel9O0k8NnBbFzfrU7ddvwEnGLguXt/NxEzwQh0sYEWYM1Z4Up5K6yKdI\n"
-    "5TWnxH+CcYyjUzBRMB0GA1UdDgQWBBTq29mGPqGMCPWRm63s6oIk5Y5UBjAfBgNV\n"
-    "HSMEGDAWgBTq29mGPqGMCPWRm63s6oIk5Y5UBjAPBgNVHRMBAf8EBTADAQH/MAoG\n"
-    "CCqGSM49BAMCA0gAMEUCIE63ZtJyCLm613Puk2WDsNcHdnq6/1QHPQWxtfv9PmPV\n"
-    "AiEAoTbp33+2ucwC8VBhB/UBixPPzDnrgK35gKXChvT2j94=\n"
-    "-----END CERTIFICATE-----\n";
 
 static const struct {
 	const char *name;
@@ -25,14 +14,14 @@ static const struct {
 	enum sts_rc want;
 	bool anew; /* another store than before, where it is shared */
 } steps[] = {
-	{ "first look", good, false, STS_OK, true },
+	{ "first look", ca_pem, false, STS_OK, true },
 	{ "not looked at again at once", "", false, STS_OK, false },
 	{ "emptied: our own fault", "", true, STS_LOCAL, false },
 	{ "not believed to be good after that", "", false, STS_LOCAL, false },
-	{ "repaired: seen at once", good, false, STS_OK, true },
+	{ "repaired: seen at once", ca_pem, false, STS_OK, true },
 	{ "gone", NULL, true, STS_LOCAL, false },
-	{ "back", good, false, STS_OK, true },
-	{ "a minute later", good, true, STS_OK, true },
+	{ "back", ca_pem, false, STS_OK, true },
+	{ "a minute later", ca_pem, true, STS_OK, true },
 };
 
 static void
