@@ -796,7 +796,7 @@ def faults(h):
     conf.write_text(re.sub("tlsrpt_socket.*\n", "", text))
     r = h.run()
     assert r.returncode == 3 and \
-        f"{h.inner}/conf:8: sink = tlsrpt wants" in r.stderr, r
+        f"{h.inner}/conf:8: sink = tlsrpt requires" in r.stderr, r
     h.configure(contact=False)
     r = h.run()
     assert r.returncode == 3 and "contact" in r.stderr, r
