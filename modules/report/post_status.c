@@ -12,17 +12,17 @@ static const struct {
 	long status;
 	enum post_fate fate;
 } others[] = {
-	{ 301, POST_REFUSED }, /* 15.4.2 for good, and we do not go there */
-	{ 308, POST_REFUSED }, /* 15.4.9 the same */
-	{ 404, POST_AGAIN },   /* 15.5.5 not said whether for good, as 410 is */
-	{ 408, POST_AGAIN },   /* 15.5.9 may be repeated */
-	{ 409, POST_AGAIN },   /* 15.5.10 depends on what is there */
-	{ 421, POST_AGAIN },   /* 15.5.20 on the connection */
+	{ 301, POST_REFUSED }, /* RFC 9110 15.4.2 for good; not followed */
+	{ 308, POST_REFUSED }, /* RFC 9110 15.4.9 the same */
+	{ 404, POST_AGAIN },   /* RFC 9110 15.5.5 perhaps not for good */
+	{ 408, POST_AGAIN },   /* RFC 9110 15.5.9 may be repeated */
+	{ 409, POST_AGAIN },   /* RFC 9110 15.5.10 depends on what is there */
+	{ 421, POST_AGAIN },   /* RFC 9110 15.5.20 on the connection */
 	{ 423, POST_AGAIN },   /* RFC 4918 11.3 locked, for now */
 	{ 425, POST_AGAIN },   /* RFC 8470 5.2 too early */
 	{ 429, POST_AGAIN },   /* RFC 6585 4 too many */
-	{ 501, POST_REFUSED }, /* 15.6.2 no POST there at all */
-	{ 505, POST_REFUSED }, /* 15.6.6 nor HTTP/1.1 */
+	{ 501, POST_REFUSED }, /* RFC 9110 15.6.2 no POST there at all */
+	{ 505, POST_REFUSED }, /* RFC 9110 15.6.6 nor HTTP/1.1 */
 };
 
 enum post_fate

@@ -87,12 +87,12 @@ def _unpack_light(host: str, top: Path, path: Path, want: str) -> None:
     p = subprocess.run(
         ["unshare", "--mount", "sh", "-c", f"""set -e
     mount -t tmpfs tmpfs /mnt
-    mkdir /mnt/up /mnt/work /mnt/root
-    mount -t overlay overlay -o lowerdir={top},upperdir=/mnt/up,workdir=/mnt/work /mnt/root
-    cp /etc/resolv.conf /mnt/root/etc/resolv.conf
-    echo 'Acquire::Check-Valid-Until "false";' >/mnt/root/etc/apt/apt.conf.d/99tests
-    mount --bind {new}/deb /mnt/root/srv
-    chroot /mnt/root sh -c 'cd /srv && apt-get -qq update &&
+    mkdir /mnt/up /mnt/work /mnt/top
+    mount -t overlay overlay -o lowerdir={top},upperdir=/mnt/up,workdir=/mnt/work /mnt/top
+    cp /etc/resolv.conf /mnt/top/etc/resolv.conf
+    echo 'Acquire::Check-Valid-Until "false";' >/mnt/top/etc/apt/apt.conf.d/99tests
+    mount --bind {new}/deb /mnt/top/srv
+    chroot /mnt/top sh -c 'cd /srv && apt-get -qq update &&
         {{ apt-get -qq download exim4-daemon-light={want} ||
         apt-get -qq download exim4-daemon-light; }}'
     dpkg -x {new}/deb/*.deb {new}"""], text=True, check=False,
